@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * What the C entry points share: results to error codes, options of any size, handles that know their process.
+ */
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "base/fork.h"
+#include "base/result.h"
+
+namespace cuframes::api {
+
+/** Keeps the message for cuframes_last_error_message() and returns the code. */
+int fail(const Error& error);
+
+template <class T>
+int finish(const Result<T>& result) {
+    return result ? CUFRAMES_OK : fail(result.error());
+}
+
+inline Error forked_error() {
+    return {CUFRAMES_ERROR_FORKED,
+            "this handle was made before fork(); make a new one in the child (or use a spawned process)"};
+}
+
+inline Error null_error(const char* what) { return {CUFRAMES_ERROR_INVALID_ARGUMENT, text(what, " is NULL")}; }
+
+/** Runs `body`, which returns an int; nothing that is thrown inside leaves the library. */
+template <class Body>
+int guarded(Body&& body) noexcept {
+    try {
+        return body();
+    } catch (const std::bad_alloc&) {
+        return fail({CUFRAMES_ERROR_NO_MEMORY, "out of memory"});
+    } catch (const std::exception& e) {
+        return fail({CUFRAMES_ERROR_SYSTEM, text("unexpected: ", e.what())});
+    }
+}
+
+/** The caller's struct, of whatever version, in this version's: what it does not have is zero. */
+template <class T>
+Result<T> versioned(const T* given, const char* what) {
+    if (!given) {
+        return null_error(what);
+    }
+    if (given->struct_size < sizeof(uint32_t)) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     text(what, " has struct_size ", given->struct_size, "; call CUFRAMES_INIT() on it first")};
+    }
+    T out;
+    std::memset(&out, 0, sizeof(out));
+    std::memcpy(&out, given, std::min<size_t>(given->struct_size, sizeof(out)));
+    return out;
+}
+
+/** Fills as much of the caller's struct as it has. */
+template <class T>
+int fill(T* target, T value, const char* what) {
+    if (!target || target->struct_size < sizeof(uint32_t)) {
+        return fail({CUFRAMES_ERROR_INVALID_ARGUMENT, text(what, ": call CUFRAMES_INIT() on it first")});
+    }
+    value.struct_size = target->struct_size;
+    std::memcpy(target, &value, std::min<size_t>(target->struct_size, sizeof(value)));
+    return CUFRAMES_OK;
+}
+
+} // namespace cuframes::api

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "publisher/publisher.h"
+
+#include "api/api.h"
+#include "protocol/validate.h"
+
+using namespace cuframes;
+
+struct cuframes_publisher {
+    std::shared_ptr<Publisher> impl;
+    uint32_t forks = fork_count();
+};
+
+/** A producer's hold on a slot. */
+struct cuframes_slot {
+    std::unique_ptr<Slot> impl;
+    uint32_t forks = fork_count();
+};
+
+namespace {
+
+constexpr uint32_t default_slots = 8;
+constexpr uint32_t min_slots = 3;
+constexpr uint32_t max_slots = 128;
+constexpr uint32_t default_metadata_size = 256 * 1024;
+
+template <class Handle>
+Result<> check(const Handle* handle) {
+    if (!handle) {
+        return api::null_error("the handle");
+    }
+    if (handle->forks != fork_count()) {
+        return api::forked_error();
+    }
+    return {};
+}
+
+Result<PublisherOptions> read_options(const cuframes_publisher_options* given) {
+    auto o = api::versioned(given, "options");
+    if (!o) {
+        return o.error();
+    }
+    if (auto key = check_key(o->key); !key) {
+        return key.error();
+    }
+    auto access = AccessRule::parse(o->access);
+    if (!access) {
+        return access.error();
+    }
+    const uint32_t slots = o->slots ? o->slots : default_slots;
+    if (slots < min_slots || slots > max_slots) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     text("slots=", slots, " is out of range; use ", min_slots, " to ", max_slots)};
+    }
+    if (o->policy != CUFRAMES_POLICY_DROP && o->policy != CUFRAMES_POLICY_WAIT) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("policy ", static_cast<int>(o->policy), " is not known")};
+    }
+    return PublisherOptions{o->key,
+                            o->directory && *o->directory ? o->directory : default_directory(),
+                            std::move(*access),
+                            slots,
+                            o->policy,
+                            o->wait_timeout_ms ? o->wait_timeout_ms : 1000,
+                            o->max_subscribers ? o->max_subscribers : 64,
+                            o->on_subscriber_added,
+                            o->on_subscriber_removed,
+                            o->user_data};
+}
+
+Result<GenerationConfig> read_config(const cuframes_ring_config* given, uint32_t slots) {
+    auto c = api::versioned(given, "config");
+    if (!c) {
+        return c.error();
+    }
+    if (c->memory != CUFRAMES_MEMORY_HOST && c->memory != CUFRAMES_MEMORY_CUDA) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     text("memory kind ", static_cast<int>(c->memory), " is not known")};
+    }
+    if (auto geometry = check_geometry(c->geometry); !geometry) {
+        return geometry.error();
+    }
+    const std::string caps = c->caps ? c->caps : "";
+    if (caps.size() > max_caps_size) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     text("the caps have ", caps.size(), " bytes; at most ", max_caps_size, " are possible")};
+    }
+    if (c->producer_slots > CUFRAMES_MAX_SLOTS - slots || c->metadata_size > max_metadata_size) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("producer_slots ", c->producer_slots, " or metadata_size ",
+                                                           c->metadata_size, " is too large")};
+    }
+    return GenerationConfig{c->memory,
+                            c->geometry,
+                            caps,
+                            c->cuda_device,
+                            c->cuda_context,
+                            slots,
+                            c->producer_slots,
+                            c->metadata_size ? c->metadata_size : default_metadata_size};
+}
+
+/** The checks that every call on a live handle begins with, and the fence against exceptions. */
+template <class Handle, class Body>
+int call(Handle* handle, Body&& body) {
+    return api::guarded([&] {
+        if (auto sound = check(handle); !sound) {
+            return api::fail(sound.error());
+        }
+        return body(*handle->impl);
+    });
+}
+
+} // namespace
+
+extern "C" {
+
+int cuframes_publisher_create(const cuframes_publisher_options* options, cuframes_publisher** publisher) {
+    return api::guarded([&] {
+        if (!publisher) {
+            return api::fail(api::null_error("publisher"));
+        }
+        auto read = read_options(options);
+        if (!read) {
+            return api::fail(read.error());
+        }
+        auto made = Publisher::create(std::move(*read));
+        if (!made) {
+            return api::fail(made.error());
+        }
+        *publisher = new cuframes_publisher{std::move(*made)};
+        return static_cast<int>(CUFRAMES_OK);
+    });
+}
+
+void cuframes_publisher_destroy(cuframes_publisher* publisher) {
+    if (!publisher || publisher->forks != fork_count()) {
+        return;
+    }
+    publisher->impl->close();
+    delete publisher;
+}
+
+int cuframes_publisher_configure(cuframes_publisher* publisher, const cuframes_ring_config* config) {
+    return call(publisher, [&](Publisher& p) {
+        auto read = read_config(config, p.options().slots);
+        return read ? api::finish(p.configure(*read)) : api::fail(read.error());
+    });
+}
+
+int cuframes_publisher_acquire(cuframes_publisher* publisher, cuframes_acquire_flags flags, cuframes_slot** slot) {
+    return call(publisher, [&](Publisher& p) {
+        if (!slot) {
+            return api::fail(api::null_error("slot"));
+        }
+        auto acquired = p.acquire((flags & CUFRAMES_ACQUIRE_NO_WAIT) != 0);
+        if (!acquired) {
+            return api::fail(acquired.error());
+        }
+        *slot = new cuframes_slot{std::move(*acquired)};
+        return static_cast<int>(CUFRAMES_OK);
+    });
+}
+
+int cuframes_publisher_drop(cuframes_publisher* publisher) {
+    return call(publisher, [](Publisher& p) {
+        p.drop();
+        return static_cast<int>(CUFRAMES_OK);
+    });
+}
+
+int cuframes_publisher_eos(cuframes_publisher* publisher) {
+    return call(publisher, [](Publisher& p) {
+        p.eos();
+        return static_cast<int>(CUFRAMES_OK);
+    });
+}
+
+int cuframes_publisher_wait_subscribers(cuframes_publisher* publisher, uint32_t count, int64_t timeout_ms) {
+    return call(publisher, [&](Publisher& p) { return api::finish(p.wait_subscribers(count, timeout_ms)); });
+}
+
+void cuframes_publisher_set_interrupted(cuframes_publisher* publisher, bool interrupted) {
+    if (check(publisher)) {
+        publisher->impl->set_interrupted(interrupted);
+    }
+}
+
+int cuframes_publisher_get_stats(cuframes_publisher* publisher, cuframes_publisher_stats* stats) {
+    return call(publisher, [&](Publisher& p) { return api::fill(stats, p.stats(), "stats"); });
+}
+
+int cuframes_publisher_get_subscribers(cuframes_publisher* publisher, cuframes_subscriber_info* infos,
+                                       size_t capacity) {
+    return call(publisher, [&](Publisher& p) {
+        const auto all = p.subscribers();
+        if (infos) {
+            std::copy_n(all.begin(), std::min(capacity, all.size()), infos);
+        }
+        return static_cast<int>(all.size());
+    });
+}
+
+const char* cuframes_publisher_socket_path(const cuframes_publisher* publisher) {
+    return publisher ? publisher->impl->path().c_str() : "";
+}
+
+void* cuframes_slot_data(const cuframes_slot* slot) { return slot->impl->data(); }
+
+uint32_t cuframes_slot_index(const cuframes_slot* slot) { return slot->impl->index(); }
+
+uint64_t cuframes_slot_epoch(const cuframes_slot* slot) { return slot->impl->epoch(); }
+
+int cuframes_slot_write(cuframes_slot* slot, const cuframes_image* image) {
+    return call(slot, [&](Slot& s) {
+        auto read = api::versioned(image, "image");
+        return read ? api::finish(s.write(*read)) : api::fail(read.error());
+    });
+}
+
+int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info, void* cuda_stream, void* cuda_context) {
+    return call(slot, [&](Slot& s) {
+        auto read = api::versioned(info, "info");
+        return read ? api::finish(s.publish(*read, {cuda_stream, cuda_context})) : api::fail(read.error());
+    });
+}
+
+void cuframes_slot_release(cuframes_slot* slot) {
+    if (slot && slot->forks == fork_count()) {
+        delete slot;
+    }
+}
+
+} // extern "C"

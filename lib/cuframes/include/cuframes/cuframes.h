@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * cuframes: live video frames shared between processes, in place.
+ *
+ * One *publisher* per key owns a *ring* of *slots*; each slot holds one frame, in GPU memory or in host memory. Any
+ * number of *subscribers* in other processes map the ring once, read-only, and use the frames where they lie.
+ *
+ *     publisher                                     subscriber
+ *     ---------                                     ----------
+ *     cuframes_publisher_create(key)                cuframes_subscriber_create(key)
+ *     cuframes_publisher_configure(geometry)
+ *     loop:                                         loop:
+ *       cuframes_publisher_acquire() -> slot          cuframes_subscriber_next() -> frame
+ *       … write the pixels into the slot …            … read the pixels in place …
+ *       cuframes_slot_publish(slot, info)             cuframes_frame_unref(frame)
+ *       cuframes_slot_release(slot)
+ *     cuframes_publisher_destroy()                  cuframes_subscriber_destroy()
+ *
+ * ## What is promised
+ *
+ * - A frame that a subscriber holds is never overwritten, whoever is killed and when. A held frame stays readable and
+ *   unchanged after its publisher died, and after its subscriber handle was destroyed.
+ * - With the policy CUFRAMES_POLICY_DROP a publisher never waits for a subscriber. A killed subscriber's leases are
+ *   back as soon as the kernel reports its death.
+ * - A frame becomes visible only when its pixels are complete: no stream of a reader ever waits on another process.
+ * - Every sequence number is either delivered, or counted as skipped (newest mode) or lost (strict mode).
+ *
+ * ## Errors
+ *
+ * Functions return CUFRAMES_OK or a negative ::cuframes_error. cuframes_error_string() gives the general sentence for
+ * the value; cuframes_last_error_message() gives the particular one of the calling thread's last failed call: the key,
+ * the path, the pid, the cause and what to do.
+ *
+ * ## Threads
+ *
+ * *Thread-safe* functions may be called from any thread at any time. *Thread-bound* ones may be called from any thread,
+ * by one thread at a time for each handle. Handles do not survive fork(): every call on one in the child returns
+ * CUFRAMES_ERROR_FORKED, and destroying it there frees nothing that the parent uses.
+ *
+ * ## Versions
+ *
+ * Structs that callers fill begin with `struct_size`; call CUFRAMES_INIT() on them first. The library accepts
+ * smaller ones from older headers. Before 1.0 the soname carries the minor version; the protocol between processes
+ * has a version of its own (cuframes_protocol_version()).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__)
+#define CUFRAMES_API __attribute__((visibility("default")))
+#else
+#define CUFRAMES_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CUFRAMES_VERSION_MAJOR 0
+#define CUFRAMES_VERSION_MINOR 1
+#define CUFRAMES_VERSION_PATCH 0
+
+/** Zeroes a caller-filled struct and sets its size: `cuframes_publisher_options o; CUFRAMES_INIT(o);` */
+#define CUFRAMES_INIT(variable)                                                                                        \
+    (memset(&(variable), 0, sizeof(variable)), (void)((variable).struct_size = (uint32_t)sizeof(variable)))
+
+/** "No such time", as in GStreamer. */
+#define CUFRAMES_TIME_NONE UINT64_MAX
+
+/** Planes a frame can have: as many as GStreamer's GST_VIDEO_MAX_PLANES. */
+#define CUFRAMES_MAX_PLANES 4
+
+/** Most slots of a ring, those set aside for the producer included: the lease scan stays within a few cache lines. */
+#define CUFRAMES_MAX_SLOTS 256
+
+/** Most frames one subscriber may ask to hold. */
+#define CUFRAMES_MAX_HELD 64
+
+/** Longest key, in bytes; legal characters are `A-Z a-z 0-9 . _ -`. */
+#define CUFRAMES_MAX_KEY 64
+
+// ---------------------------------------------------------------------------------------------------------- errors
+
+typedef enum cuframes_error {
+    CUFRAMES_OK = 0,
+    CUFRAMES_ERROR_INVALID_ARGUMENT = -1, /**< An argument is missing, out of range or contradicts another. */
+    CUFRAMES_ERROR_INVALID_KEY = -2,      /**< The key is empty, too long or has a character that is not allowed. */
+    CUFRAMES_ERROR_DIRECTORY = -3,        /**< The socket directory cannot be made, written or trusted. */
+    CUFRAMES_ERROR_PATH_TOO_LONG = -4,    /**< Directory and key do not fit a Unix socket address (107 bytes). */
+    CUFRAMES_ERROR_KEY_IN_USE = -5,       /**< A live publisher holds the key. */
+    CUFRAMES_ERROR_ACCESS_DENIED = -6,    /**< The publisher's access rule does not admit this user. */
+    CUFRAMES_ERROR_VERSION_MISMATCH = -7, /**< The peer speaks another protocol version. */
+    CUFRAMES_ERROR_RING_FULL = -8,        /**< Granting the asked leases would starve the ring: more slots needed. */
+    CUFRAMES_ERROR_TOO_MANY_SUBSCRIBERS = -9, /**< The publisher's max_subscribers is reached. */
+    CUFRAMES_ERROR_NO_FREE_SLOT = -10,        /**< Every slot is leased by a reader or held by the producer. */
+    CUFRAMES_ERROR_TIMEOUT = -11,             /**< Nothing arrived in the time given; with 0: nothing is there now. */
+    CUFRAMES_ERROR_INTERRUPTED = -12,         /**< The handle was set interrupted by another thread. */
+    CUFRAMES_ERROR_EOS = -13,              /**< The publisher ended its stream and every frame before was delivered. */
+    CUFRAMES_ERROR_PUBLISHER_GONE = -14,   /**< The publisher died or closed without ending its stream. */
+    CUFRAMES_ERROR_LEASES_EXHAUSTED = -15, /**< All granted leases are held: release a frame, or ask for more. */
+    CUFRAMES_ERROR_NO_DRIVER = -16,        /**< The CUDA driver library cannot be loaded or has no device. */
+    CUFRAMES_ERROR_UNKNOWN_DEVICE = -17,   /**< There is no such GPU in this process. */
+    CUFRAMES_ERROR_NO_GPU_SHARING = -18,   /**< The start-up self-test of GPU memory sharing failed on this driver. */
+    CUFRAMES_ERROR_DEVICE_MISMATCH = -19,  /**< The ring lies on a GPU that this one cannot read. */
+    CUFRAMES_ERROR_CUDA = -20,             /**< The driver refused a call; the message names both. */
+    CUFRAMES_ERROR_NO_MEMORY = -21,        /**< Host or GPU memory for the ring could not be had. */
+    CUFRAMES_ERROR_PROTOCOL = -22,         /**< The peer sent something malformed; the connection was closed. */
+    CUFRAMES_ERROR_SYSTEM = -23,           /**< A system call failed; the message names it. */
+    CUFRAMES_ERROR_FORKED = -24,           /**< The handle was made in another process, before fork(). */
+    CUFRAMES_ERROR_INVALID_STATE = -25,    /**< The call does not fit the handle's state. */
+} cuframes_error;
+
+/** One sentence for an error value. Static; never NULL. Thread-safe. */
+CUFRAMES_API const char* cuframes_error_string(int error);
+
+/** The enumerator's name, e.g. "CUFRAMES_ERROR_KEY_IN_USE". Static; never NULL. Thread-safe. */
+CUFRAMES_API const char* cuframes_error_name(int error);
+
+/** What exactly failed in the calling thread's last failed call, and what to do. Valid until its next failing call. */
+CUFRAMES_API const char* cuframes_last_error_message(void);
+
+/** Library version, "0.1.0". */
+CUFRAMES_API const char* cuframes_version_string(void);
+
+/** Version of the protocol between processes. Publisher and subscriber need the same. */
+CUFRAMES_API uint32_t cuframes_protocol_version(void);
+
+typedef enum cuframes_log_level {
+    CUFRAMES_LOG_ERROR = 1,
+    CUFRAMES_LOG_WARNING = 2,
+    CUFRAMES_LOG_INFO = 3,
+    CUFRAMES_LOG_DEBUG = 4,
+} cuframes_log_level;
+
+typedef void (*cuframes_log_func)(cuframes_log_level level, const char* message, void* user_data);
+
+/**
+ * Routes the library's log. `func` is called from any of its threads, never with a lock held that the library's
+ * functions take, and must not call back into it. NULL restores the default: warnings and errors to stderr
+ * ($CUFRAMES_LOG=error|warning|info|debug changes the level). Thread-safe.
+ */
+CUFRAMES_API void cuframes_set_log_func(cuframes_log_func func, void* user_data, cuframes_log_level max_level);
+
+/**
+ * The directory that a NULL `directory` stands for: $CUFRAMES_DIR, else $XDG_RUNTIME_DIR/cuframes, else
+ * /run/cuframes if that can be used, else /tmp/cuframes-<uid>. Writes at most `size` bytes. Thread-safe.
+ */
+CUFRAMES_API int cuframes_default_directory(char* buffer, size_t size);
+
+// -------------------------------------------------------------------------------------------------------- geometry
+
+typedef enum cuframes_memory {
+    CUFRAMES_MEMORY_HOST = 1, /**< One sealed memfd, mapped by everybody. */
+    CUFRAMES_MEMORY_CUDA = 2, /**< One CUDA VMM allocation, exported as a POSIX fd. */
+} cuframes_memory;
+
+/** One plane inside a slot. All in bytes but `rows`. */
+typedef struct cuframes_plane {
+    uint64_t offset;    /**< From the slot's start to the first visible byte. */
+    uint32_t pitch;     /**< From one row to the next; at least row_bytes. */
+    uint32_t row_bytes; /**< Visible bytes of a row. */
+    uint32_t rows;      /**< Visible rows. */
+    uint32_t reserved;  /**< Zero. */
+} cuframes_plane;
+
+/** The layout of every frame of one ring generation. */
+typedef struct cuframes_geometry {
+    uint32_t width, height; /**< Visible pixels. */
+    uint32_t plane_count;   /**< 1 to CUFRAMES_MAX_PLANES. */
+    uint32_t reserved;      /**< Zero. */
+    char format[32];        /**< GStreamer's name of the pixel format, e.g. "NV12". */
+    cuframes_plane planes[CUFRAMES_MAX_PLANES];
+    uint64_t frame_size; /**< Bytes of a slot that the frame occupies, padding included. */
+} cuframes_geometry;
+
+/** Pixels somewhere in this process's reach: the other side of a copy into or out of a slot. */
+typedef struct cuframes_image {
+    uint32_t struct_size;
+    uint32_t plane_count;
+    cuframes_memory memory;              /**< What the pointers are: host addresses, or CUdeviceptr. */
+    uint32_t pitch[CUFRAMES_MAX_PLANES]; /**< Bytes from row to row. */
+    void* planes[CUFRAMES_MAX_PLANES];   /**< First visible byte of each plane. */
+    void* cuda_stream;                   /**< CUstream to copy on; the copy is ordered after what is queued there. */
+    void* cuda_context;                  /**< CUcontext of `cuda_stream`; NULL: the ring's own. */
+} cuframes_image;
+
+// ------------------------------------------------------------------------------------------------------- publisher
+
+typedef struct cuframes_publisher cuframes_publisher;
+typedef struct cuframes_slot cuframes_slot;
+
+typedef enum cuframes_policy {
+    CUFRAMES_POLICY_DROP = 0, /**< Never wait. A strict subscriber that lags by the whole ring is lapped, and told. */
+    CUFRAMES_POLICY_WAIT = 1, /**< Wait up to wait_timeout_ms for strict subscribers, then lap the slow ones. */
+} cuframes_policy;
+
+typedef enum cuframes_mode {
+    CUFRAMES_MODE_NEWEST = 0, /**< Skip to the newest frame; the skipped ones are counted. */
+    CUFRAMES_MODE_STRICT = 1, /**< Every frame, in order; lost ones are counted. */
+} cuframes_mode;
+
+/** Why a subscriber left. */
+typedef enum cuframes_leave_reason {
+    CUFRAMES_LEFT_CLOSED = 0,   /**< It closed its connection. */
+    CUFRAMES_LEFT_DIED = 1,     /**< Its process ended without closing. */
+    CUFRAMES_LEFT_PROTOCOL = 2, /**< It sent something malformed and was disconnected. */
+} cuframes_leave_reason;
+
+/** One attached subscriber, as its publisher sees it. The counters are the subscriber's own word. */
+typedef struct cuframes_subscriber_info {
+    uint64_t id; /**< Unique for the publisher's life. */
+    char name[64];
+    int32_t pid; /**< As seen from the publisher's PID namespace; 0 if it has no number there. */
+    cuframes_mode mode;
+    uint32_t max_held; /**< Leases granted. */
+    uint32_t held;     /**< Leases in use now. */
+    uint64_t lag;      /**< Published frames it has not taken yet. */
+    uint64_t received, skipped, lost;
+} cuframes_subscriber_info;
+
+/** Called from the publisher's service thread; must not block and must not destroy the publisher. */
+typedef void (*cuframes_subscriber_added_func)(const cuframes_subscriber_info* who, void* user_data);
+typedef void (*cuframes_subscriber_removed_func)(const cuframes_subscriber_info* who, cuframes_leave_reason reason,
+                                                 void* user_data);
+
+typedef struct cuframes_publisher_options {
+    uint32_t struct_size;
+    const char* key;       /**< Required. */
+    const char* directory; /**< NULL: cuframes_default_directory(). Made with mode 0700 if absent. */
+    const char* access;    /**< NULL or "user": this uid (and root); "group:NAME"; "all". */
+    uint32_t slots;        /**< Frames the ring holds, 3 to 128; 0: 8. Σ max_held of subscribers + 2 must fit. */
+    cuframes_policy policy;
+    uint32_t wait_timeout_ms;                               /**< With CUFRAMES_POLICY_WAIT; 0: 1000. */
+    uint32_t max_subscribers;                               /**< 0: 64. */
+    cuframes_subscriber_added_func on_subscriber_added;     /**< May be NULL. */
+    cuframes_subscriber_removed_func on_subscriber_removed; /**< May be NULL. */
+    void* user_data;
+} cuframes_publisher_options;
+
+/**
+ * Takes the key and begins to admit subscribers, from a service thread of its own. A live publisher's key is refused
+ * with its pid (CUFRAMES_ERROR_KEY_IN_USE); what a killed one left behind is replaced. Blocks only for file system
+ * calls. On failure nothing is left on disk. Options are copied. Thread-safe.
+ */
+CUFRAMES_API int cuframes_publisher_create(const cuframes_publisher_options* options, cuframes_publisher** publisher);
+
+/**
+ * Gives the key back and tells subscribers that the publisher is gone; they keep the frames they hold. Slots still
+ * held by the caller stay valid memory and may be released later. NULL is ignored. No other call on the handle may be
+ * running.
+ */
+CUFRAMES_API void cuframes_publisher_destroy(cuframes_publisher* publisher);
+
+typedef struct cuframes_ring_config {
+    uint32_t struct_size;
+    cuframes_memory memory;
+    cuframes_geometry geometry;
+    const char* caps;        /**< Media type for the readers, any UTF-8 up to 16 KiB; NULL: none. */
+    int32_t cuda_device;     /**< With CUFRAMES_MEMORY_CUDA and no context: ordinal; -1: 0. */
+    void* cuda_context;      /**< CUcontext to use; NULL: the device's primary one. Must outlive the generation. */
+    uint32_t producer_slots; /**< Slots on top of `slots` for buffers that the producer itself keeps (a decoder's
+                                  reference frames); host memory of slots never used is never committed. */
+    uint32_t metadata_size;  /**< Bytes of metadata a frame can carry; 0: 256 KiB. Unused pages are not committed. */
+} cuframes_ring_config;
+
+/**
+ * Starts a new ring generation: new memory, new epoch. Attached subscribers follow by themselves after the last frame
+ * of the old one; frames they hold from it stay valid, and slots acquired from it may still be released but no longer
+ * published. Thread-safe. CUDA: runs the sharing self-test once for each device.
+ */
+CUFRAMES_API int cuframes_publisher_configure(cuframes_publisher* publisher, const cuframes_ring_config* config);
+
+/** What cuframes_publisher_acquire() may do when no slot is free. */
+typedef enum cuframes_acquire_flags {
+    CUFRAMES_ACQUIRE_DEFAULT = 0, /**< As the policy says. */
+    CUFRAMES_ACQUIRE_NO_WAIT = 1, /**< Never wait, and never lap a strict subscriber under CUFRAMES_POLICY_WAIT. */
+} cuframes_acquire_flags;
+
+/**
+ * Takes a slot to write the next frame into. It is one that no reader leases and that is not the newest frame; its old
+ * frame is gone for readers from here on. Under CUFRAMES_POLICY_WAIT this blocks while strict subscribers have yet to
+ * take the oldest frame, up to wait_timeout_ms; then the slow ones are lapped. CUFRAMES_ERROR_NO_FREE_SLOT: nothing is
+ * free; the frame should be dropped (cuframes_publisher_drop()). Several slots may be held at once. Thread-safe.
+ */
+CUFRAMES_API int cuframes_publisher_acquire(cuframes_publisher* publisher, cuframes_acquire_flags flags,
+                                            cuframes_slot** slot);
+
+/** Counts one frame that found no slot. It takes a sequence number, so that readers learn of the gap. Thread-safe. */
+CUFRAMES_API int cuframes_publisher_drop(cuframes_publisher* publisher);
+
+/** Ends the stream: readers get CUFRAMES_ERROR_EOS after the last frame. Publishing again revives it. Thread-safe. */
+CUFRAMES_API int cuframes_publisher_eos(cuframes_publisher* publisher);
+
+/** Waits until `count` subscribers are attached. timeout_ms -1: for ever. Interruptible. Thread-safe. */
+CUFRAMES_API int cuframes_publisher_wait_subscribers(cuframes_publisher* publisher, uint32_t count, int64_t timeout_ms);
+
+/** While set, waits in this handle end at once with CUFRAMES_ERROR_INTERRUPTED. Thread-safe. */
+CUFRAMES_API void cuframes_publisher_set_interrupted(cuframes_publisher* publisher, bool interrupted);
+
+typedef struct cuframes_publisher_stats {
+    uint32_t struct_size;
+    uint32_t subscribers;      /**< Attached now. */
+    uint64_t epoch;            /**< Of the current generation; 0 before the first. */
+    uint64_t last_sequence;    /**< Of the newest frame, dropped ones included; 0 before the first. */
+    uint64_t published;        /**< Frames made visible. */
+    uint64_t dropped;          /**< Frames that found no free slot. */
+    uint64_t copied;           /**< Published frames that were copied into their slot (cuframes_slot_write()). */
+    uint64_t lapped;           /**< Frames overwritten before a strict subscriber took them, summed over subscribers. */
+    uint64_t bytes;            /**< frame_size of all published frames. */
+    uint64_t waited_ns;        /**< Time spent waiting for strict subscribers. */
+    uint64_t metadata_dropped; /**< Frames whose metadata did not fit and was left out. */
+} cuframes_publisher_stats;
+
+/** Thread-safe; does not wait. */
+CUFRAMES_API int cuframes_publisher_get_stats(cuframes_publisher* publisher, cuframes_publisher_stats* stats);
+
+/** Fills at most `capacity` entries; returns how many subscribers there are, or an error. Thread-safe. */
+CUFRAMES_API int cuframes_publisher_get_subscribers(cuframes_publisher* publisher, cuframes_subscriber_info* infos,
+                                                    size_t capacity);
+
+/** Path of the socket. Valid while the publisher lives. Thread-safe. */
+CUFRAMES_API const char* cuframes_publisher_socket_path(const cuframes_publisher* publisher);
+
+/** What travels with a frame. Times are nanoseconds of CLOCK_MONOTONIC, which all processes of a host share. */
+typedef struct cuframes_frame_info {
+    uint32_t struct_size;
+    uint32_t flags;              /**< Opaque to the ring (the elements put GstBufferFlags here). */
+    uint64_t pts;                /**< When the frame is to be shown or was captured; CUFRAMES_TIME_NONE: unknown. */
+    uint64_t dts;                /**< Likewise for decoding order. */
+    uint64_t duration;           /**< Nanoseconds, or CUFRAMES_TIME_NONE. */
+    uint64_t offset, offset_end; /**< As in GstBuffer; UINT64_MAX: none. */
+    const void* metadata;        /**< Opaque to the ring (the elements put serialized GstMetas here). Copied. */
+    size_t metadata_size;
+} cuframes_frame_info;
+
+/** First byte of the slot: a host address, or a CUdeviceptr. cuframes_plane.offset counts from here. */
+CUFRAMES_API void* cuframes_slot_data(const cuframes_slot* slot);
+/** Position in the ring, 0-based: stable, so that registrations made for a slot can be kept. */
+CUFRAMES_API uint32_t cuframes_slot_index(const cuframes_slot* slot);
+/** Epoch of the generation that the slot belongs to. */
+CUFRAMES_API uint64_t cuframes_slot_epoch(const cuframes_slot* slot);
+
+/**
+ * Copies an image of the ring's geometry into the slot: once, device to device where both are on a GPU. Counted as
+ * `copied`. The copy may still run on `image->cuda_stream` when this returns; pass the same stream to
+ * cuframes_slot_publish(). Host to host copies are done on return. Thread-bound to the slot.
+ */
+CUFRAMES_API int cuframes_slot_write(cuframes_slot* slot, const cuframes_image* image);
+
+/**
+ * Makes the slot's frame visible to readers and wakes those that sleep. CUDA: first waits, on the CPU, until all work
+ * queued so far on `cuda_stream` (a CUstream of `cuda_context`, NULL: of the ring's context) is complete; stream NULL
+ * means the legacy default stream. A slot is published once; the pixels must not be changed afterwards.
+ * CUFRAMES_ERROR_INVALID_STATE if its generation was superseded. Thread-bound to the slot.
+ */
+CUFRAMES_API int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info, void* cuda_stream,
+                                       void* cuda_context);
+
+/**
+ * Ends the caller's hold on the slot. A published frame stays available to readers; the slot may be reused once it is
+ * neither held, nor leased, nor the newest. An unpublished one becomes free. Never blocks. Thread-safe. May be called
+ * after cuframes_publisher_destroy().
+ */
+CUFRAMES_API void cuframes_slot_release(cuframes_slot* slot);
+
+// ------------------------------------------------------------------------------------------------------ subscriber
+
+typedef struct cuframes_subscriber cuframes_subscriber;
+typedef struct cuframes_frame cuframes_frame;
+
+typedef enum cuframes_subscriber_state {
+    CUFRAMES_STATE_WAITING = 0,  /**< No publisher on the key; waiting for one. */
+    CUFRAMES_STATE_ATTACHED = 1, /**< A publisher admitted us. */
+    CUFRAMES_STATE_ENDED = 2,    /**< The publisher ended its stream (EOS). */
+    CUFRAMES_STATE_GONE = 3,     /**< The publisher died or closed; reconnecting if so configured. */
+} cuframes_subscriber_state;
+
+/**
+ * State changes, called from within cuframes_subscriber_next() on its thread. `pid` is the publisher's, `epoch` that
+ * of its current generation (0: none yet).
+ */
+typedef void (*cuframes_subscriber_state_func)(cuframes_subscriber_state state, uint64_t epoch, int32_t pid,
+                                               void* user_data);
+
+typedef struct cuframes_subscriber_options {
+    uint32_t struct_size;
+    const char* key;       /**< Required. */
+    const char* directory; /**< NULL: cuframes_default_directory(). Need not exist yet. */
+    const char* name;      /**< Shown to the publisher; NULL: the program's name. */
+    cuframes_mode mode;
+    uint32_t max_held;          /**< Frames that may be held at once; 0: 2. */
+    int64_t connect_timeout_ms; /**< How long next() waits for the first publisher; 0: for ever. */
+    bool end_when_gone;  /**< next() returns CUFRAMES_ERROR_PUBLISHER_GONE instead of waiting for the next one. */
+    int32_t cuda_device; /**< GPU to read rings in GPU memory on; -1: the ring's own. */
+    void* cuda_context;  /**< CUcontext to map for and release in; NULL: the device's primary one. */
+    cuframes_subscriber_state_func on_state; /**< May be NULL. */
+    void* user_data;
+} cuframes_subscriber_options;
+
+/** Checks the options; connects lazily, in cuframes_subscriber_next(). Never blocks. Thread-safe. */
+CUFRAMES_API int cuframes_subscriber_create(const cuframes_subscriber_options* options,
+                                            cuframes_subscriber** subscriber);
+
+/** Detaches. Frames still held stay valid and keep their lease until unreferenced. NULL is ignored. */
+CUFRAMES_API void cuframes_subscriber_destroy(cuframes_subscriber* subscriber);
+
+/**
+ * Takes the next frame: the newest not taken yet, or the next in order. Waits up to `timeout_ms` (-1: for ever, 0: not
+ * at all), sleeping in the kernel, for a publisher as well as for a frame. Returns
+ * - CUFRAMES_OK and a frame to unref;
+ * - CUFRAMES_ERROR_TIMEOUT, _INTERRUPTED;
+ * - CUFRAMES_ERROR_LEASES_EXHAUSTED at once when all granted leases are held and a frame is waiting;
+ * - CUFRAMES_ERROR_EOS once for each end of stream; a further call waits for what follows;
+ * - CUFRAMES_ERROR_PUBLISHER_GONE with end_when_gone;
+ * - why attaching failed: CUFRAMES_ERROR_RING_FULL, _ACCESS_DENIED, _VERSION_MISMATCH, _NO_DRIVER, …. A further call
+ *   tries again.
+ * When the publisher dies, frames that it had published are still delivered first (strict: all that are left). Then
+ * the subscriber waits for its successor. Thread-bound.
+ */
+CUFRAMES_API int cuframes_subscriber_next(cuframes_subscriber* subscriber, int64_t timeout_ms, cuframes_frame** frame);
+
+/**
+ * A file descriptor to poll for input: readable when cuframes_subscriber_next(…, 0, …) has something to do, a death or
+ * a new publisher included. Call that until it returns CUFRAMES_ERROR_TIMEOUT before polling again. Owned by the
+ * subscriber, the same for its whole life. Thread-safe.
+ */
+CUFRAMES_API int cuframes_subscriber_fd(const cuframes_subscriber* subscriber);
+
+/** While set, next() ends at once with CUFRAMES_ERROR_INTERRUPTED. Thread-safe, async-signal-safe. */
+CUFRAMES_API void cuframes_subscriber_set_interrupted(cuframes_subscriber* subscriber, bool interrupted);
+
+/**
+ * Waits until fewer than max_held frames are held, counting those whose GPU release is still under way as held.
+ * Returns as next() does. Thread-bound, like next().
+ */
+CUFRAMES_API int cuframes_subscriber_wait_lease(cuframes_subscriber* subscriber, int64_t timeout_ms);
+
+/** Takes ownership of `frame` (unref it) with CUFRAMES_OK; else `error` is next()'s and `frame` NULL. Return false to
+ * end the loop. */
+typedef bool (*cuframes_frame_func)(cuframes_frame* frame, int error, void* user_data);
+
+/**
+ * Callback form: a thread of the subscriber calls next() and then `func`, until func returns false or
+ * cuframes_subscriber_stop(). next() must not be called meanwhile. Errors other than INTERRUPTED reach `func`; if it
+ * returns true after an attach failure the thread tries again when the key's socket changes.
+ */
+CUFRAMES_API int cuframes_subscriber_start(cuframes_subscriber* subscriber, cuframes_frame_func func, void* user_data);
+
+/** Ends the thread of cuframes_subscriber_start() and waits for it. Must not be called from `func`. */
+CUFRAMES_API void cuframes_subscriber_stop(cuframes_subscriber* subscriber);
+
+/**
+ * Names one more CUDA context whose work may read frames (torch's primary one, say): releases wait for what it has in
+ * flight too. The subscriber's own context is always included. The context must outlive the subscriber's frames.
+ * Thread-safe.
+ */
+CUFRAMES_API int cuframes_subscriber_add_cuda_context(cuframes_subscriber* subscriber, void* cuda_context);
+
+typedef struct cuframes_subscriber_stats {
+    uint32_t struct_size;
+    cuframes_subscriber_state state;
+    uint64_t epoch; /**< Of the generation the last frame came from. */
+    uint64_t last_sequence;
+    uint64_t received;
+    uint64_t skipped;    /**< Newest mode: frames passed over. */
+    uint64_t lost;       /**< Strict mode: frames overwritten, or dropped by the publisher, before we took them. */
+    uint64_t reconnects; /**< Publishers attached to after the first. */
+    uint32_t held;       /**< Frames held now. */
+    uint32_t max_held;
+    int32_t publisher_pid; /**< 0: none. */
+} cuframes_subscriber_stats;
+
+/** Thread-safe; does not wait. */
+CUFRAMES_API int cuframes_subscriber_get_stats(cuframes_subscriber* subscriber, cuframes_subscriber_stats* stats);
+
+/** A held frame. All pointers are valid until the frame's last unref; the pixels are read-only. */
+typedef struct cuframes_frame_view {
+    uint32_t struct_size;
+    cuframes_memory memory;
+    const void* data; /**< First byte of the slot: host address or CUdeviceptr. */
+    const cuframes_geometry* geometry;
+    const char* caps;      /**< The publisher's caps string; "" if it gave none. */
+    uint32_t slot;         /**< Position in the ring. */
+    int32_t cuda_device;   /**< Ordinal in this process; -1 in host memory. */
+    uint64_t epoch;        /**< Generation: (epoch, slot) names the memory for as long as the ring lives. */
+    uint64_t sequence;     /**< 1-based, counts over generations for the publisher's life. */
+    uint64_t missed;       /**< Frames lost or skipped between the one before and this one. */
+    bool discontinuity;    /**< First frame from this publisher, or frames are missing in strict mode. */
+    uint64_t publish_time; /**< CLOCK_MONOTONIC when it became visible. */
+    cuframes_frame_info info;
+} cuframes_frame_view;
+
+/** Never NULL for a frame. Thread-safe. */
+CUFRAMES_API const cuframes_frame_view* cuframes_frame_get(const cuframes_frame* frame);
+
+/** Thread-safe. */
+CUFRAMES_API cuframes_frame* cuframes_frame_ref(cuframes_frame* frame);
+
+/**
+ * Gives up one reference. With the last, the lease ends: at once in host memory; in GPU memory when the work that may
+ * read the frame is complete (everything in flight in the subscriber's contexts, or, with drivers before CUDA 12.5,
+ * on the named streams and the legacy one), without waiting for it here. Thread-safe; never blocks on the publisher.
+ */
+CUFRAMES_API void cuframes_frame_unref(cuframes_frame* frame);
+
+/** Names a stream whose queued work reads the frame, so that its release is ordered after it. Thread-safe. */
+CUFRAMES_API int cuframes_frame_record_stream(cuframes_frame* frame, void* cuda_stream, void* cuda_context);
+
+/**
+ * Copies the visible pixels to `image`. From GPU to host memory it is done on return; device to device it is queued on
+ * `image->cuda_stream`. Thread-safe.
+ */
+CUFRAMES_API int cuframes_frame_read(const cuframes_frame* frame, const cuframes_image* image);
+
+// ------------------------------------------------------------------------------------------------------------ CUDA
+
+/**
+ * Whether frames in memory of GPU `device` can be shared here: loads the driver and tries create, export, import, map
+ * and access once for each device. CUFRAMES_OK, or why not, with what to do. Thread-safe.
+ */
+CUFRAMES_API int cuframes_cuda_self_test(int32_t device);
+
+#ifdef __cplusplus
+}
+#endif

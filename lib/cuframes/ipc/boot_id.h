@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace cuframes {
+
+/** Names this boot of this kernel: two processes with the same one can share memory. Zero if it cannot be read. */
+std::array<uint8_t, 16> boot_id();
+
+} // namespace cuframes

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "ipc/rendezvous.h"
+
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <mutex>
+#include <set>
+
+#include "base/fork.h"
+#include "ipc/seqpacket.h"
+#include "protocol/validate.h"
+
+namespace cuframes {
+
+namespace {
+
+std::string private_tmp_directory() { return text("/tmp/cuframes-", ::geteuid()); }
+
+/** Whether a path in the world-writable /tmp is really this user's own directory: somebody else may have made it. */
+Result<> check_ownership(const std::string& directory) {
+    struct stat status = {};
+    if (::lstat(directory.c_str(), &status) != 0) {
+        return system_error(text("look at ", directory), errno, CUFRAMES_ERROR_DIRECTORY);
+    }
+    if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 0022)) {
+        return Error{CUFRAMES_ERROR_DIRECTORY,
+                     text(directory, " belongs to somebody else or can be written by others; remove it, or set "
+                                     "CUFRAMES_DIR to a directory of your own")};
+    }
+    return {};
+}
+
+/** Makes the directory if it is missing. True: it was made here. */
+Result<bool> ensure_directory(const std::string& directory, const AccessRule& access) {
+    bool made = false;
+    if (::mkdir(directory.c_str(), 0700) == 0) {
+        made = true;
+        // mkdir() is subject to the umask, chown() and chmod() are not.
+        const gid_t group = access.group();
+        if ((group != static_cast<gid_t>(-1) && ::chown(directory.c_str(), static_cast<uid_t>(-1), group) != 0) ||
+            ::chmod(directory.c_str(), access.directory_mode()) != 0) {
+            Error error = system_error(text("open the directory ", directory, " to ", access.name()), errno,
+                                       CUFRAMES_ERROR_DIRECTORY);
+            ::rmdir(directory.c_str());
+            return error;
+        }
+    } else if (errno != EEXIST) {
+        return system_error(text("make the directory ", directory,
+                                 " for the sockets (its parent must exist and be writable; set the directory, or "
+                                 "CUFRAMES_DIR)"),
+                            errno, CUFRAMES_ERROR_DIRECTORY);
+    }
+    struct stat status = {};
+    if (::stat(directory.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) {
+        return Error{CUFRAMES_ERROR_DIRECTORY,
+                     text(directory, " is not a directory; set the directory, or CUFRAMES_DIR, to one")};
+    }
+    if (directory == private_tmp_directory()) {
+        if (auto own = check_ownership(directory); !own) {
+            return own.error();
+        }
+    }
+    return made;
+}
+
+/**
+ * Keys held by this process. A record lock excludes other processes only, and is lost when the process closes any
+ * descriptor of the file: so a key held here is refused before its lock file is opened.
+ */
+class KeysHeldHere {
+public:
+    bool add(const std::string& lock_path) {
+        std::lock_guard lock(mutex_);
+        if (forks_ != fork_count()) {
+            held_.clear(); // They are the parent's.
+            forks_ = fork_count();
+        }
+        return held_.insert(lock_path).second;
+    }
+    void remove(const std::string& lock_path) {
+        std::lock_guard lock(mutex_);
+        held_.erase(lock_path);
+    }
+
+private:
+    std::mutex mutex_;
+    std::set<std::string> held_;
+    uint32_t forks_ = fork_count();
+};
+
+KeysHeldHere& keys_held_here() {
+    static auto* keys = new KeysHeldHere; // Publishers may be destroyed by exit handlers.
+    return *keys;
+}
+
+/** A record lock on the whole file: not inherited by fork(), so that a dead publisher's child does not hold its key. */
+struct flock whole_file() {
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    return lock;
+}
+
+Error in_use(const std::string& key, const std::string& path, const std::string& pid) {
+    return {CUFRAMES_ERROR_KEY_IN_USE, text("the key \"", key, "\" is in use: the publisher with pid ", pid, " holds ",
+                                            path, "; stop it, or use another key")};
+}
+
+/** The holder's pid: as the kernel knows it here, else (another PID namespace) as the holder wrote it down. */
+std::string read_holder(int fd) {
+    struct flock lock = whole_file();
+    if (::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0) {
+        return text(lock.l_pid);
+    }
+    std::array<char, 32> pid = {};
+    const ssize_t got = ::pread(fd, pid.data(), pid.size() - 1, 0);
+    std::string out(pid.data(), got > 0 ? static_cast<size_t>(got) : 0);
+    out.erase(out.find_last_not_of('\n') + 1);
+    return out.empty() ? "unknown" : out;
+}
+
+bool same_file(int fd, const std::string& path) {
+    struct stat by_fd = {};
+    struct stat by_path = {};
+    return ::fstat(fd, &by_fd) == 0 && ::stat(path.c_str(), &by_path) == 0 && by_fd.st_ino == by_path.st_ino &&
+           by_fd.st_dev == by_path.st_dev;
+}
+
+/** Takes the lock, on the file that has the name: a holder about to leave removes it. */
+Result<UniqueFd> lock_file(const std::string& path, const std::string& key) {
+    for (;;) {
+        UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!fd) {
+            return system_error(text("create the lock ", path, " (is the directory writable?)"), errno,
+                                CUFRAMES_ERROR_DIRECTORY);
+        }
+        struct flock lock = whole_file();
+        if (::fcntl(fd.get(), F_SETLK, &lock) != 0) {
+            if (errno != EAGAIN && errno != EACCES) {
+                return system_error(text("lock ", path), errno, CUFRAMES_ERROR_DIRECTORY);
+            }
+            return in_use(key, path, read_holder(fd.get()));
+        }
+        if (same_file(fd.get(), path)) {
+            const std::string pid = text(::getpid(), "\n");
+            if (::ftruncate(fd.get(), 0) != 0 ||
+                ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+                Error error = system_error(text("write the lock ", path), errno, CUFRAMES_ERROR_DIRECTORY);
+                ::unlink(path.c_str());
+                return error;
+            }
+            return fd;
+        }
+    }
+}
+
+/** One name for a directory, however it was reached. */
+std::string canonical(const std::string& directory) {
+    char* resolved = ::realpath(directory.c_str(), nullptr);
+    std::string out = resolved ? resolved : directory;
+    std::free(resolved);
+    return out;
+}
+
+std::string parent_of(const std::string& path) {
+    const size_t slash = path.find_last_of('/');
+    return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+} // namespace
+
+std::string default_directory() {
+    if (const char* set = std::getenv("CUFRAMES_DIR"); set && *set) {
+        return set;
+    }
+    if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime && *runtime) {
+        return text(runtime, "/cuframes");
+    }
+    struct stat status = {};
+    const bool exists = ::stat("/run/cuframes", &status) == 0 && S_ISDIR(status.st_mode);
+    if (exists ? ::access("/run/cuframes", W_OK | X_OK) == 0 : ::access("/run", W_OK | X_OK) == 0) {
+        return "/run/cuframes";
+    }
+    return private_tmp_directory();
+}
+
+std::string socket_path(const std::string& directory, const std::string& key) {
+    return text(directory, "/", key, ".sock");
+}
+
+Result<KeyHolder> KeyHolder::take(const std::string& directory, const std::string& key, const AccessRule& access) {
+    KeyHolder holder;
+    holder.lock_path_ = text(directory, "/", key, ".lock");
+    // The name it gets first is shorter than the last one, so a path that fits at all fits both times.
+    const std::string first_path = text(directory, "/", key, ".new");
+    const std::string final_path = socket_path(directory, key);
+    if (final_path.size() > 107) {
+        return Error{CUFRAMES_ERROR_PATH_TOO_LONG,
+                     text("the socket path ", final_path, " has ", final_path.size(),
+                          " bytes; a Unix socket allows 107: use a shorter directory or key")};
+    }
+    auto made = ensure_directory(directory, access);
+    if (!made) {
+        return made.error();
+    }
+    holder.lock_name_ = canonical(directory) + "/" + key;
+    if (!keys_held_here().add(holder.lock_name_)) {
+        return in_use(key, holder.lock_path_, text(::getpid()));
+    }
+    auto lock = lock_file(holder.lock_path_, key);
+    if (!lock) {
+        keys_held_here().remove(holder.lock_name_);
+        if (*made) {
+            ::rmdir(directory.c_str());
+        }
+        return lock.error();
+    }
+    holder.lock_ = std::move(*lock);
+    ::unlink(first_path.c_str());
+    auto listening = listen_at(first_path, access.socket_mode(), access.group());
+    if (listening && ::rename(first_path.c_str(), final_path.c_str()) != 0) {
+        listening = system_error(text("move the socket to ", final_path), errno, CUFRAMES_ERROR_DIRECTORY);
+    }
+    if (!listening) {
+        const Error& error = listening.error();
+        ::unlink(first_path.c_str());
+        {
+            KeyHolder give_back = std::move(holder);
+        }
+        if (*made) {
+            ::rmdir(directory.c_str());
+        }
+        return error;
+    }
+    holder.listening_ = std::move(*listening);
+    holder.socket_path_ = final_path;
+    return holder;
+}
+
+KeyHolder::~KeyHolder() { release(); }
+
+void KeyHolder::release() {
+    if (!lock_) {
+        return;
+    }
+    // Both are ours as long as the lock is held.
+    if (!socket_path_.empty()) {
+        ::unlink(socket_path_.c_str());
+    }
+    ::unlink(lock_path_.c_str());
+    listening_.reset();
+    lock_.reset();
+    keys_held_here().remove(lock_name_);
+}
+
+Result<SocketWatch> SocketWatch::create(const std::string& directory) {
+    SocketWatch watch;
+    watch.directory_ = directory;
+    watch.inotify_ = UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (!watch.inotify_) {
+        return system_error("watch the socket directory (too many inotify instances? see "
+                            "/proc/sys/fs/inotify/max_user_instances)");
+    }
+    return watch;
+}
+
+void SocketWatch::arm() {
+    // Whatever happened so far is seen by the look at the socket that follows.
+    std::array<char, 4096> events;
+    while (::read(inotify_.get(), events.data(), events.size()) > 0) {
+    }
+    int watch = -1;
+    std::string path = directory_;
+    while ((watch = ::inotify_add_watch(inotify_.get(), path.c_str(),
+                                        IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB)) < 0) {
+        if (path == "/" || path == ".") {
+            return;
+        }
+        path = parent_of(path);
+    }
+    if (watch_ >= 0 && watch_ != watch) {
+        ::inotify_rm_watch(inotify_.get(), watch_);
+        (void)!::read(inotify_.get(), events.data(), events.size()); // its IN_IGNORED
+    }
+    watch_ = watch;
+}
+
+void SocketWatch::disarm() {
+    if (watch_ >= 0) {
+        ::inotify_rm_watch(inotify_.get(), watch_);
+        watch_ = -1;
+    }
+    std::array<char, 4096> events;
+    while (::read(inotify_.get(), events.data(), events.size()) > 0) {
+    }
+}
+
+} // namespace cuframes

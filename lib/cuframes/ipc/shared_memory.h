@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * Sealed memfds and their mappings.
+ */
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "base/result.h"
+#include "ipc/unique_fd.h"
+
+namespace cuframes {
+
+/** Owns a mapping. Move-only. */
+class Mapping {
+public:
+    Mapping() = default;
+    Mapping(void* address, size_t size) : address_(address), size_(size) {}
+    Mapping(Mapping&& other) noexcept
+        : address_(std::exchange(other.address_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    Mapping& operator=(Mapping&& other) noexcept {
+        std::swap(address_, other.address_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ~Mapping();
+
+    std::byte* data() const { return static_cast<std::byte*>(address_); }
+    size_t size() const { return size_; }
+    explicit operator bool() const { return address_ != nullptr; }
+
+private:
+    void* address_ = nullptr;
+    size_t size_ = 0;
+};
+
+enum class Access { read_only, read_write };
+
+/** Who may write to a memfd after it was sealed: those who mapped it before, or everybody who has the fd. */
+enum class Writers { only_present_mappings, anybody };
+
+struct SharedMemory {
+    UniqueFd fd;
+    Mapping mapping; ///< Readable and writable.
+};
+
+/** Makes a zeroed memfd of `size` bytes, commits its first `committed` bytes, maps it, and seals it. */
+Result<SharedMemory> create_shared_memory(const char* name, uint64_t size, uint64_t committed, Writers writers);
+
+/**
+ * Maps a memfd that a peer sent. Refuses one that is not sealed against shrinking or is smaller than `size`: touching it
+ * could otherwise kill us with SIGBUS.
+ */
+Result<Mapping> map_shared_memory(const UniqueFd& fd, uint64_t size, Access access);
+
+} // namespace cuframes

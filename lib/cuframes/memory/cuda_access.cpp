@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * The subscriber's end of a ring in GPU memory: imported once, mapped read-only.
+ */
+#include "memory/cuda_copy.h"
+#include "memory/cuda_release.h"
+#include "memory/cuda_vmm.h"
+#include "memory/frame_store.h"
+
+namespace cuframes {
+
+namespace {
+
+using cuda::Current;
+
+class CudaAccess final : public FrameAccess {
+public:
+    CudaAccess(cuda::Context context, cuda::VmmMapping memory)
+        : context_(std::move(context)), memory_(std::move(memory)) {}
+
+    Result<> start(std::byte* lease_page) {
+        auto queue = cuda::ReleaseQueue::create(context_, lease_page);
+        if (!queue) {
+            return queue.error();
+        }
+        releases_ = std::move(*queue);
+        return {};
+    }
+
+    const std::byte* base() const override { return reinterpret_cast<const std::byte*>(memory_.address()); }
+    int32_t device() const override { return context_.device(); }
+
+    Result<> read(const std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) const override {
+        const auto& driver = context_.driver();
+        Current current(driver, image.cuda_context ? static_cast<CUcontext>(image.cuda_context) : context_.get());
+        auto* stream = static_cast<CUstream>(image.cuda_stream);
+        CUresult result =
+            cuda::copy_planes(driver, planes_of(image), cuda::memory_type(image),
+                              host_planes(g, const_cast<std::byte*>(slot)), CU_MEMORYTYPE_DEVICE, g, stream);
+        if (result == CUDA_SUCCESS && image.memory == CUFRAMES_MEMORY_HOST) {
+            result = driver.cuStreamSynchronize(stream);
+        }
+        if (result != CUDA_SUCCESS) {
+            return cuda::driver_error("cuMemcpy2DAsync", result);
+        }
+        return {};
+    }
+
+    void release(std::atomic<uint32_t>& lease, const std::vector<StreamRef>& streams) override {
+        releases_->release(lease, streams);
+    }
+    bool finish_releases() override { return releases_->finish(); }
+    void add_context(void* context) override { releases_->add_context(static_cast<CUcontext>(context)); }
+
+private:
+    // Destroyed in reverse: releases finish before the memory goes, and both before the context.
+    cuda::Context context_;
+    cuda::VmmMapping memory_;
+    std::unique_ptr<cuda::ReleaseQueue> releases_;
+};
+
+Result<> check_reach(const cuda::Driver& driver, const RingDescription& ring, int32_t device) {
+    auto owner = cuda::find_device(driver, ring.gpu_uuid);
+    if (!owner || *owner == device) {
+        return {}; // Not visible here: mapping it will tell.
+    }
+    int can = 0;
+    CUdevice here = 0;
+    CUdevice there = 0;
+    if (driver.cuDeviceGet(&here, device) == CUDA_SUCCESS && driver.cuDeviceGet(&there, *owner) == CUDA_SUCCESS) {
+        driver.cuDeviceCanAccessPeer(&can, here, there);
+    }
+    if (can) {
+        return {};
+    }
+    return Error{CUFRAMES_ERROR_DEVICE_MISMATCH,
+                 text("GPU ", device, " cannot read the ring on GPU ", *owner, " (", cuda::uuid_text(ring.gpu_uuid),
+                      "): no peer access between them; read on GPU ", *owner, " (cuda-device-id=", *owner,
+                      "), or in host memory (memory=system)")};
+}
+
+} // namespace
+
+Result<std::unique_ptr<FrameAccess>> open_cuda_frames(const UniqueFd& fd, const RingDescription& ring,
+                                                      std::byte* lease_page, int32_t device, void* context) {
+    auto driver = cuda::driver();
+    if (!driver) {
+        return driver.error();
+    }
+    if (device < 0 && !context) {
+        auto own = cuda::find_device(**driver, ring.gpu_uuid);
+        if (!own) {
+            return own.error();
+        }
+        device = *own;
+    }
+    auto opened = cuda::Context::open(**driver, device, context);
+    if (!opened) {
+        return opened.error();
+    }
+    if (auto reach = check_reach(**driver, ring, opened->device()); !reach) {
+        return reach.error();
+    }
+    auto memory = cuda::VmmMapping::import(*opened, fd.get(), ring.frames_size);
+    if (!memory) {
+        return Error{CUFRAMES_ERROR_NO_GPU_SHARING,
+                     text("cannot map the ring's GPU memory: ", memory.error().message,
+                          "; read it in host memory where the publisher runs (memory=system)")};
+    }
+    auto access = std::make_unique<CudaAccess>(std::move(*opened), std::move(*memory));
+    if (auto started = access->start(lease_page); !started) {
+        return started.error();
+    }
+    return std::unique_ptr<FrameAccess>(std::move(access));
+}
+
+} // namespace cuframes

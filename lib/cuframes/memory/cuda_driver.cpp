@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "memory/cuda_driver.h"
+
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <mutex>
+
+namespace cuframes::cuda {
+
+namespace {
+
+Error no_driver(const std::string& why) {
+    return {CUFRAMES_ERROR_NO_DRIVER,
+            text(why, "; install the NVIDIA driver (in a container: run it with the GPU, for example --gpus all), or "
+                      "use host memory (memory=system)")};
+}
+
+// NOLINTNEXTLINE(readability-function-size): a table, with one entry for each function of the driver
+Result<const Driver*> load() {
+    // Never closed: the driver keeps threads and exit handlers of its own.
+    void* library = ::dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        return no_driver(text("cannot load the CUDA driver: ", ::dlerror()));
+    }
+    static Driver driver;
+#define CUFRAMES_LOAD(function, symbol)                                                                                \
+    driver.function = reinterpret_cast<decltype(driver.function)>(::dlsym(library, symbol));                           \
+    if (!driver.function) {                                                                                            \
+        return no_driver("the CUDA driver is too old: it has no " symbol " (CUDA 11.7 or later is needed)");           \
+    }
+    CUFRAMES_CUDA_FUNCTIONS(CUFRAMES_LOAD)
+#undef CUFRAMES_LOAD
+    if (const CUresult result = driver.cuInit(0); result != CUDA_SUCCESS) {
+        const char* name = nullptr;
+        driver.cuGetErrorName(result, &name);
+        return no_driver(text("the CUDA driver does not start: cuInit: ", name ? name : "unknown error"));
+    }
+    driver.cuDriverGetVersion(&driver.version);
+    constexpr int cuda_12_5 = 12050;
+    if (driver.version >= cuda_12_5) {
+        driver.cuCtxRecordEvent =
+            reinterpret_cast<decltype(driver.cuCtxRecordEvent)>(::dlsym(library, "cuCtxRecordEvent"));
+    }
+    return &driver;
+}
+
+} // namespace
+
+Result<const Driver*> driver() {
+    static Result<const Driver*> loaded = load();
+    return loaded;
+}
+
+Error driver_error(const char* call, CUresult result) {
+    auto loaded = driver();
+    const char* name = nullptr;
+    if (loaded) {
+        (*loaded)->cuGetErrorName(result, &name);
+    }
+    const std::string message =
+        text(call, " failed: ", name ? name : "unknown CUDA error", " (", static_cast<int>(result), ")");
+    if (result == CUDA_ERROR_OUT_OF_MEMORY) {
+        return {CUFRAMES_ERROR_NO_MEMORY, message + "; free GPU memory, or use fewer slots"};
+    }
+    return {CUFRAMES_ERROR_CUDA, message};
+}
+
+Result<> check_device(const Driver& driver, int32_t device) {
+    int count = 0;
+    driver.cuDeviceGetCount(&count);
+    if (device >= 0 && device < count) {
+        return {};
+    }
+    return Error{CUFRAMES_ERROR_UNKNOWN_DEVICE, text("there is no GPU ", device, " here: ", count,
+                                                     " visible, numbered from 0 (CUDA_VISIBLE_DEVICES "
+                                                     "hides some)")};
+}
+
+Result<Uuid> device_uuid(const Driver& driver, int32_t device) {
+    CUdevice handle = 0;
+    CUuuid uuid = {};
+    CUresult result = driver.cuDeviceGet(&handle, device);
+    if (result == CUDA_SUCCESS) {
+        result = driver.cuDeviceGetUuid(&uuid, handle);
+    }
+    if (result != CUDA_SUCCESS) {
+        return driver_error("cuDeviceGetUuid", result);
+    }
+    Uuid out = {};
+    std::memcpy(out.data(), uuid.bytes, out.size());
+    return out;
+}
+
+Result<int32_t> find_device(const Driver& driver, const Uuid& uuid) {
+    int count = 0;
+    driver.cuDeviceGetCount(&count);
+    for (int32_t device = 0; device < count; ++device) {
+        auto found = device_uuid(driver, device);
+        if (found && *found == uuid) {
+            return device;
+        }
+    }
+    return Error{CUFRAMES_ERROR_UNKNOWN_DEVICE, text("GPU ", uuid_text(uuid), " is not among the ", count,
+                                                     " visible in this process (see "
+                                                     "CUDA_VISIBLE_DEVICES, or docker --gpus)")};
+}
+
+std::string uuid_text(const Uuid& uuid) {
+    std::string out = "GPU-";
+    for (size_t i = 0; i < uuid.size(); ++i) {
+        char digits[4];
+        std::snprintf(digits, sizeof(digits), "%02x", uuid[i]);
+        out += digits;
+        out += i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "";
+    }
+    return out;
+}
+
+namespace {
+
+Result<int32_t> device_of(const Driver& driver, CUcontext context) {
+    Current current(driver, context);
+    CUdevice handle = 0;
+    if (current.result() != CUDA_SUCCESS) {
+        return driver_error("cuCtxPushCurrent", current.result());
+    }
+    if (const CUresult result = driver.cuCtxGetDevice(&handle); result != CUDA_SUCCESS) {
+        return driver_error("cuCtxGetDevice", result);
+    }
+    // Handles have been ordinals in every version, but only a search is promised to work.
+    for (int32_t ordinal = 0;; ++ordinal) {
+        CUdevice candidate = 0;
+        if (const CUresult result = driver.cuDeviceGet(&candidate, ordinal); result != CUDA_SUCCESS) {
+            return driver_error("cuDeviceGet", result);
+        }
+        if (candidate == handle) {
+            return ordinal;
+        }
+    }
+}
+
+Result<CUcontext> primary_context(const Driver& driver, int32_t device) {
+    static std::mutex mutex;
+    static std::map<int32_t, CUcontext> retained;
+    std::lock_guard lock(mutex);
+    if (const auto known = retained.find(device); known != retained.end()) {
+        return known->second;
+    }
+    CUdevice handle = 0;
+    CUcontext context = nullptr;
+    CUresult result = driver.cuDeviceGet(&handle, device);
+    if (result == CUDA_SUCCESS) {
+        result = driver.cuDevicePrimaryCtxRetain(&context, handle);
+    }
+    if (result != CUDA_SUCCESS) {
+        return driver_error("cuDevicePrimaryCtxRetain", result);
+    }
+    retained.emplace(device, context);
+    return context;
+}
+
+} // namespace
+
+Result<Context> Context::open(const Driver& driver, int32_t device, void* borrowed) {
+    if (borrowed) {
+        auto* context = static_cast<CUcontext>(borrowed);
+        auto of = device_of(driver, context);
+        if (!of) {
+            return of.error();
+        }
+        return Context(driver, *of, context);
+    }
+    if (auto known = check_device(driver, device); !known) {
+        return known.error();
+    }
+    auto context = primary_context(driver, device);
+    if (!context) {
+        return context.error();
+    }
+    return Context(driver, device, *context);
+}
+
+} // namespace cuframes::cuda

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * The CUDA driver, loaded at run time: one build of the library serves hosts with and without a GPU.
+ */
+#pragma once
+
+#include <cuda.h>
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "base/result.h"
+
+namespace cuframes::cuda {
+
+// The names the driver exports; cuda.h's macros map the plain ones to the same.
+#define CUFRAMES_CUDA_FUNCTIONS(X)                                                                                     \
+    X(cuInit, "cuInit")                                                                                                \
+    X(cuDriverGetVersion, "cuDriverGetVersion")                                                                        \
+    X(cuGetErrorName, "cuGetErrorName")                                                                                \
+    X(cuDeviceGet, "cuDeviceGet")                                                                                      \
+    X(cuDeviceGetCount, "cuDeviceGetCount")                                                                            \
+    X(cuDeviceGetUuid, "cuDeviceGetUuid_v2")                                                                           \
+    X(cuDeviceGetAttribute, "cuDeviceGetAttribute")                                                                    \
+    X(cuDeviceCanAccessPeer, "cuDeviceCanAccessPeer")                                                                  \
+    X(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain")                                                            \
+    X(cuCtxPushCurrent, "cuCtxPushCurrent_v2")                                                                         \
+    X(cuCtxPopCurrent, "cuCtxPopCurrent_v2")                                                                           \
+    X(cuCtxGetDevice, "cuCtxGetDevice")                                                                                \
+    X(cuMemGetAllocationGranularity, "cuMemGetAllocationGranularity")                                                  \
+    X(cuMemCreate, "cuMemCreate")                                                                                      \
+    X(cuMemRelease, "cuMemRelease")                                                                                    \
+    X(cuMemAddressReserve, "cuMemAddressReserve")                                                                      \
+    X(cuMemAddressFree, "cuMemAddressFree")                                                                            \
+    X(cuMemMap, "cuMemMap")                                                                                            \
+    X(cuMemUnmap, "cuMemUnmap")                                                                                        \
+    X(cuMemSetAccess, "cuMemSetAccess")                                                                                \
+    X(cuMemExportToShareableHandle, "cuMemExportToShareableHandle")                                                    \
+    X(cuMemImportFromShareableHandle, "cuMemImportFromShareableHandle")                                                \
+    X(cuMemsetD8Async, "cuMemsetD8Async")                                                                              \
+    X(cuMemcpy2DAsync, "cuMemcpy2DAsync_v2")                                                                           \
+    X(cuMemHostRegister, "cuMemHostRegister_v2")                                                                       \
+    X(cuMemHostUnregister, "cuMemHostUnregister")                                                                      \
+    X(cuMemHostGetDevicePointer, "cuMemHostGetDevicePointer_v2")                                                       \
+    X(cuStreamCreate, "cuStreamCreate")                                                                                \
+    X(cuStreamDestroy, "cuStreamDestroy_v2")                                                                           \
+    X(cuStreamSynchronize, "cuStreamSynchronize")                                                                      \
+    X(cuStreamWaitEvent, "cuStreamWaitEvent")                                                                          \
+    X(cuStreamWriteValue32, "cuStreamWriteValue32_v2")                                                                 \
+    X(cuEventCreate, "cuEventCreate")                                                                                  \
+    X(cuEventDestroy, "cuEventDestroy_v2")                                                                             \
+    X(cuEventRecord, "cuEventRecord")                                                                                  \
+    X(cuEventQuery, "cuEventQuery")                                                                                    \
+    X(cuEventSynchronize, "cuEventSynchronize")
+
+struct Driver {
+#define CUFRAMES_DECLARE(function, symbol) decltype(&::function) function = nullptr;
+    CUFRAMES_CUDA_FUNCTIONS(CUFRAMES_DECLARE)
+#undef CUFRAMES_DECLARE
+    /** Absent from drivers before CUDA 12.5. */
+    CUresult (*cuCtxRecordEvent)(CUcontext, CUevent) = nullptr;
+    int version = 0; ///< 12050 is CUDA 12.5.
+};
+
+/** The driver, loaded and initialized once; or why it cannot be (NO_DRIVER). */
+Result<const Driver*> driver();
+
+/** "cuMemCreate failed: CUDA_ERROR_OUT_OF_MEMORY", with the code that fits. */
+Error driver_error(const char* call, CUresult result);
+
+using Uuid = std::array<uint8_t, 16>;
+
+Result<Uuid> device_uuid(const Driver& driver, int32_t device);
+
+/** Ordinal of the GPU with this UUID in this process; UNKNOWN_DEVICE: it is not visible here. */
+Result<int32_t> find_device(const Driver& driver, const Uuid& uuid);
+
+Result<> check_device(const Driver& driver, int32_t device);
+
+std::string uuid_text(const Uuid& uuid);
+
+/**
+ * A context of the caller, borrowed, or the device's primary one. That is retained once for the process and kept, as the
+ * CUDA runtime keeps it: to make it anew takes a tenth of a second, for every reader that comes and goes.
+ */
+class Context {
+public:
+    /** `borrowed` NULL: the primary one of `device`. */
+    static Result<Context> open(const Driver& driver, int32_t device, void* borrowed);
+
+    CUcontext get() const { return context_; }
+    int32_t device() const { return device_; }
+    const Driver& driver() const { return *driver_; }
+
+private:
+    Context(const Driver& driver, int32_t device, CUcontext context)
+        : driver_(&driver), device_(device), context_(context) {}
+
+    const Driver* driver_;
+    int32_t device_;
+    CUcontext context_;
+};
+
+/** Makes a context current on this thread for a scope. */
+class Current {
+public:
+    Current(const Driver& driver, CUcontext context) : driver_(driver), result_(driver.cuCtxPushCurrent(context)) {}
+    Current(const Current&) = delete;
+    ~Current() {
+        if (result_ == CUDA_SUCCESS) {
+            CUcontext popped = nullptr;
+            driver_.cuCtxPopCurrent(&popped);
+        }
+    }
+    CUresult result() const { return result_; }
+
+private:
+    const Driver& driver_;
+    CUresult result_;
+};
+
+} // namespace cuframes::cuda

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * Frame memory behind two interfaces, one for each end of a ring. Host and CUDA memory implement both; publisher and
+ * subscriber know nothing else of either.
+ */
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "ipc/unique_fd.h"
+#include "protocol/validate.h"
+
+namespace cuframes {
+
+/** A stream of the caller, named by values of the driver API. */
+struct StreamRef {
+    void* stream = nullptr;  ///< CUstream; NULL: the legacy default stream.
+    void* context = nullptr; ///< CUcontext; NULL: the ring's own.
+};
+
+/** The publisher's end: owns the memory of all slots of a generation. Thread-safe. */
+class FrameStore {
+public:
+    virtual ~FrameStore() = default;
+
+    /** First byte of the first slot: a host address or a CUdeviceptr. */
+    virtual std::byte* base() const = 0;
+    /** For subscribers to map. Owned by the store. */
+    virtual int fd() const = 0;
+    /** Bytes that a subscriber maps. */
+    virtual uint64_t size() const = 0;
+    virtual std::array<uint8_t, 16> gpu_uuid() const = 0;
+
+    /** Copies an image of geometry `g` to `slot`; may still run on the image's stream on return. */
+    virtual Result<> write(std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) = 0;
+
+    /** Waits until everything queued on `stream` so far is complete. */
+    virtual Result<> complete(const StreamRef& stream) = 0;
+};
+
+Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint32_t slots, uint32_t committed_slots);
+Result<std::unique_ptr<FrameStore>> create_cuda_store(uint64_t slot_stride, uint32_t slots, int32_t device,
+                                                      void* context);
+
+/** The subscriber's end: a generation's memory mapped into this process, read-only. Thread-safe. */
+class FrameAccess {
+public:
+    virtual ~FrameAccess() = default;
+
+    virtual const std::byte* base() const = 0;
+    /** Ordinal of the GPU that reads it here; -1: host memory. */
+    virtual int32_t device() const = 0;
+
+    virtual Result<> read(const std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) const = 0;
+
+    /**
+     * Clears `lease` once the work that may read the frame is complete, in order and without waiting here: what is in
+     * flight in the contexts known, and on `streams`.
+     */
+    virtual void release(std::atomic<uint32_t>& lease, const std::vector<StreamRef>& streams) = 0;
+
+    /** Waits for releases that are under way, so that their lease words are free. True: there were some. */
+    virtual bool finish_releases() = 0;
+
+    /** One more context whose work may read frames. */
+    virtual void add_context(void* context) = 0;
+};
+
+Result<std::unique_ptr<FrameAccess>> open_host_frames(const UniqueFd& fd, const RingDescription& ring);
+
+/** `lease_page`: registered with the driver, so that the GPU itself can clear a lease. */
+Result<std::unique_ptr<FrameAccess>> open_cuda_frames(const UniqueFd& fd, const RingDescription& ring,
+                                                      std::byte* lease_page, int32_t device, void* context);
+
+/** Whether GPU memory of `device` can be shared between processes here. */
+Result<> test_gpu_sharing(int32_t device);
+
+} // namespace cuframes

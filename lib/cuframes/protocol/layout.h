@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * The shared memory of a ring generation: the specification.
+ *
+ * Memory is split by who writes it, so that a peer gone mad can only damage its own words.
+ *
+ *   control memfd   written by the publisher, sealed (SHRINK, GROW, FUTURE_WRITE), mapped read-only by subscribers
+ *     +--------------------+ 0
+ *     | RingHeader         |   written once before the fd is sent, but for the words of RingState
+ *     +--------------------+ header.caps_offset
+ *     | caps, UTF-8        |
+ *     +--------------------+ header.records_offset
+ *     | SlotRecord[slots]  |   one per slot: sequence word, times, flags
+ *     +--------------------+ header.metadata_offset
+ *     | metadata[slots]    |   header.metadata_stride bytes a slot; pages never used are never committed
+ *     +--------------------+ header.control_size
+ *
+ *   lease memfd     one for each subscriber, made and sized by the publisher (SHRINK, GROW), written by the subscriber
+ *     | LeasePage          |
+ *
+ *   frames          slots × header.slot_stride bytes: a sealed memfd, or one CUDA VMM allocation
+ *
+ * A generation's layout never changes; new caps or a new publisher make a new one with a new epoch.
+ *
+ * Life of a slot, as its sequence word tells it (0 is INVALID):
+ *
+ *     0 --acquire--> 0 --publish--> n --acquire--> 0 --publish--> m > n
+ *
+ * Lease protocol (hazard-pointer shape; the search in tests/model shows it safe with a crash at every step):
+ *
+ *   subscriber: lease := slot + 1; seq_cst fence; re-read the slot's sequence; if it changed: lease := 0, try again
+ *   publisher:  sequence := 0; seq_cst fence; read every lease word; if one names the slot: restore the sequence and
+ *               take another slot
+ */
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "cuframes/cuframes.h"
+
+namespace cuframes {
+
+/** Peers speak only with their own version: both ends of a host are usually upgraded together, and a mapped ring
+ *  leaves no room for half an understanding. */
+inline constexpr uint32_t protocol_version = 1;
+
+inline constexpr uint64_t ring_magic = 0x31676e6972756366; // "fcuring1", little-endian
+inline constexpr uint64_t invalid_sequence = 0;
+inline constexpr uint32_t page_size = 4096;
+inline constexpr uint32_t max_caps_size = 16 * 1024;
+inline constexpr uint32_t max_metadata_size = 64 * 1024 * 1024;
+
+/** A frame's sequence number and its slot in one word, so that both are read together: 48 bits last 74,000 years at
+ *  120 frames/s. 0: nothing published yet. */
+struct Latest {
+    uint64_t sequence;
+    uint32_t slot;
+
+    static constexpr Latest unpack(uint64_t word) { return {word >> 16, static_cast<uint32_t>(word & 0xffff)}; }
+    constexpr uint64_t pack() const { return sequence << 16 | slot; }
+};
+
+enum class StreamState : uint32_t {
+    live = 0,
+    superseded = 1, ///< A newer generation exists: nothing more will be published here.
+    eos = 2,        ///< The stream ended; a later frame makes it live again.
+    closed = 3,     ///< The publisher closed without ending the stream.
+};
+
+/** The words of the header that change. Written by the publisher only. */
+struct RingState {
+    alignas(64) std::atomic<uint64_t> latest;
+    std::atomic<uint64_t> last_sequence;   ///< Frames dropped since `latest` included.
+    std::atomic<uint32_t> stream;          ///< StreamState
+    std::atomic<uint32_t> publisher_waits; ///< Not 0: send Progress after giving something back.
+};
+
+struct RingHeader {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t header_size; ///< sizeof(RingHeader)
+    uint64_t epoch;
+    uint64_t first_sequence; ///< Of the first frame that this generation can hold.
+    uint64_t control_size;
+    uint64_t frames_size;
+    uint64_t slot_stride;
+    uint32_t slot_count;
+    uint32_t memory; ///< cuframes_memory
+    uint32_t caps_offset;
+    uint32_t caps_size; ///< Without a terminating zero.
+    uint32_t records_offset;
+    uint32_t metadata_offset;
+    uint32_t metadata_stride;
+    uint32_t reserved;
+    std::array<uint8_t, 16> gpu_uuid; ///< Zero in host memory.
+    cuframes_geometry geometry;
+    RingState state;
+};
+
+/** Everything but `sequence` is stable while the slot is leased, or held by the producer. */
+struct alignas(64) SlotRecord {
+    std::atomic<uint64_t> sequence;
+    uint64_t publish_time;
+    uint64_t pts;
+    uint64_t dts;
+    uint64_t duration;
+    uint64_t offset;
+    uint64_t offset_end;
+    uint32_t flags;
+    uint32_t metadata_size;
+};
+
+/** Words of one subscriber. The publisher reads each once a use, masks it and checks its range. */
+struct LeasePage {
+    std::atomic<uint32_t> sleeping; ///< Not 0: write the wake eventfd after publishing.
+    uint32_t reserved;
+    std::atomic<uint64_t> position; ///< Sequence of the newest frame taken. Set by the publisher before sending.
+    std::atomic<uint64_t> received;
+    std::atomic<uint64_t> skipped;
+    std::atomic<uint64_t> lost;
+    alignas(64) std::array<std::atomic<uint32_t>, CUFRAMES_MAX_HELD> leases; ///< slot + 1, or 0
+};
+
+inline constexpr uint64_t lease_page_size = page_size;
+
+// The layout is a contract between processes, which may have been built by different compilers.
+static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<uint32_t>::is_always_lock_free);
+static_assert(sizeof(std::atomic<uint64_t>) == 8 && sizeof(std::atomic<uint32_t>) == 4);
+static_assert(std::is_standard_layout_v<RingHeader> && std::is_standard_layout_v<SlotRecord> &&
+              std::is_standard_layout_v<LeasePage>);
+static_assert(sizeof(cuframes_plane) == 24 && sizeof(cuframes_geometry) == 152);
+static_assert(offsetof(RingHeader, epoch) == 16 && offsetof(RingHeader, slot_count) == 56 &&
+              offsetof(RingHeader, gpu_uuid) == 88 && offsetof(RingHeader, geometry) == 104 &&
+              offsetof(RingHeader, state) == 256 && sizeof(RingHeader) == 320);
+static_assert(sizeof(SlotRecord) == 64);
+static_assert(offsetof(LeasePage, position) == 8 && offsetof(LeasePage, leases) == 64 &&
+              sizeof(LeasePage) <= lease_page_size);
+
+} // namespace cuframes

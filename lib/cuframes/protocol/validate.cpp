@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "protocol/validate.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+namespace cuframes {
+
+namespace {
+
+Error bad_geometry(const std::string& what) {
+    return {CUFRAMES_ERROR_INVALID_ARGUMENT, text("the geometry does not hold together: ", what)};
+}
+
+Error bad_header(const std::string& what) {
+    return {CUFRAMES_ERROR_PROTOCOL, text("the publisher's ring header is damaged: ", what)};
+}
+
+/** `count` things of `stride` bytes from `offset` on end within `size`. Written so that nothing can overflow. */
+bool fits(uint64_t offset, uint64_t count, uint64_t stride, uint64_t size) {
+    return offset <= size && (count == 0 || stride <= (size - offset) / count);
+}
+
+} // namespace
+
+Result<> check_geometry(const cuframes_geometry& g) {
+    if (g.width == 0 || g.height == 0 || g.width > 65536 || g.height > 65536) {
+        return bad_geometry(text("size ", g.width, "x", g.height, " is not within 1x1 to 65536x65536"));
+    }
+    if (g.plane_count == 0 || g.plane_count > CUFRAMES_MAX_PLANES) {
+        return bad_geometry(text(g.plane_count, " planes; 1 to 4 are possible"));
+    }
+    if (!std::memchr(g.format, 0, sizeof(g.format))) {
+        return bad_geometry("the format name is not terminated");
+    }
+    if (g.frame_size == 0 || g.frame_size > uint64_t{1} << 40) {
+        return bad_geometry(text("frame_size is ", g.frame_size));
+    }
+    for (uint32_t i = 0; i < g.plane_count; ++i) {
+        const cuframes_plane& plane = g.planes[i];
+        if (plane.rows == 0 || plane.row_bytes == 0 || plane.pitch < plane.row_bytes) {
+            return bad_geometry(text("plane ", i, " has ", plane.rows, " rows of ", plane.row_bytes,
+                                     " bytes with a pitch of ", plane.pitch));
+        }
+        // The last row may end before its pitch does.
+        if (!fits(plane.offset, plane.rows - 1, plane.pitch, g.frame_size) ||
+            plane.offset + uint64_t{plane.rows - 1} * plane.pitch + plane.row_bytes > g.frame_size) {
+            return bad_geometry(text("plane ", i, " reaches beyond frame_size ", g.frame_size));
+        }
+    }
+    return {};
+}
+
+Result<> check_key(const char* key) {
+    auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+               c == '-';
+    };
+    const std::string_view name = key ? key : "";
+    if (name.empty()) {
+        return Error{CUFRAMES_ERROR_INVALID_KEY, "no key given: set one, such as \"cam-gate\""};
+    }
+    if (name.size() > CUFRAMES_MAX_KEY) {
+        return Error{CUFRAMES_ERROR_INVALID_KEY,
+                     text("the key has ", name.size(), " characters; use at most ", CUFRAMES_MAX_KEY)};
+    }
+    const auto bad = std::find_if_not(name.begin(), name.end(), allowed);
+    if (bad != name.end()) {
+        return Error{CUFRAMES_ERROR_INVALID_KEY, text("the key \"", name, "\" has an illegal character at position ",
+                                                      bad - name.begin() + 1, "; use A-Z a-z 0-9 . _ - only")};
+    }
+    if (name.front() == '.') {
+        return Error{CUFRAMES_ERROR_INVALID_KEY,
+                     text("the key \"", name, "\" begins with a dot; begin it with a letter or digit")};
+    }
+    return {};
+}
+
+Result<RingDescription> read_ring_header(const void* control, uint64_t control_size, uint64_t frames_size) {
+    if (control_size < sizeof(RingHeader)) {
+        return bad_header(text("only ", control_size, " bytes of control memory"));
+    }
+    // One copy: a hostile publisher may change the words between two reads.
+    alignas(RingHeader) std::byte copy[sizeof(RingHeader)];
+    std::memcpy(copy, control, sizeof(copy));
+    const auto& h = *reinterpret_cast<const RingHeader*>(copy);
+
+    if (h.magic != ring_magic || h.header_size != sizeof(RingHeader)) {
+        return bad_header("it does not begin as a cuframes ring does");
+    }
+    if (h.version != protocol_version) {
+        return Error{CUFRAMES_ERROR_VERSION_MISMATCH,
+                     text("the ring has protocol version ", h.version, ", this library speaks ", protocol_version,
+                          "; install the same cuframes on both sides")};
+    }
+    if (h.memory != CUFRAMES_MEMORY_HOST && h.memory != CUFRAMES_MEMORY_CUDA) {
+        return bad_header(text("unknown memory kind ", h.memory));
+    }
+    if (h.control_size != control_size || h.frames_size != frames_size) {
+        return bad_header("its sizes contradict the message that brought it");
+    }
+    if (h.slot_count < 2 || h.slot_count > CUFRAMES_MAX_SLOTS || h.slot_stride < h.geometry.frame_size ||
+        !fits(0, h.slot_count, h.slot_stride, frames_size)) {
+        return bad_header(text(h.slot_count, " slots of ", h.slot_stride, " bytes in ", frames_size));
+    }
+    if (h.caps_size > max_caps_size || !fits(h.caps_offset, 1, h.caps_size, control_size) ||
+        h.records_offset % alignof(SlotRecord) != 0 ||
+        !fits(h.records_offset, h.slot_count, sizeof(SlotRecord), control_size) ||
+        h.metadata_stride > max_metadata_size ||
+        !fits(h.metadata_offset, h.slot_count, h.metadata_stride, control_size)) {
+        return bad_header("an area reaches beyond the control memory");
+    }
+    if (auto checked = check_geometry(h.geometry); !checked) {
+        return bad_header(checked.error().message);
+    }
+    RingDescription out{h.epoch,          h.first_sequence,  h.frames_size,
+                        h.slot_stride,    h.slot_count,      static_cast<cuframes_memory>(h.memory),
+                        h.records_offset, h.metadata_offset, h.metadata_stride,
+                        h.gpu_uuid,       h.geometry,        {}};
+    out.caps.assign(static_cast<const char*>(control) + h.caps_offset, h.caps_size);
+    return out;
+}
+
+} // namespace cuframes

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * Checks of what comes from outside: a caller's geometry, and a peer's control memory. Pure functions, so that they
+ * can be tested and fuzzed by themselves.
+ */
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "protocol/layout.h"
+
+namespace cuframes {
+
+/** Every visible byte of every plane lies inside frame_size; no field is out of range. Names what is off. */
+Result<> check_geometry(const cuframes_geometry& geometry);
+
+/** Key: `[A-Za-z0-9._-]{1,64}`, and not a name with a meaning to the file system. */
+Result<> check_key(const char* key);
+
+/** What a subscriber keeps of a RingHeader: a private copy, checked once, never read again from shared memory. */
+struct RingDescription {
+    uint64_t epoch;
+    uint64_t first_sequence;
+    uint64_t frames_size;
+    uint64_t slot_stride;
+    uint32_t slot_count;
+    cuframes_memory memory;
+    uint32_t records_offset;
+    uint32_t metadata_offset;
+    uint32_t metadata_stride;
+    std::array<uint8_t, 16> gpu_uuid;
+    cuframes_geometry geometry;
+    std::string caps;
+};
+
+/** Copies and checks the header at `control`, which is `control_size` bytes long. */
+Result<RingDescription> read_ring_header(const void* control, uint64_t control_size, uint64_t frames_size);
+
+} // namespace cuframes

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * One attached subscriber, as its publisher has it. All calls are under the publisher's mutex.
+ */
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ipc/peer.h"
+#include "ipc/seqpacket.h"
+#include "ipc/shared_memory.h"
+#include "ipc/waker.h"
+#include "publisher/generation.h"
+#include "ring/lease.h"
+
+namespace cuframes {
+
+class AttachedSubscriber {
+public:
+    AttachedSubscriber(uint64_t id, const Hello& hello, pid_t pid, Waker waker)
+        : waker_(std::move(waker)),
+          id_(id),
+          name_(hello.name),
+          pid_(pid),
+          mode_(hello.mode == CUFRAMES_MODE_STRICT ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST),
+          granted_(hello.max_held) {}
+
+    /** Makes a lease page for a new generation and sends it all. False: the subscriber is gone or does not read. */
+    bool send_generation(const Connection& connection, const RingGeneration& generation, uint64_t position);
+
+    bool leases(uint32_t slot, uint32_t slot_count) const {
+        const LeasePage* words = page();
+        for (uint32_t i = 0; words && i < granted_; ++i) {
+            if (ring::leased_slot(words->leases[i], slot_count) == slot) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Whether a frame must not be overwritten for this subscriber's sake, under CUFRAMES_POLICY_WAIT. */
+    bool needs(uint64_t sequence) const { return misses(sequence) && position() != given_up_at_; }
+
+    /** Whether overwriting a frame takes it from this subscriber before it came to it. */
+    bool misses(uint64_t sequence) const {
+        return mode_ == CUFRAMES_MODE_STRICT && !leaving_ && page() && sequence > position();
+    }
+
+    /** It was waited for in vain: it is not waited for again before it takes a frame. */
+    void give_up() { given_up_at_ = position(); }
+
+    void wake_if_sleeping() const {
+        if (page() && page()->sleeping.load(std::memory_order_relaxed) != 0) {
+            waker_.wake();
+        }
+    }
+    void wake() const { waker_.wake(); }
+
+    /** It detached but holds frames: their leases count, it does not. */
+    void leave() { leaving_ = true; }
+
+    cuframes_subscriber_info info(uint64_t last_sequence) const;
+    uint64_t id() const { return id_; }
+    uint32_t granted() const { return granted_; }
+    bool leaving() const { return leaving_; }
+    int wake_fd() const { return waker_.fd(); }
+
+private:
+    uint64_t position() const { return page() ? page()->position.load(std::memory_order_acquire) : 0; }
+    const LeasePage* page() const { return reinterpret_cast<const LeasePage*>(page_.mapping.data()); }
+
+    Waker waker_;
+    SharedMemory page_; ///< Of the current generation; empty before the first.
+    uint64_t id_;
+    std::string name_;
+    pid_t pid_;
+    cuframes_mode mode_;
+    uint32_t granted_;
+    uint64_t given_up_at_ = UINT64_MAX;
+    bool leaving_ = false;
+};
+
+} // namespace cuframes

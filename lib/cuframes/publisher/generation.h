@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * One ring generation, as its publisher has it: control memory, frame memory and the choice of slots.
+ */
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "ipc/shared_memory.h"
+#include "memory/frame_store.h"
+#include "ring/slot_table.h"
+
+namespace cuframes {
+
+struct GenerationConfig {
+    cuframes_memory memory;
+    cuframes_geometry geometry;
+    std::string caps;
+    int32_t cuda_device;
+    void* cuda_context;
+    uint32_t slots;          ///< Kept for readers.
+    uint32_t producer_slots; ///< On top, for what the producer holds.
+    uint32_t metadata_size;
+};
+
+/** Lives as long as any slot of it is held. Calls that touch the slot table are under the publisher's mutex. */
+class RingGeneration {
+public:
+    static Result<std::shared_ptr<RingGeneration>> create(const GenerationConfig& config, uint64_t epoch,
+                                                          uint64_t first_sequence);
+
+    uint64_t epoch() const { return header().epoch; }
+    uint64_t first_sequence() const { return header().first_sequence; }
+    uint32_t slot_count() const { return header().slot_count; }
+    const cuframes_geometry& geometry() const { return header().geometry; }
+    bool on_gpu() const { return header().memory == CUFRAMES_MEMORY_CUDA; }
+    bool superseded() const { return stream_state() == StreamState::superseded; }
+    StreamState stream_state() const { return static_cast<StreamState>(state().stream.load()); }
+
+    std::byte* slot_data(uint32_t slot) const { return store_->base() + header().slot_stride * slot; }
+    FrameStore& store() const { return *store_; }
+    ring::SlotTable& slots() { return slots_; }
+    RingState& state() const { return header().state; }
+    Latest latest() const { return Latest::unpack(state().latest.load(std::memory_order_relaxed)); }
+
+    /** Fills the record of a held slot. False: the metadata did not fit and was left out. */
+    bool describe(uint32_t slot, const cuframes_frame_info& info, uint64_t now);
+    void make_visible(uint32_t slot, uint64_t sequence);
+
+    int control_fd() const { return control_.fd.get(); }
+    uint64_t control_size() const { return control_.mapping.size(); }
+
+private:
+    RingGeneration(SharedMemory control, std::unique_ptr<FrameStore> store, uint32_t kept);
+    RingHeader& header() const { return *reinterpret_cast<RingHeader*>(control_.mapping.data()); }
+
+    SharedMemory control_;
+    std::unique_ptr<FrameStore> store_;
+    std::span<SlotRecord> records_;
+    ring::SlotTable slots_;
+};
+
+} // namespace cuframes

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "publisher/publisher.h"
+
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "memory/copy.h"
+#include "publisher/service.h"
+
+namespace cuframes {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/** Epochs tell generations apart over restarts too, so they start at random. */
+uint64_t random_epoch() {
+    uint64_t epoch = 0;
+    if (::getrandom(&epoch, sizeof(epoch), GRND_NONBLOCK) != sizeof(epoch)) {
+        epoch = monotonic_ns();
+    }
+    return epoch >> 1 | 1;
+}
+
+} // namespace
+
+Result<std::shared_ptr<Publisher>> Publisher::create(PublisherOptions options) {
+    auto key = KeyHolder::take(options.directory, options.key, options.access);
+    if (!key) {
+        return key.error();
+    }
+    std::shared_ptr<Publisher> publisher(new Publisher(std::move(options), std::move(*key)));
+    auto service = Service::start(*publisher);
+    if (!service) {
+        return service.error();
+    }
+    publisher->service_ = std::move(*service);
+    return publisher;
+}
+
+Publisher::Publisher(PublisherOptions options, KeyHolder key)
+    : options_(std::move(options)), key_(std::move(key)), next_epoch_(random_epoch()) {}
+
+Publisher::~Publisher() = default;
+
+void Publisher::close() {
+    set_interrupted(true);
+    service_.reset();
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    if (generation_ && generation_->stream_state() == StreamState::live) {
+        generation_->state().stream.store(static_cast<uint32_t>(StreamState::closed));
+    }
+    for (const Member& member : members_) {
+        member.subscriber->wake();
+    }
+    members_.clear();
+    generation_.reset();
+    key_.release();
+}
+
+Result<> Publisher::configure(const GenerationConfig& config) {
+    std::lock_guard lock(mutex_);
+    auto made = RingGeneration::create(config, next_epoch_, stats_.last_sequence + 1);
+    if (!made) {
+        return made.error();
+    }
+    next_epoch_ += 1;
+    if (generation_) {
+        generation_->state().stream.store(static_cast<uint32_t>(StreamState::superseded));
+    }
+    generation_ = std::move(*made);
+    ended_before_ring_ = false;
+    stats_.epoch = generation_->epoch();
+    for (const Member& member : members_) {
+        if (!member.subscriber->leaving() &&
+            !member.subscriber->send_generation(*member.connection, *generation_, stats_.last_sequence)) {
+            // It does not read its socket. The service thread sees the hang-up and removes it.
+            ::shutdown(member.connection->fd(), SHUT_RDWR);
+        }
+    }
+    return {};
+}
+
+Result<std::unique_ptr<Slot>> Publisher::acquire(bool no_wait) {
+    std::unique_lock lock(mutex_);
+    if (!generation_) {
+        return Error{CUFRAMES_ERROR_INVALID_STATE,
+                     text("the ring \"", options_.key, "\" has no geometry yet; call cuframes_publisher_configure()")};
+    }
+    const auto generation = generation_;
+    const bool waits = options_.policy == CUFRAMES_POLICY_WAIT;
+    auto slot = try_acquire(waits);
+    if (!slot && waits && !no_wait) {
+        slot = wait_for_slot(lock);
+        if (!slot && interrupted_) {
+            return Error{CUFRAMES_ERROR_INTERRUPTED, "interrupted while waiting for strict subscribers"};
+        }
+    }
+    if (!slot) {
+        return Error{CUFRAMES_ERROR_NO_FREE_SLOT, text("all slots of \"", options_.key,
+                                                       "\" are leased by readers or held by the producer; use more "
+                                                       "slots (now ",
+                                                       options_.slots, ")")};
+    }
+    return std::make_unique<Slot>(shared_from_this(), generation_, *slot);
+}
+
+std::optional<uint32_t> Publisher::try_acquire(bool protect_unread) {
+    auto may_overwrite = [&](uint64_t sequence) {
+        return !protect_unread || std::none_of(members_.begin(), members_.end(), [&](const Member& member) {
+            return member.subscriber->needs(sequence);
+        });
+    };
+    auto is_leased = [&](uint32_t slot) {
+        return std::any_of(members_.begin(), members_.end(), [&](const Member& member) {
+            return member.subscriber->leases(slot, generation_->slot_count());
+        });
+    };
+    auto slot = generation_->slots().acquire(may_overwrite, is_leased);
+    if (slot) {
+        count_lapped(generation_->slots().overwritten(*slot));
+    }
+    return slot;
+}
+
+/** CUFRAMES_POLICY_WAIT: until a strict subscriber moves on, or is given up. */
+std::optional<uint32_t> Publisher::wait_for_slot(std::unique_lock<std::mutex>& lock) {
+    const auto start = steady_clock::now();
+    const auto deadline = start + milliseconds(options_.wait_timeout_ms);
+    const auto generation = generation_;
+    RingState& state = generation->state();
+    // Set before looking again: a subscriber that gives something back after this look sees it, and sends Progress.
+    waiters_ += 1;
+    state.publisher_waits.store(1);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    std::optional<uint32_t> slot;
+    while (generation == generation_ && !interrupted_ && !(slot = try_acquire(true)) &&
+           generation_->slots().blocked_by_readers()) {
+        if (steady_clock::now() >= deadline) {
+            for (const Member& member : members_) {
+                member.subscriber->give_up();
+            }
+            slot = try_acquire(true);
+            break;
+        }
+        // A lease that a GPU clears brings no message, so those are looked at again.
+        const auto look_again = steady_clock::now() + milliseconds(2);
+        changed_.wait_until(lock, generation->on_gpu() ? std::min(deadline, look_again) : deadline);
+    }
+    // A decoder's threads may wait here side by side: the last one to leave takes the flag down.
+    waiters_ -= 1;
+    if (waiters_ == 0) {
+        state.publisher_waits.store(0);
+    }
+    stats_.waited_ns += static_cast<uint64_t>(std::chrono::nanoseconds(steady_clock::now() - start).count());
+    return slot;
+}
+
+void Publisher::count_lapped(uint64_t sequence) {
+    if (sequence != invalid_sequence) {
+        stats_.lapped += static_cast<uint64_t>(std::count_if(
+            members_.begin(), members_.end(), [&](const Member& m) { return m.subscriber->misses(sequence); }));
+    }
+}
+
+Result<> Publisher::publish(const std::shared_ptr<RingGeneration>& generation, uint32_t slot,
+                            const cuframes_frame_info& info, bool copied) {
+    bool metadata_lost = false;
+    {
+        std::lock_guard lock(mutex_);
+        if (generation != generation_) {
+            return Error{CUFRAMES_ERROR_INVALID_STATE, text("this slot of \"", options_.key,
+                                                            "\" belongs to a generation that was superseded or "
+                                                            "closed")};
+        }
+        metadata_lost = !generation->describe(slot, info, monotonic_ns());
+        stats_.last_sequence += 1;
+        stats_.published += 1;
+        stats_.copied += copied ? 1 : 0;
+        stats_.bytes += generation->geometry().frame_size;
+        stats_.metadata_dropped += metadata_lost ? 1 : 0;
+        if (generation->stream_state() == StreamState::eos) {
+            generation->state().stream.store(static_cast<uint32_t>(StreamState::live));
+        }
+        generation->make_visible(slot, stats_.last_sequence);
+        // Pairs with the subscriber's fence between setting `sleeping` and looking at `latest`.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        for (const Member& member : members_) {
+            member.subscriber->wake_if_sleeping();
+        }
+    }
+    if (metadata_lost) {
+        log(CUFRAMES_LOG_WARNING, text("the metadata of a frame of \"", options_.key, "\" has ", info.metadata_size,
+                                       " bytes, more than the ring can carry; it was left out"));
+    }
+    return {};
+}
+
+void Publisher::release(RingGeneration& generation, uint32_t slot) {
+    std::lock_guard lock(mutex_);
+    generation.slots().release(slot);
+    changed_.notify_all();
+}
+
+void Publisher::drop() {
+    std::lock_guard lock(mutex_);
+    stats_.last_sequence += 1;
+    stats_.dropped += 1;
+    if (generation_) {
+        generation_->state().last_sequence.store(stats_.last_sequence);
+    }
+}
+
+void Publisher::eos() {
+    std::lock_guard lock(mutex_);
+    if (generation_) {
+        generation_->state().stream.store(static_cast<uint32_t>(StreamState::eos));
+    } else {
+        ended_before_ring_ = true;
+    }
+    for (const Member& member : members_) {
+        if (!generation_) {
+            member.connection->send(Ended{});
+        }
+        member.subscriber->wake();
+    }
+}
+
+uint32_t Publisher::present() const {
+    return static_cast<uint32_t>(
+        std::count_if(members_.begin(), members_.end(), [](const Member& m) { return !m.subscriber->leaving(); }));
+}
+
+Result<> Publisher::wait_subscribers(uint32_t count, int64_t timeout_ms) {
+    std::unique_lock lock(mutex_);
+    auto done = [&] { return interrupted_ || present() >= count; };
+    if (timeout_ms < 0) {
+        changed_.wait(lock, done);
+    } else if (!changed_.wait_for(lock, milliseconds(timeout_ms), done)) {
+        return Error{CUFRAMES_ERROR_TIMEOUT, text(present(), " of ", count, " subscribers attached to \"", options_.key,
+                                                  "\" within ", timeout_ms, " ms")};
+    }
+    if (interrupted_) {
+        return Error{CUFRAMES_ERROR_INTERRUPTED, "interrupted while waiting for subscribers"};
+    }
+    return {};
+}
+
+void Publisher::set_interrupted(bool interrupted) {
+    std::lock_guard lock(mutex_);
+    interrupted_ = interrupted;
+    changed_.notify_all();
+}
+
+cuframes_publisher_stats Publisher::stats() {
+    std::lock_guard lock(mutex_);
+    cuframes_publisher_stats out = stats_;
+    out.subscribers = present();
+    return out;
+}
+
+std::vector<cuframes_subscriber_info> Publisher::subscribers() {
+    std::lock_guard lock(mutex_);
+    std::vector<cuframes_subscriber_info> out;
+    for (const Member& member : members_) {
+        out.push_back(member.subscriber->info(stats_.last_sequence));
+    }
+    return out;
+}
+
+// ---------------------------------------------------------------------------------------------------------- a slot
+
+Slot::~Slot() { publisher_->release(*generation_, index_); }
+
+Result<> Slot::write(const cuframes_image& image) {
+    if (published_) {
+        return Error{CUFRAMES_ERROR_INVALID_STATE, "this slot was published; its pixels belong to its readers now"};
+    }
+    if (auto fits = check_image(image, generation_->geometry()); !fits) {
+        return fits.error();
+    }
+    copied_ = true;
+    return generation_->store().write(data(), generation_->geometry(), image);
+}
+
+Result<> Slot::publish(const cuframes_frame_info& info, const StreamRef& stream) {
+    if (published_) {
+        return Error{CUFRAMES_ERROR_INVALID_STATE, "this slot was published before; acquire another one"};
+    }
+    if (auto complete = generation_->store().complete(stream); !complete) {
+        return complete.error();
+    }
+    auto done = publisher_->publish(generation_, index_, info, copied_);
+    published_ = static_cast<bool>(done);
+    return done;
+}
+
+} // namespace cuframes

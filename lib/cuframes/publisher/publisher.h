@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * The publisher: one mutex of this process over the ring's private state, the attached subscribers and the statistics.
+ *
+ * Frame path (acquire, publish, release): the caller's threads. Admission, messages and deaths: the service thread. No
+ * lock is ever shared with another process.
+ */
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ipc/rendezvous.h"
+#include "publisher/attached.h"
+#include "publisher/generation.h"
+
+namespace cuframes {
+
+class Publisher;
+class Service;
+
+struct PublisherOptions {
+    std::string key;
+    std::string directory;
+    AccessRule access;
+    uint32_t slots;
+    cuframes_policy policy;
+    uint32_t wait_timeout_ms;
+    uint32_t max_subscribers;
+    cuframes_subscriber_added_func on_added;
+    cuframes_subscriber_removed_func on_removed;
+    void* user_data;
+};
+
+/** A slot held by the producer. Keeps its generation's memory, and the publisher's bookkeeping, alive. */
+class Slot {
+public:
+    Slot(std::shared_ptr<Publisher> publisher, std::shared_ptr<RingGeneration> generation, uint32_t index)
+        : publisher_(std::move(publisher)), generation_(std::move(generation)), index_(index) {}
+    Slot(const Slot&) = delete;
+    ~Slot();
+
+    std::byte* data() const { return generation_->slot_data(index_); }
+    uint32_t index() const { return index_; }
+    uint64_t epoch() const { return generation_->epoch(); }
+
+    Result<> write(const cuframes_image& image);
+    Result<> publish(const cuframes_frame_info& info, const StreamRef& stream);
+    Publisher& publisher() const { return *publisher_; }
+
+private:
+    std::shared_ptr<Publisher> publisher_;
+    std::shared_ptr<RingGeneration> generation_;
+    uint32_t index_;
+    bool copied_ = false;
+    bool published_ = false;
+};
+
+class Publisher : public std::enable_shared_from_this<Publisher> {
+public:
+    static Result<std::shared_ptr<Publisher>> create(PublisherOptions options);
+    ~Publisher();
+
+    void close();
+
+    Result<> configure(const GenerationConfig& config);
+    Result<std::unique_ptr<Slot>> acquire(bool no_wait);
+    Result<> publish(const std::shared_ptr<RingGeneration>& generation, uint32_t slot, const cuframes_frame_info& info,
+                     bool copied);
+    void release(RingGeneration& generation, uint32_t slot);
+    void drop();
+    void eos();
+    Result<> wait_subscribers(uint32_t count, int64_t timeout_ms);
+    void set_interrupted(bool interrupted);
+
+    cuframes_publisher_stats stats();
+    std::vector<cuframes_subscriber_info> subscribers();
+
+    const std::string& path() const { return key_.path(); }
+    const PublisherOptions& options() const { return options_; }
+
+    // For the service thread.
+
+    /** Admits a subscriber, or says why not. On success it was sent Welcome and the current generation. */
+    Result<std::shared_ptr<AttachedSubscriber>> admit(const Hello& hello,
+                                                      const std::shared_ptr<Connection>& connection);
+    void announce(const std::shared_ptr<AttachedSubscriber>& subscriber);
+    void remove(const std::shared_ptr<AttachedSubscriber>& subscriber, cuframes_leave_reason reason);
+    void goodbye(const std::shared_ptr<AttachedSubscriber>& subscriber);
+    void progress();
+    int listening_fd() const { return key_.listening_fd(); }
+
+private:
+    struct Member {
+        std::shared_ptr<AttachedSubscriber> subscriber;
+        std::shared_ptr<Connection> connection;
+    };
+
+    Publisher(PublisherOptions options, KeyHolder key);
+
+    std::optional<uint32_t> try_acquire(bool protect_unread);
+    std::optional<uint32_t> wait_for_slot(std::unique_lock<std::mutex>& lock);
+    void count_lapped(uint64_t sequence);
+    uint32_t present() const;
+    Result<> check_room(const Hello& hello) const;
+    bool welcome(AttachedSubscriber& subscriber, const Connection& connection) const;
+
+    const PublisherOptions options_;
+    KeyHolder key_;
+    std::unique_ptr<Service> service_;
+
+    std::mutex mutex_;
+    std::condition_variable changed_; ///< A reader moved on, came or went; or somebody interrupted.
+    uint32_t waiters_ = 0;            ///< Threads in wait_for_slot().
+    std::shared_ptr<RingGeneration> generation_;
+    std::vector<Member> members_;
+    cuframes_publisher_stats stats_ = {};
+    uint64_t next_epoch_;
+    uint64_t next_id_ = 1;
+    bool interrupted_ = false;
+    bool ended_before_ring_ = false;
+    bool closed_ = false;
+};
+
+} // namespace cuframes

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * A subscriber's way through one ring generation: which frame comes next, in either mode, and what was missed.
+ */
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "protocol/layout.h"
+#include "ring/lease.h"
+
+namespace cuframes::ring {
+
+/** A frame that was leased. */
+struct Taken {
+    uint32_t slot;
+    uint64_t sequence;
+    uint64_t missed; ///< Sequence numbers between the last one taken and this one.
+};
+
+class Reader {
+public:
+    Reader(const RingState& state, std::span<const SlotRecord> records, cuframes_mode mode, uint64_t position)
+        : state_(state), records_(records), mode_(mode), position_(position) {}
+
+    /** Whether a frame newer than the last one taken was published. */
+    bool has_next() const { return newest().sequence > position_; }
+
+    uint64_t position() const { return position_; }
+
+    /** Leases the next frame with `lease`, which must be free. Empty: there is none. */
+    std::optional<Taken> take(std::atomic<uint32_t>& lease) {
+        // The newest frame is never reclaimed, so a failed attempt means that the publisher went on meanwhile. The bound
+        // keeps a publisher gone mad from holding us here.
+        for (int attempt = 0; attempt < 1000; ++attempt) {
+            const Latest newest_now = newest();
+            if (newest_now.sequence <= position_ || newest_now.slot >= records_.size()) {
+                return {};
+            }
+            const Latest next = mode_ == CUFRAMES_MODE_STRICT ? oldest_until(newest_now) : newest_now;
+            if (try_lease(lease, records_[next.slot].sequence, next.slot, next.sequence)) {
+                const Taken taken{next.slot, next.sequence, next.sequence - position_ - 1};
+                position_ = next.sequence;
+                return taken;
+            }
+        }
+        return {};
+    }
+
+    /** At the end of the generation: counts what was published or dropped after the last frame taken. */
+    uint64_t pass_to(uint64_t sequence) {
+        const uint64_t missed = sequence > position_ ? sequence - position_ : 0;
+        position_ += missed;
+        return missed;
+    }
+
+private:
+    Latest newest() const { return Latest::unpack(state_.latest.load(std::memory_order_acquire)); }
+
+    /**
+     * The oldest frame not taken yet. Frames beyond `newest` are left out: one published during the scan could
+     * otherwise be seen before an older one in a slot that was read too early, and that one would be skipped.
+     */
+    Latest oldest_until(Latest newest) const {
+        Latest oldest = newest;
+        for (uint32_t slot = 0; slot < records_.size(); ++slot) {
+            const uint64_t sequence = records_[slot].sequence.load(std::memory_order_acquire);
+            if (sequence > position_ && sequence < oldest.sequence) {
+                oldest = {sequence, slot};
+            }
+        }
+        return oldest;
+    }
+
+    const RingState& state_;
+    std::span<const SlotRecord> records_;
+    cuframes_mode mode_;
+    uint64_t position_;
+};
+
+} // namespace cuframes::ring

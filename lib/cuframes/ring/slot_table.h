@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * The publisher's choice of the slot to write next. Private memory, under the publisher's mutex; only the sequence words
+ * it touches are shared.
+ */
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "protocol/layout.h"
+#include "ring/lease.h"
+
+namespace cuframes::ring {
+
+class SlotTable {
+public:
+    /** `kept`: frames to keep for readers. Slots beyond that are for frames that the producer still holds. */
+    SlotTable(std::span<SlotRecord> records, uint32_t kept) : records_(records), slots_(records.size()), kept_(kept) {}
+
+    /**
+     * Takes the best free slot: a never used one while fewer than `kept` frames lie in the ring, else the one with the
+     * oldest frame. `may_overwrite(sequence)` can protect a frame, `is_leased(slot)` scans the lease words. Empty: none.
+     */
+    template <class MayOverwrite, class IsLeased>
+    std::optional<uint32_t> acquire(MayOverwrite&& may_overwrite, IsLeased&& is_leased) {
+        candidates_.clear();
+        for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+            const Slot& s = slots_[slot];
+            if (!s.held && slot != latest_ && (s.used || in_ring() < kept_) &&
+                (s.sequence == invalid_sequence || may_overwrite(s.sequence))) {
+                candidates_.push_back(slot);
+            }
+        }
+        std::sort(candidates_.begin(), candidates_.end(), [this](uint32_t a, uint32_t b) { return better(a, b); });
+        // A reader that goes on to its next frame during the scan can seem to hold both slots. It does so at most once
+        // for each frame that lies here, since none is published meanwhile; so one scan of as many finds a free slot.
+        for (size_t scan = 0; scan < candidates_.size(); ++scan) {
+            for (uint32_t slot : candidates_) {
+                // Looking before invalidating spares readers of a leased frame a moment in which it seems to be lost.
+                auto leased = [&] { return is_leased(slot); };
+                if (!leased() && try_reclaim(records_[slot].sequence, leased)) {
+                    take(slot);
+                    return slot;
+                }
+            }
+        }
+        return {};
+    }
+
+    /** Sequence of the frame that lay in the slot before it was acquired; 0: none. */
+    uint64_t overwritten(uint32_t slot) const { return slots_[slot].overwritten; }
+
+    void published(uint32_t slot, uint64_t sequence) {
+        slots_[slot].sequence = sequence;
+        latest_ = slot;
+    }
+
+    void release(uint32_t slot) {
+        slots_[slot].held = false;
+        held_ -= 1;
+    }
+
+    /** Whether some slot is free but for readers: waiting for them can help. Else only the producer itself can. */
+    bool blocked_by_readers() const {
+        for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+            if (slots_[slot].used && !slots_[slot].held && slot != latest_) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+private:
+    struct Slot {
+        bool used = false;
+        bool held = false;
+        uint64_t sequence = invalid_sequence;
+        uint64_t overwritten = invalid_sequence;
+    };
+
+    uint32_t in_ring() const { return used_ - held_; }
+
+    /** Empty slots first, those with memory already committed before those without; then by age. */
+    bool better(uint32_t a, uint32_t b) const {
+        const Slot& x = slots_[a];
+        const Slot& y = slots_[b];
+        if (x.sequence != y.sequence) {
+            return x.sequence < y.sequence;
+        }
+        return x.used != y.used ? x.used : a < b;
+    }
+
+    void take(uint32_t slot) {
+        Slot& s = slots_[slot];
+        used_ += s.used ? 0 : 1;
+        held_ += 1;
+        s = {.used = true, .held = true, .sequence = invalid_sequence, .overwritten = s.sequence};
+    }
+
+    std::span<SlotRecord> records_;
+    std::vector<Slot> slots_;
+    std::vector<uint32_t> candidates_; ///< Kept between calls: no allocation on the frame path.
+    uint32_t kept_;
+    uint32_t used_ = 0;
+    uint32_t held_ = 0;
+    uint32_t latest_ = UINT32_MAX;
+};
+
+} // namespace cuframes::ring

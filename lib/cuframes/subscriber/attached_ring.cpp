@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "subscriber/attached_ring.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace cuframes {
+
+Result<std::shared_ptr<AttachedRing>> AttachedRing::open(std::shared_ptr<Link> link, const Packet& packet,
+                                                         const ReadOptions& options) {
+    Generation message;
+    if (!packet.as(message, 3)) {
+        return Error{CUFRAMES_ERROR_PROTOCOL, "the publisher sent a damaged generation message"};
+    }
+    auto control = map_shared_memory(packet.fds[0], message.control_size, Access::read_only);
+    if (!control) {
+        return control.error();
+    }
+    auto leases = map_shared_memory(packet.fds[2], lease_page_size, Access::read_write);
+    if (!leases) {
+        return leases.error();
+    }
+    auto description = read_ring_header(control->data(), message.control_size, message.frames_size);
+    if (!description) {
+        return description.error();
+    }
+    auto frames =
+        description->memory == CUFRAMES_MEMORY_CUDA
+            ? open_cuda_frames(packet.fds[1], *description, leases->data(), options.cuda_device, options.cuda_context)
+            : open_host_frames(packet.fds[1], *description);
+    if (!frames) {
+        return frames.error();
+    }
+    return std::shared_ptr<AttachedRing>(new AttachedRing(std::move(link), std::move(*description), std::move(*control),
+                                                          std::move(*leases), std::move(*frames), options.mode));
+}
+
+AttachedRing::AttachedRing(std::shared_ptr<Link> link, RingDescription description, Mapping control, Mapping leases,
+                           std::unique_ptr<FrameAccess> frames, cuframes_mode mode)
+    : link_(std::move(link)),
+      description_(std::move(description)),
+      control_(std::move(control)),
+      leases_(std::move(leases)),
+      frames_(std::move(frames)),
+      reader_(state(), records(), mode, page().position.load(std::memory_order_relaxed)) {}
+
+std::span<const SlotRecord> AttachedRing::records() const {
+    return {reinterpret_cast<const SlotRecord*>(control_.data() + description_.records_offset),
+            description_.slot_count};
+}
+
+std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take() {
+    if (!reader_.has_next()) {
+        return Nothing::no_frame;
+    }
+    if (!has_free_lease()) {
+        return Nothing::no_lease;
+    }
+    const uint32_t word = *free_word();
+    const auto taken = reader_.take(page().leases[word]);
+    if (!taken) {
+        return Nothing::no_frame;
+    }
+    held_[word].store(true, std::memory_order_relaxed);
+    link_->held.fetch_add(1);
+    page().position.store(taken->sequence, std::memory_order_release);
+    // Pairs with the publisher's fence after it said that it waits: it may wait for just this step.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (state().publisher_waits.load(std::memory_order_relaxed) != 0) {
+        link_->connection.send(Progress{});
+    }
+    return Lease{*taken, word};
+}
+
+std::optional<uint32_t> AttachedRing::free_word() {
+    for (uint32_t word = 0; word < link_->granted; ++word) {
+        if (!held_[word].load(std::memory_order_acquire) &&
+            page().leases[word].load(std::memory_order_acquire) == ring::no_lease) {
+            return word;
+        }
+    }
+    return {};
+}
+
+bool AttachedRing::has_free_lease() {
+    // Frames of an earlier generation count too: what was granted is a number of frames.
+    if (link_->held.load() >= link_->granted) {
+        return false;
+    }
+    return free_word() || (frames_->finish_releases() && free_word());
+}
+
+void AttachedRing::release(uint32_t word, const std::vector<StreamRef>& streams) {
+    frames_->release(page().leases[word], streams);
+    held_[word].store(false, std::memory_order_release);
+    link_->held.fetch_sub(1);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (state().publisher_waits.load(std::memory_order_relaxed) != 0) {
+        link_->connection.send(Progress{});
+    }
+    if (link_->starving.exchange(false)) {
+        link_->poke->wake();
+    }
+}
+
+void AttachedRing::set_sleeping(bool sleeping) {
+    page().sleeping.store(sleeping ? 1 : 0, std::memory_order_relaxed);
+    if (sleeping) {
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+}
+
+void AttachedRing::tell_counters(uint64_t received, uint64_t skipped, uint64_t lost) {
+    page().received.store(received, std::memory_order_relaxed);
+    page().skipped.store(skipped, std::memory_order_relaxed);
+    page().lost.store(lost, std::memory_order_relaxed);
+}
+
+std::vector<std::byte> AttachedRing::metadata(uint32_t slot) const {
+    // Copied, so that whoever parses it reads words that cannot change meanwhile.
+    const uint32_t size = std::min(record(slot).metadata_size, description_.metadata_stride);
+    const std::byte* begin =
+        control_.data() + description_.metadata_offset + uint64_t{description_.metadata_stride} * slot;
+    return {begin, begin + size};
+}
+
+} // namespace cuframes

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * One ring generation, as a subscriber has it: the three mappings, the way through the frames, and its lease words.
+ */
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "ipc/shared_memory.h"
+#include "memory/frame_store.h"
+#include "ring/reader.h"
+#include "subscriber/link.h"
+
+namespace cuframes {
+
+/** Where the frames are to be read. */
+struct ReadOptions {
+    cuframes_mode mode;
+    int32_t cuda_device;
+    void* cuda_context;
+};
+
+/** Kept alive by the subscriber and by every frame held. Frames are taken by one thread, and released by any. */
+class AttachedRing {
+public:
+    /** Maps what a Generation message brought. */
+    static Result<std::shared_ptr<AttachedRing>> open(std::shared_ptr<Link> link, const Packet& packet,
+                                                      const ReadOptions& options);
+
+    struct Lease {
+        ring::Taken taken;
+        uint32_t word;
+    };
+    enum class Nothing { no_frame, no_lease };
+
+    /** Takes the next frame. */
+    std::variant<Lease, Nothing> take();
+
+    /** Whether take() would find a free lease word; waits for releases under way on the GPU. */
+    bool has_free_lease();
+
+    /** Ends a lease after the work on `streams`. Any thread. */
+    void release(uint32_t word, const std::vector<StreamRef>& streams);
+
+    /** Tells the publisher that we are about to sleep, or are awake. Fenced: look for a frame after. */
+    void set_sleeping(bool sleeping);
+    void tell_counters(uint64_t received, uint64_t skipped, uint64_t lost);
+
+    /** Counts what lies between the last frame taken and `sequence`, at the end of this ring. */
+    uint64_t pass_to(uint64_t sequence) { return reader_.pass_to(sequence); }
+
+    const RingDescription& description() const { return description_; }
+    const ring::Reader& reader() const { return reader_; }
+    StreamState stream_state() const {
+        return static_cast<StreamState>(state().stream.load(std::memory_order_acquire));
+    }
+    uint64_t last_sequence() const { return state().last_sequence.load(std::memory_order_acquire); }
+    const SlotRecord& record(uint32_t slot) const { return records()[slot]; }
+    std::vector<std::byte> metadata(uint32_t slot) const;
+    const std::byte* slot_data(uint32_t slot) const { return frames_->base() + description_.slot_stride * slot; }
+    FrameAccess& frames() const { return *frames_; }
+
+private:
+    AttachedRing(std::shared_ptr<Link> link, RingDescription description, Mapping control, Mapping leases,
+                 std::unique_ptr<FrameAccess> frames, cuframes_mode mode);
+
+    std::optional<uint32_t> free_word();
+    LeasePage& page() const { return *reinterpret_cast<LeasePage*>(leases_.data()); }
+    const RingState& state() const { return reinterpret_cast<const RingHeader*>(control_.data())->state; }
+    std::span<const SlotRecord> records() const;
+
+    // Destroyed in reverse: the frames' releases write to the lease page, so they finish first.
+    std::shared_ptr<Link> link_;
+    const RingDescription description_;
+    Mapping control_;
+    Mapping leases_;
+    std::unique_ptr<FrameAccess> frames_;
+    ring::Reader reader_;
+    std::array<std::atomic<bool>, CUFRAMES_MAX_HELD> held_ = {}; ///< Words whose frame is still referenced here.
+};
+
+} // namespace cuframes

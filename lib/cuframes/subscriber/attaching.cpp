@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * How a subscriber finds its publisher and follows it: connecting, messages, generations.
+ */
+#include <algorithm>
+#include <cstring>
+
+#include "ipc/boot_id.h"
+#include "ipc/peer.h"
+#include "subscriber/subscriber.h"
+
+namespace cuframes {
+
+using std::chrono::milliseconds;
+
+bool Subscriber::may_connect() const {
+    return (look_for_socket_ || not_before_ != Clock::time_point{}) && Clock::now() >= not_before_;
+}
+
+Result<> Subscriber::connect() {
+    // Watch first, look second: a socket that appears between the two is then seen by either.
+    if (std::exchange(look_for_socket_, false)) {
+        watch_->arm();
+    }
+    not_before_ = {};
+    auto connection = connect_to(socket_path(options_.directory, options_.key));
+    if (!connection) {
+        const cuframes_error code = connection.error().code;
+        if (code == CUFRAMES_ERROR_PUBLISHER_GONE) {
+            return {}; // The watch tells when one comes.
+        }
+        if (code == CUFRAMES_ERROR_TIMEOUT) {
+            try_again_in(milliseconds(10));
+            return {};
+        }
+        return fail_attach(connection.error());
+    }
+    Hello hello = {};
+    hello.version = protocol_version;
+    hello.mode = options_.read.mode;
+    hello.max_held = options_.max_held;
+    hello.boot_id = boot_id();
+    std::strncpy(hello.name, options_.name.c_str(), sizeof(hello.name) - 1);
+    if (!connection->send(hello)) {
+        look_for_socket_ = true; // It went away between the two calls.
+        try_again_in(milliseconds(10));
+        return {};
+    }
+    link_ = std::make_shared<Link>();
+    link_->connection = std::move(*connection);
+    link_->pidfd = peer_pidfd(link_->connection.fd());
+    link_->publisher_pid = peer_credentials(link_->connection.fd()).pid;
+    link_->poke = poke_;
+    poller_.add(link_->connection.fd(), Poller::Source::messages);
+    if (link_->pidfd) {
+        poller_.add(link_->pidfd.get(), Poller::Source::publisher_exit);
+    }
+    return {};
+}
+
+/** Reports why attaching failed; the next attempt waits a little longer each time. */
+Result<> Subscriber::fail_attach(const Error& error) {
+    constexpr milliseconds shortest(100);
+    constexpr milliseconds longest(2000);
+    backoff_ = std::clamp(backoff_ * 2, shortest, longest);
+    try_again_in(backoff_);
+    return error;
+}
+
+void Subscriber::try_again_in(milliseconds delay) {
+    not_before_ = Clock::now() + delay;
+    retry_->fire_in(delay);
+}
+
+void Subscriber::drop_link() {
+    if (link_) {
+        poller_.remove(link_->wake.get());
+        poller_.remove(link_->connection.fd());
+        poller_.remove(link_->pidfd.get());
+    }
+    generations_.clear();
+    ring_.reset();
+    link_.reset();
+    look_for_socket_ = true;
+    std::lock_guard lock(mutex_);
+    shared_link_.reset();
+    shared_ring_.reset();
+}
+
+void Subscriber::hear() {
+    while (link_ && !link_->dead) {
+        Packet packet = link_->connection.receive();
+        switch (packet.kind) {
+        case Packet::Kind::nothing_yet:
+            return;
+        case Packet::Kind::message:
+            handle(packet);
+            break;
+        case Packet::Kind::malformed:
+            attach_error_ = Error{CUFRAMES_ERROR_PROTOCOL,
+                                  text("the publisher of \"", options_.key, "\" sent a malformed message")};
+            [[fallthrough]];
+        case Packet::Kind::hang_up:
+            link_->dead = true;
+            poller_.remove(link_->connection.fd());
+            poller_.remove(link_->pidfd.get());
+        }
+    }
+}
+
+void Subscriber::handle(Packet& packet) {
+    switch (packet.type) {
+    case MessageType::welcome:
+        handle_welcome(packet);
+        break;
+    case MessageType::refused:
+        handle_refused(packet);
+        break;
+    case MessageType::generation:
+        if (!link_->wake) {
+            attach_error_ = Error{CUFRAMES_ERROR_PROTOCOL,
+                                  text("the publisher of \"", options_.key, "\" sent a ring before its welcome")};
+            return;
+        }
+        generations_.push_back(std::move(packet));
+        break;
+    case MessageType::ended:
+        link_->ended = true;
+        break;
+    default:
+        break; // Of a later version: to be ignored.
+    }
+}
+
+void Subscriber::handle_welcome(Packet& packet) {
+    Welcome welcome;
+    const bool whole = packet.as(welcome, 1);
+    if (whole && welcome.version != protocol_version) {
+        attach_error_ = Error{CUFRAMES_ERROR_VERSION_MISMATCH,
+                              text("the publisher of \"", options_.key, "\" speaks protocol version ", welcome.version,
+                                   ", this library ", protocol_version, "; install the same cuframes on both sides")};
+        return;
+    }
+    if (!whole || welcome.granted < 1 || welcome.granted > CUFRAMES_MAX_HELD || link_->wake) {
+        attach_error_ =
+            Error{CUFRAMES_ERROR_PROTOCOL, text("the publisher of \"", options_.key, "\" sent a damaged welcome")};
+        return;
+    }
+    link_->wake = std::move(packet.fds[0]);
+    link_->granted = welcome.granted;
+    if (link_->publisher_pid == 0) {
+        link_->publisher_pid = welcome.pid;
+    }
+    poller_.add(link_->wake.get(), Poller::Source::frames);
+    watch_->disarm();
+    {
+        std::lock_guard lock(mutex_);
+        stats_.reconnects += ever_attached_ ? 1 : 0;
+        shared_link_ = link_;
+    }
+    ever_attached_ = true;
+    end_reported_ = false;
+    first_from_publisher_ = true;
+    backoff_ = milliseconds(0);
+    set_state(CUFRAMES_STATE_ATTACHED, 0);
+}
+
+void Subscriber::handle_refused(const Packet& packet) {
+    Refused refused;
+    if (!packet.as(refused, 0) || refused.error >= 0) {
+        attach_error_ =
+            Error{CUFRAMES_ERROR_PROTOCOL, text("the publisher of \"", options_.key, "\" sent a damaged refusal")};
+        return;
+    }
+    refused.message[sizeof(refused.message) - 1] = 0;
+    attach_error_ = Error{static_cast<cuframes_error>(refused.error),
+                          text("refused by the publisher (pid ", link_->publisher_pid, "): ", refused.message)};
+}
+
+Result<> Subscriber::adopt_next_ring() {
+    const Packet packet = std::move(generations_.front());
+    generations_.pop_front();
+    auto opened = AttachedRing::open(link_, packet, options_.read);
+    if (!opened) {
+        return opened.error();
+    }
+    if (ring_) {
+        count(ring_->pass_to((*opened)->description().first_sequence - 1), false);
+    }
+    ring_ = std::move(*opened);
+    count(0, false);
+    {
+        std::lock_guard lock(mutex_);
+        for (void* context : cuda_contexts_) {
+            ring_->frames().add_context(context);
+        }
+        shared_ring_ = ring_;
+    }
+    set_state(CUFRAMES_STATE_ATTACHED, ring_->description().epoch);
+    return {};
+}
+
+} // namespace cuframes

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "subscriber/frame.h"
+
+#include "base/fork.h"
+#include "memory/copy.h"
+
+namespace cuframes {
+
+Frame::Frame(std::shared_ptr<AttachedRing> ring, const AttachedRing::Lease& lease, uint64_t missed, bool discontinuity)
+    : ring_(std::move(ring)), word_(lease.word), metadata_(ring_->metadata(lease.taken.slot)) {
+    const RingDescription& description = ring_->description();
+    const SlotRecord& record = ring_->record(lease.taken.slot);
+    view_.struct_size = sizeof(view_);
+    view_.memory = description.memory;
+    view_.data = ring_->slot_data(lease.taken.slot);
+    view_.geometry = &description.geometry;
+    view_.caps = description.caps.c_str();
+    view_.slot = lease.taken.slot;
+    view_.cuda_device = ring_->frames().device();
+    view_.epoch = description.epoch;
+    view_.sequence = lease.taken.sequence;
+    view_.missed = missed;
+    view_.discontinuity = discontinuity;
+    view_.publish_time = record.publish_time;
+    view_.info.struct_size = sizeof(view_.info);
+    view_.info.flags = record.flags;
+    view_.info.pts = record.pts;
+    view_.info.dts = record.dts;
+    view_.info.duration = record.duration;
+    view_.info.offset = record.offset;
+    view_.info.offset_end = record.offset_end;
+    view_.info.metadata = metadata_.empty() ? nullptr : metadata_.data();
+    view_.info.metadata_size = metadata_.size();
+}
+
+Frame::~Frame() { ring_->release(word_, streams_); }
+
+void Frame::unref() {
+    // A forked child's copy shares the lease with its parent, who may still read the frame.
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1 && forks_ == fork_count()) {
+        delete this;
+    }
+}
+
+void Frame::record_stream(const StreamRef& stream) {
+    std::lock_guard lock(mutex_);
+    for (const StreamRef& known : streams_) {
+        if (known.stream == stream.stream && known.context == stream.context) {
+            return;
+        }
+    }
+    streams_.push_back(stream);
+}
+
+Result<> Frame::read(const cuframes_image& image) const {
+    if (auto fits = check_image(image, *view_.geometry); !fits) {
+        return fits.error();
+    }
+    return ring_->frames().read(static_cast<const std::byte*>(view_.data), *view_.geometry, image);
+}
+
+} // namespace cuframes

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "ipc/seqpacket.h"
+#include "ipc/waker.h"
+
+namespace cuframes {
+
+/**
+ * A subscriber's connection to one publisher. Held frames keep it open, since its closing gives their leases back: so
+ * frames may outlive the subscriber handle.
+ */
+struct Link {
+    Connection connection;
+    UniqueFd pidfd; ///< Of the publisher; empty where the kernel has none.
+    UniqueFd wake;  ///< Written by the publisher while we sleep. Empty until we were admitted.
+    int32_t publisher_pid = 0;
+    uint32_t granted = 0;
+    bool dead = false;
+    bool ended = false; ///< End of stream before there was a ring.
+
+    std::atomic<uint32_t> held{0};
+    std::atomic<bool> starving{false}; ///< next() waits for a lease: poke it when one is given back.
+    std::shared_ptr<Waker> poke;
+};
+
+} // namespace cuframes

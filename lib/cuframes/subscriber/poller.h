@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "base/result.h"
+#include "ipc/unique_fd.h"
+
+namespace cuframes {
+
+/**
+ * What a subscriber sleeps on, in one descriptor: an epoll set can itself be polled, so that GLib and asyncio wait for
+ * frames, deaths and new publishers alike.
+ */
+class Poller {
+public:
+    enum class Source : uint32_t { frames, messages, publisher_exit, poke, interrupt, directory, retry };
+
+    static Result<Poller> create() {
+        Poller out;
+        out.epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+        if (!out.epoll_) {
+            return system_error("create an epoll set");
+        }
+        return out;
+    }
+
+    int fd() const { return epoll_.get(); }
+
+    /** Sources are level-triggered, but for frames: their eventfd needs no read, which saves a call a frame. */
+    void add(int fd, Source source) const {
+        epoll_event event = {};
+        event.events = EPOLLIN | (source == Source::frames ? static_cast<uint32_t>(EPOLLET) : 0);
+        event.data.u32 = static_cast<uint32_t>(source);
+        ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+    }
+
+    /** Needed before closing: a peer may hold the same open file, which then stays in the set. */
+    void remove(int fd) const {
+        if (fd >= 0) {
+            ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+        }
+    }
+
+    /** Waits, -1: for ever. Calls `handle(Source)` for each that is ready; false: none was. */
+    template <class Handle>
+    bool wait(int timeout_ms, Handle&& handle) const {
+        std::array<epoll_event, 8> events;
+        const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms);
+        for (int i = 0; i < count; ++i) {
+            handle(static_cast<Source>(events[i].data.u32));
+        }
+        return count != 0; // An interrupted call counts as an event: the caller looks again.
+    }
+
+private:
+    UniqueFd epoll_;
+};
+
+} // namespace cuframes

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "subscriber/subscriber.h"
+
+#include <algorithm>
+
+namespace cuframes {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+Error interrupted_error() { return {CUFRAMES_ERROR_INTERRUPTED, "interrupted by another thread"}; }
+
+} // namespace
+
+Result<std::unique_ptr<Subscriber>> Subscriber::create(SubscriberOptions options) {
+    std::unique_ptr<Subscriber> subscriber(new Subscriber(std::move(options)));
+    if (auto prepared = subscriber->prepare(); !prepared) {
+        return prepared.error();
+    }
+    return subscriber;
+}
+
+Result<> Subscriber::prepare() {
+    auto poller = Poller::create();
+    auto interrupt = Waker::create();
+    auto poke = Waker::create();
+    auto watch = SocketWatch::create(options_.directory);
+    auto retry = RetryTimer::create();
+    for (const Error* error :
+         {poller ? nullptr : &poller.error(), interrupt ? nullptr : &interrupt.error(), poke ? nullptr : &poke.error(),
+          watch ? nullptr : &watch.error(), retry ? nullptr : &retry.error()}) {
+        if (error) {
+            return *error;
+        }
+    }
+    poller_ = std::move(*poller);
+    interrupt_ = std::move(*interrupt);
+    poke_ = std::make_shared<Waker>(std::move(*poke));
+    watch_ = std::move(*watch);
+    retry_ = std::move(*retry);
+    poller_.add(interrupt_->fd(), Poller::Source::interrupt);
+    poller_.add(poke_->fd(), Poller::Source::poke);
+    poller_.add(watch_->fd(), Poller::Source::directory);
+    poller_.add(retry_->fd(), Poller::Source::retry);
+    stats_.max_held = options_.max_held;
+    return {};
+}
+
+Subscriber::~Subscriber() {
+    stop();
+    if (link_) {
+        link_->connection.send(Goodbye{});
+        drop_link();
+    }
+}
+
+void Subscriber::set_interrupted(bool interrupted) {
+    interrupted_.store(interrupted);
+    if (interrupted) {
+        interrupt_->wake();
+    } else {
+        interrupt_->clear();
+        interrupted_.notify_all();
+    }
+}
+
+Result<Frame*> Subscriber::next(int64_t timeout_ms) {
+    const Deadline deadline = timeout_ms < 0 ? Deadline{} : Deadline{Clock::now() + milliseconds(timeout_ms)};
+    for (;;) {
+        if (interrupted_.load()) {
+            return interrupted_error();
+        }
+        auto step = advance();
+        if (!step || *step) {
+            return step;
+        }
+        if (!link_ && may_connect()) {
+            continue; // The publisher has just gone; its successor may be there already, and the watch is not set.
+        }
+        if (auto in_time = check_connect_timeout(); !in_time) {
+            return in_time.error();
+        }
+        if (!wait(deadline) && deadline && Clock::now() >= *deadline) {
+            return Error{CUFRAMES_ERROR_TIMEOUT, text(link_ ? "no frame of \"" : "no publisher of \"", options_.key,
+                                                      "\" within ", timeout_ms, " ms")};
+        }
+    }
+}
+
+Result<Frame*> Subscriber::advance() {
+    if (attach_error_) {
+        const Error error = *std::exchange(attach_error_, std::nullopt);
+        drop_link();
+        return fail_attach(error).error();
+    }
+    if (!link_ && may_connect()) {
+        if (auto connected = connect(); !connected) {
+            return connected.error();
+        }
+    }
+    if (!ring_ && !generations_.empty()) {
+        if (auto adopted = adopt_next_ring(); !adopted) {
+            drop_link();
+            return fail_attach(adopted.error()).error();
+        }
+    }
+    if (ring_) {
+        return take();
+    }
+    if (link_ && link_->ended && !end_reported_) {
+        end_reported_ = true;
+        set_state(CUFRAMES_STATE_ENDED, 0);
+        return Error{CUFRAMES_ERROR_EOS, text("the publisher of \"", options_.key, "\" ended its stream")};
+    }
+    if (link_ && link_->dead) {
+        if (auto ended = end_of_link(); !ended) {
+            return ended.error();
+        }
+    }
+    return nullptr;
+}
+
+Result<Frame*> Subscriber::take() {
+    // Read before looking for a frame: what was published before the end is then seen before it.
+    const StreamState stream = ring_->stream_state();
+    const auto found = ring_->take();
+    if (const auto* lease = std::get_if<AttachedRing::Lease>(&found)) {
+        ring_->set_sleeping(false);
+        end_reported_ = false;
+        const uint64_t missed = lease->taken.missed;
+        const bool strict = options_.read.mode == CUFRAMES_MODE_STRICT;
+        const bool discontinuity = std::exchange(first_from_publisher_, false) || (strict && missed > 0);
+        count(missed, true);
+        auto* frame = new Frame(ring_, *lease, missed, discontinuity);
+        std::lock_guard lock(mutex_);
+        stats_.last_sequence = frame->view().sequence;
+        stats_.epoch = frame->view().epoch;
+        return frame;
+    }
+    if (std::get<AttachedRing::Nothing>(found) == AttachedRing::Nothing::no_lease) {
+        return Error{CUFRAMES_ERROR_LEASES_EXHAUSTED,
+                     text("all ", link_->granted, " frames that this subscriber of \"", options_.key,
+                          "\" may hold are held; release one, or ask for a larger max-held")};
+    }
+    return at_end_of_ring(stream);
+}
+
+/** No frame is left: is there something that follows? */
+Result<Frame*> Subscriber::at_end_of_ring(StreamState stream) {
+    if (!generations_.empty()) {
+        ring_->set_sleeping(false);
+        if (auto adopted = adopt_next_ring(); !adopted) {
+            drop_link();
+            return fail_attach(adopted.error()).error();
+        }
+        return take();
+    }
+    if (stream == StreamState::eos && !end_reported_) {
+        end_reported_ = true;
+        count(ring_->pass_to(ring_->last_sequence()), false);
+        set_state(CUFRAMES_STATE_ENDED, ring_->description().epoch);
+        return Error{CUFRAMES_ERROR_EOS, text("the publisher of \"", options_.key, "\" ended its stream")};
+    }
+    if (link_->dead) {
+        if (auto ended = end_of_link(); !ended) {
+            return ended.error();
+        }
+    }
+    return nullptr;
+}
+
+/** The publisher is gone and its last frame taken: the search for the next begins. */
+Result<> Subscriber::end_of_link() {
+    const uint64_t epoch = ring_ ? ring_->description().epoch : 0;
+    const int32_t pid = link_->publisher_pid;
+    if (ring_) {
+        count(ring_->pass_to(ring_->last_sequence()), false);
+    }
+    if (!end_reported_ && link_->wake) {
+        set_state(CUFRAMES_STATE_GONE, epoch);
+    }
+    const bool was_attached = static_cast<bool>(link_->wake);
+    drop_link();
+    if (!was_attached) {
+        try_again_in(milliseconds(10)); // It hung up on us: do not knock without pause.
+    }
+    if (was_attached) {
+        set_state(CUFRAMES_STATE_WAITING, 0);
+    }
+    if (options_.end_when_gone && was_attached) {
+        return Error{CUFRAMES_ERROR_PUBLISHER_GONE,
+                     text("the publisher of \"", options_.key, "\" (pid ", pid, ") is gone")};
+    }
+    return {};
+}
+
+Result<> Subscriber::wait_lease(int64_t timeout_ms) {
+    const Deadline deadline = timeout_ms < 0 ? Deadline{} : Deadline{Clock::now() + milliseconds(timeout_ms)};
+    for (;;) {
+        if (interrupted_.load()) {
+            return interrupted_error();
+        }
+        if (!ring_ || ring_->has_free_lease()) {
+            return {};
+        }
+        link_->starving.store(true);
+        if (ring_->has_free_lease()) {
+            return {};
+        }
+        ring_->set_sleeping(false); // New frames are no reason to wake up now.
+        const bool woken =
+            poller_.wait(deadline ? static_cast<int>(std::max<int64_t>(
+                                        0, std::chrono::ceil<milliseconds>(*deadline - Clock::now()).count()))
+                                  : -1,
+                         [this](Poller::Source source) { on_event(source); });
+        if (!woken && deadline && Clock::now() >= *deadline) {
+            return Error{CUFRAMES_ERROR_TIMEOUT,
+                         text("no frame of \"", options_.key, "\" was released within ", timeout_ms, " ms")};
+        }
+    }
+}
+
+/** Sleeps until something happens. False: nothing did. */
+bool Subscriber::wait(const Deadline& deadline) {
+    const Deadline until = earliest(deadline);
+    if (ring_) {
+        const StreamState before = ring_->stream_state();
+        ring_->set_sleeping(true);
+        const bool ended_now = ring_->stream_state() == StreamState::eos && !end_reported_;
+        if (ring_->reader().has_next() || ring_->stream_state() != before || ended_now) {
+            return true;
+        }
+    }
+    const int timeout = until ? static_cast<int>(std::clamp<int64_t>(
+                                    std::chrono::ceil<milliseconds>(*until - Clock::now()).count(), 0, 1 << 30))
+                              : -1;
+    return poller_.wait(timeout, [this](Poller::Source source) { on_event(source); });
+}
+
+Subscriber::Deadline Subscriber::earliest(Deadline deadline) const {
+    auto sooner = [&deadline](Clock::time_point other) {
+        if (!deadline || other < *deadline) {
+            deadline = other;
+        }
+    };
+    if (!ever_attached_ && options_.connect_timeout_ms > 0) {
+        sooner(created_ + milliseconds(options_.connect_timeout_ms));
+    }
+    return deadline;
+}
+
+Result<> Subscriber::check_connect_timeout() const {
+    if (ever_attached_ || options_.connect_timeout_ms <= 0 ||
+        Clock::now() < created_ + milliseconds(options_.connect_timeout_ms)) {
+        return {};
+    }
+    return Error{CUFRAMES_ERROR_TIMEOUT,
+                 text("no publisher came to ", socket_path(options_.directory, options_.key), " within ",
+                      options_.connect_timeout_ms, " ms (connect-timeout); start it, or check key and directory")};
+}
+
+void Subscriber::on_event(Poller::Source source) {
+    switch (source) {
+    case Poller::Source::messages:
+        hear();
+        break;
+    case Poller::Source::publisher_exit:
+        if (link_ && !link_->dead) {
+            // Its last messages first: a generation may have been announced just before.
+            hear();
+            link_->dead = true;
+            poller_.remove(link_->connection.fd());
+            poller_.remove(link_->pidfd.get());
+        }
+        break;
+    case Poller::Source::poke:
+        poke_->clear();
+        break;
+    case Poller::Source::retry:
+        retry_->clear();
+        break;
+    case Poller::Source::directory:
+        look_for_socket_ = true;
+        not_before_ = {};
+        watch_->arm();
+        break;
+    case Poller::Source::frames:
+    case Poller::Source::interrupt:
+        break;
+    }
+}
+
+void Subscriber::count(uint64_t missed, bool received) {
+    std::lock_guard lock(mutex_);
+    stats_.received += received ? 1 : 0;
+    (options_.read.mode == CUFRAMES_MODE_STRICT ? stats_.lost : stats_.skipped) += missed;
+    ring_->tell_counters(stats_.received, stats_.skipped, stats_.lost);
+}
+
+void Subscriber::set_state(cuframes_subscriber_state state, uint64_t epoch) {
+    int32_t pid = link_ ? link_->publisher_pid : 0;
+    {
+        std::lock_guard lock(mutex_);
+        stats_.state = state;
+        stats_.publisher_pid = pid;
+    }
+    if (options_.on_state) {
+        options_.on_state(state, epoch, pid, options_.user_data);
+    }
+}
+
+cuframes_subscriber_stats Subscriber::stats() {
+    std::lock_guard lock(mutex_);
+    cuframes_subscriber_stats out = stats_;
+    if (auto link = shared_link_.lock()) {
+        out.held = link->held.load();
+    }
+    return out;
+}
+
+Result<> Subscriber::add_cuda_context(void* context) {
+    std::lock_guard lock(mutex_);
+    cuda_contexts_.push_back(context);
+    if (auto ring = shared_ring_.lock()) {
+        ring->frames().add_context(context);
+    }
+    return {};
+}
+
+// ---------------------------------------------------------------------------------------------------- callback form
+
+Result<> Subscriber::start(cuframes_frame_func func, void* user_data) {
+    if (thread_.joinable()) {
+        return Error{CUFRAMES_ERROR_INVALID_STATE, "this subscriber's thread runs already"};
+    }
+    stopping_.store(false);
+    thread_ = std::thread([this, func, user_data] { run_callbacks(func, user_data); });
+    return {};
+}
+
+void Subscriber::stop() {
+    if (!thread_.joinable()) {
+        return;
+    }
+    const bool was_interrupted = interrupted_.load();
+    stopping_.store(true);
+    set_interrupted(true);
+    interrupted_.notify_all();
+    thread_.join();
+    set_interrupted(was_interrupted);
+}
+
+void Subscriber::run_callbacks(cuframes_frame_func func, void* user_data) {
+    while (!stopping_.load()) {
+        auto got = next(-1);
+        const int error = got ? CUFRAMES_OK : got.error().code;
+        if (error == CUFRAMES_ERROR_INTERRUPTED) {
+            if (!stopping_.load()) {
+                interrupted_.wait(true);
+            }
+        } else if (error == CUFRAMES_ERROR_LEASES_EXHAUSTED) {
+            (void)static_cast<bool>(wait_lease(-1));
+        } else if (!func(got ? reinterpret_cast<cuframes_frame*>(*got) : nullptr, error, user_data)) {
+            return;
+        }
+    }
+}
+
+} // namespace cuframes

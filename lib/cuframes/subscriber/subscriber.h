@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * The subscriber: finds a publisher, follows its generations, takes frames, and starts over when the publisher dies.
+ *
+ *     waiting --connect--> joining --Welcome, Generation--> attached --frames--> …
+ *        ^                    |Refused                         | hang-up, after the frames left were taken
+ *        +--------------------+--------------------------------+
+ *
+ * next() and wait_lease() run on one thread at a time; everything else is for any thread.
+ */
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "ipc/rendezvous.h"
+#include "subscriber/frame.h"
+#include "subscriber/poller.h"
+#include "subscriber/retry_timer.h"
+
+namespace cuframes {
+
+struct SubscriberOptions {
+    std::string key;
+    std::string directory;
+    std::string name;
+    ReadOptions read;
+    uint32_t max_held;
+    int64_t connect_timeout_ms; ///< 0: for ever.
+    bool end_when_gone;
+    cuframes_subscriber_state_func on_state;
+    void* user_data;
+};
+
+class Subscriber {
+public:
+    static Result<std::unique_ptr<Subscriber>> create(SubscriberOptions options);
+    ~Subscriber();
+
+    Result<Frame*> next(int64_t timeout_ms);
+    Result<> wait_lease(int64_t timeout_ms);
+
+    int fd() const { return poller_.fd(); }
+    void set_interrupted(bool interrupted);
+    Result<> add_cuda_context(void* context);
+    cuframes_subscriber_stats stats();
+
+    Result<> start(cuframes_frame_func func, void* user_data);
+    void stop();
+
+private:
+    using Clock = std::chrono::steady_clock;
+    using Deadline = std::optional<Clock::time_point>; ///< Empty: never.
+
+    explicit Subscriber(SubscriberOptions options) : options_(std::move(options)) {}
+    Result<> prepare();
+
+    // One step of next(): a frame, an error to report, or nothing to be had now (a null frame).
+    Result<Frame*> advance();
+    Result<Frame*> take();
+    Result<Frame*> at_end_of_ring(StreamState stream);
+    Result<> end_of_link();
+
+    // Connecting.
+    Result<> connect();
+    Result<> fail_attach(const Error& error);
+    void try_again_in(std::chrono::milliseconds delay);
+    bool may_connect() const;
+    void drop_link();
+
+    // Hearing the publisher.
+    void hear();
+    void handle(Packet& packet);
+    void handle_welcome(Packet& packet);
+    void handle_refused(const Packet& packet);
+    Result<> adopt_next_ring();
+
+    // Waiting.
+    bool wait(const Deadline& deadline);
+    void on_event(Poller::Source source);
+    Result<> check_connect_timeout() const;
+    Deadline earliest(Deadline deadline) const;
+
+    void count(uint64_t missed, bool received);
+    void set_state(cuframes_subscriber_state state, uint64_t epoch);
+    void run_callbacks(cuframes_frame_func func, void* user_data);
+
+    const SubscriberOptions options_;
+    Poller poller_;
+    std::optional<SocketWatch> watch_;
+    std::optional<RetryTimer> retry_;
+    std::optional<Waker> interrupt_;
+    std::shared_ptr<Waker> poke_;
+    std::atomic<bool> interrupted_{false};
+
+    // Of the thread in next().
+    std::shared_ptr<Link> link_;
+    std::shared_ptr<AttachedRing> ring_;
+    std::deque<Packet> generations_;    ///< Announced and not adopted: the ring before is read to its end first.
+    std::optional<Error> attach_error_; ///< To be reported by the next step.
+    Clock::time_point created_ = Clock::now();
+    Clock::time_point not_before_ = {}; ///< Back-off after a refusal.
+    std::chrono::milliseconds backoff_{0};
+    bool look_for_socket_ = true;
+    bool ever_attached_ = false;
+    bool end_reported_ = false;
+    bool first_from_publisher_ = false;
+
+    std::mutex mutex_; ///< Over what other threads read.
+    cuframes_subscriber_stats stats_ = {};
+    std::vector<void*> cuda_contexts_;
+    std::weak_ptr<AttachedRing> shared_ring_; ///< ring_, for add_cuda_context().
+    std::weak_ptr<Link> shared_link_;         ///< link_, for stats().
+
+    std::thread thread_;
+    std::atomic<bool> stopping_{false};
+};
+
+} // namespace cuframes
