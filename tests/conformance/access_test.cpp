@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Who may attach: "user" (the default), "group:NAME" and "all".
+#include "ring_test.hpp"
+
+#include <grp.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace cuframes::test {
+
+namespace {
+
+constexpr uid_t nobody = 65534;
+constexpr uid_t somebody_else = 1;
+
+} // namespace
+
+class Access : public HostTest {
+protected:
+    void SetUp() override {
+        if (::geteuid() != 0)
+            GTEST_SKIP() << "only root can try other users";
+        temp().open_to_others();
+    }
+
+    /// What a process of that user, alone in the group of the same number, is told.
+    Message attach_as(uid_t uid) {
+        SubscriberProcess reader(*this, "end_when_gone=1");
+        reader.call("become uid=" + std::to_string(uid));
+        Message reply = reader.ask("next");
+        if (reply.verb() == "ok")
+            reader.call("release");
+        return reply;
+    }
+};
+
+// By default nobody but the same user (and root) gets in, even when the directory lets others through.
+TEST_F(Access, OtherUsersAreRefusedByDefault) {
+    for (const bool open_directory : {false, true}) {
+        PublisherProcess publisher(*this);
+        if (open_directory)
+            std::filesystem::permissions(directory(), std::filesystem::perms(0755));
+        publisher.call("publish");
+        const Message refusal = attach_as(nobody);
+        EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_ACCESS_DENIED) << refusal.text("text");
+        EXPECT_NE(refusal.text("text").find("cam"), std::string::npos) << refusal.text("text");
+        EXPECT_EQ(attach_as(0).verb(), "ok");
+    }
+}
+
+// "group:NAME" admits that group's members, and no others.
+TEST_F(Access, GroupIsAdmittedAndNoOther) {
+    const group* members = ::getgrgid(nobody);
+    if (!members)
+        GTEST_SKIP() << "no group has the number of the user nobody here";
+    PublisherProcess publisher(*this, std::string("access=group:") + members->gr_name);
+    publisher.call("publish");
+    const Message admitted = attach_as(nobody);
+    EXPECT_EQ(admitted.verb(), "ok") << admitted.text("text");
+    EXPECT_EQ(attach_as(somebody_else).number("code"), CUFRAMES_ERROR_ACCESS_DENIED);
+}
+
+// "all" admits everybody.
+TEST_F(Access, AllAdmitsEverybody) {
+    PublisherProcess publisher(*this, "access=all");
+    publisher.call("publish");
+    for (const uid_t uid : {nobody, somebody_else}) {
+        const Message admitted = attach_as(uid);
+        EXPECT_EQ(admitted.verb(), "ok") << admitted.text("text");
+    }
+}
+
+// A rule that cannot be understood is refused by name, and nothing is left on disk.
+TEST_F(Access, UnknownRuleOrGroupIsRefused) {
+    Process publisher(in_directory());
+    for (const char* rule : {"everybody", "group:", "group:no-such-group-here"}) {
+        const Message refusal = publisher.ask(std::string("publisher access=") + rule);
+        EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_INVALID_ARGUMENT) << rule;
+        EXPECT_NE(refusal.text("text").find(rule), std::string::npos) << refusal.text("text");
+    }
+    EXPECT_TRUE(temp().contents().empty());
+}
+
+// An ordinary user cannot publish into a directory it may not write to; the message names the directory.
+TEST_F(Access, UnwritableDirectoryIsNamed) {
+    std::filesystem::create_directory(directory());
+    std::filesystem::permissions(directory(), std::filesystem::perms(0755));
+    Process publisher(in_directory());
+    publisher.call("become uid=65534");
+    const Message refusal = publisher.ask("publisher");
+    EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_DIRECTORY);
+    EXPECT_NE(refusal.text("text").find(directory()), std::string::npos) << refusal.text("text");
+    EXPECT_TRUE(std::filesystem::is_empty(directory()));
+}
+
+} // namespace cuframes::test

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What is promised for GPU memory alone. Faults and old drivers are played by the stand-in; on a real driver those are
+// skipped.
+#include "ring_test.hpp"
+
+namespace cuframes::test {
+
+class Cuda : public RingTest {
+protected:
+    /// A child whose stand-in driver behaves as the pairs say.
+    ChildOptions with_driver(const std::map<std::string, std::string>& environment) const {
+        ChildOptions options = in_directory();
+        options.environment.insert(environment.begin(), environment.end());
+        return options;
+    }
+
+    /// How much work to queue in front of a copy: enough to let the publisher go round its ring several times. The
+    /// stand-in is late by itself, and fills memory with a CPU.
+    static std::string slow_work() {
+        return driver_is_stand_in() ? " backlog=2 backlog_bytes=65536" : " backlog=8 backlog_bytes=268435456";
+    }
+
+    /// The central promise: a reader queues slow work and a copy of the frame, gives the frame back at once, and the
+    /// publisher goes at full speed over the smallest ring that admits the reader. Returns how many copies were wrong.
+    int64_t count_wrong_copies(const ChildOptions& reader_options, const std::string& request) {
+        PublisherProcess publisher(*this, "slots=4", "format=NV12 width=320 height=240");
+        SubscriberProcess reader(*this, "mode=newest max_held=2", &reader_options);
+        publisher.send("publish count=0");
+        const Message result = reader.call("copy_late " + request + slow_work(), milliseconds(120'000));
+        publisher.send("interrupt on=1");
+        EXPECT_GT(publisher.answer().number("published"), result.number("copies"));
+        return result.number("wrong");
+    }
+};
+
+#define SKIP_ON_A_REAL_DRIVER()                                                                                        \
+    if (!driver_is_stand_in())                                                                                         \
+    GTEST_SKIP() << "only the stand-in driver can be told to behave so"
+
+// A frame given back right after its work was queued is not overwritten before that work is done, on whatever stream.
+TEST_P(Cuda, LeaseEndsOnlyAfterTheQueuedWork) {
+    EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}), "count=120"), 0);
+}
+
+// The same for work in a context of the application's own, once it was named.
+TEST_P(Cuda, LeaseEndsOnlyAfterTheWorkOfANamedContext) {
+    EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}), "count=60 own_context=1"), 0);
+}
+
+// Drivers before CUDA 12.5: the same for streams that were recorded.
+TEST_P(Cuda, OldDriverWaitsForRecordedStreams) {
+    SKIP_ON_A_REAL_DRIVER();
+    EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}, {"FAKE_CUDA_DRIVER_VERSION", "12020"}}),
+                                 "count=60 record=1"),
+              0);
+}
+
+// And this shows that the test above can fail: the same driver and work, with the streams not recorded.
+TEST_P(Cuda, OldDriverCannotKnowOfUnrecordedStreams) {
+    SKIP_ON_A_REAL_DRIVER();
+    EXPECT_GT(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}, {"FAKE_CUDA_DRIVER_VERSION", "12020"}}),
+                                 "count=60 record=0"),
+              0);
+}
+
+// Devices without stream memory operations: released by the CPU once the work is done, and no earlier.
+TEST_P(Cuda, WithoutStreamMemoryOperationsToo) {
+    SKIP_ON_A_REAL_DRIVER();
+    EXPECT_EQ(
+        count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}, {"FAKE_CUDA_NO_MEMOPS", "1"}}), "count=60"), 0);
+}
+
+// A publisher killed while its readers' copies of held frames are still queued: every copy is right.
+TEST_P(Cuda, QueuedWorkSurvivesThePublisher) {
+    PublisherProcess publisher(*this, "slots=8", "format=NV12 width=320 height=240");
+    const ChildOptions slow = with_driver({{"FAKE_CUDA_DELAY_US", "20000"}});
+    SubscriberProcess reader(*this, "mode=strict max_held=6", &slow);
+    reader.attach();
+    publisher.call("publish count=6");
+    reader.send("copy_late count=6" + slow_work());
+    publisher.kill();
+    EXPECT_EQ(reader.answer().number("wrong"), 0);
+}
+
+// A reader killed with copies queued: its leases come back and the publisher goes on.
+TEST_P(Cuda, ReaderKilledWithQueuedWorkCostsNothing) {
+    PublisherProcess publisher(*this, "slots=6", "format=NV12 width=320 height=240");
+    const ChildOptions slow = with_driver({{"FAKE_CUDA_DELAY_US", "200000"}});
+    SubscriberProcess reader(*this, "mode=strict max_held=4", &slow);
+    reader.attach();
+    publisher.call("publish count=4");
+    reader.send("copy_late count=4" + slow_work());
+    ASSERT_TRUE(eventually([&] { return publisher.call("subscribers").number("received0") == 4; }));
+    reader.kill();
+    publisher.await_subscribers(0);
+    for (int slot = 0; slot < 5; ++slot)
+        publisher.call("acquire flags=1");
+    EXPECT_EQ(publisher.stat("waited_ns"), 0u);
+}
+
+// The reader's mapping is read-only: a copy into a frame is refused, the frame unchanged, the context healthy.
+TEST_P(Cuda, CopyIntoAFrameIsRefused) {
+    PublisherProcess publisher(*this);
+    SubscriberProcess reader(*this);
+    publisher.call("publish");
+    reader.call("next");
+    EXPECT_NE(reader.call("write_into_frame").number("result"), 0);
+    reader.call("check");
+    reader.call("release");
+    publisher.call("publish count=3");
+    reader.call("next");
+}
+
+// A driver that cannot share memory is found out by the self-test, and the message says how to go on.
+TEST_P(Cuda, DriverThatCannotShareIsFoundOut) {
+    SKIP_ON_A_REAL_DRIVER();
+    Process publisher(with_driver({{"FAKE_CUDA_NO_VMM", "1"}}));
+    publisher.call("publisher");
+    for (const char* request : {"configure memory=cuda", "self_test device=0"}) {
+        const Message refusal = publisher.ask(request);
+        EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_NO_GPU_SHARING) << request;
+        EXPECT_NE(refusal.text("text").find("memory=system"), std::string::npos) << refusal.text("text");
+    }
+    publisher.call("configure memory=host");
+    publisher.call("publish");
+}
+
+// A GPU that is not there is refused by number, and the publisher lives on.
+TEST_P(Cuda, UnknownGpuIsRefused) {
+    Process publisher(in_directory());
+    publisher.call("publisher");
+    const Message refusal = publisher.ask("configure memory=cuda device=77");
+    EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_UNKNOWN_DEVICE);
+    EXPECT_NE(refusal.text("text").find("77"), std::string::npos) << refusal.text("text");
+    publisher.call("configure memory=cuda");
+    publisher.call("publish");
+
+    SubscriberProcess reader(*this, "device=77");
+    EXPECT_EQ(reader.ask("next").number("code"), CUFRAMES_ERROR_UNKNOWN_DEVICE);
+}
+
+// A ring on the second GPU is found there by a reader that asks for no GPU in particular.
+TEST_P(Cuda, RingOnTheSecondGpuIsReadThere) {
+    SKIP_ON_A_REAL_DRIVER();
+    const ChildOptions two = with_driver({{"FAKE_CUDA_DEVICES", "2"}});
+    PublisherProcess publisher(*this, "slots=8", "device=1", &two);
+    SubscriberProcess reader(*this, "", &two);
+    publisher.call("publish");
+    EXPECT_EQ(reader.call("next").number("device"), 1);
+    reader.call("check");
+}
+
+// A second GPU reads the ring in place where the two are peers, and gets a clear refusal where they are not.
+TEST_P(Cuda, SecondGpuReadsOrIsRefused) {
+    SKIP_ON_A_REAL_DRIVER();
+    PublisherProcess publisher(*this, "slots=8", "device=0");
+    publisher.call("publish");
+    const ChildOptions peers = with_driver({{"FAKE_CUDA_DEVICES", "2"}, {"FAKE_CUDA_PEER", "1"}});
+    SubscriberProcess near(*this, "device=1", &peers);
+    EXPECT_EQ(near.call("next").number("device"), 1);
+    near.call("check");
+    const ChildOptions strangers = with_driver({{"FAKE_CUDA_DEVICES", "2"}, {"FAKE_CUDA_PEER", "0"}});
+    SubscriberProcess far(*this, "device=1", &strangers);
+    const Message refusal = far.ask("next");
+    EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_DEVICE_MISMATCH) << refusal.text("text");
+}
+
+// A subscriber without a driver is told so; the publisher is not disturbed.
+TEST_P(Cuda, ReaderWithoutADriverIsToldSo) {
+    SKIP_ON_A_REAL_DRIVER();
+    PublisherProcess publisher(*this);
+    publisher.call("publish");
+    ChildOptions bare = in_directory();
+    bare.environment["LD_LIBRARY_PATH"] = "";
+    SubscriberProcess reader(*this, "", &bare);
+    if (reader.call("cuda").number("present"))
+        GTEST_SKIP() << "this host has a driver besides the stand-in";
+    const Message refusal = reader.ask("next");
+    EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_NO_DRIVER) << refusal.text("text");
+    publisher.call("publish count=20");
+}
+
+CUFRAMES_OVER_CUDA(Cuda);
+
+} // namespace cuframes::test

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Which frames arrive, in which order, and that none is unaccounted for.
+#include "ring_test.hpp"
+
+namespace cuframes::test {
+
+using Delivery = RingTest;
+
+// A strict subscriber of a waiting publisher gets every frame, in order, once.
+TEST_P(Delivery, StrictGetsEveryFrameInOrder) {
+    PublisherProcess publisher(*this, "slots=4 policy=wait wait_ms=20000");
+    SubscriberProcess reader(*this, "mode=strict max_held=2");
+    reader.send("read until=eos hold=1");
+    publisher.call("wait_subscribers count=1");
+    publisher.call("publish count=500");
+    publisher.call("eos");
+
+    const Message seen = reader.answer();
+    EXPECT_EQ(seen.number("received"), 500);
+    EXPECT_EQ(seen.number("first"), 1);
+    EXPECT_EQ(seen.number("missed"), 0);
+    EXPECT_EQ(reader.stat("lost"), 0u);
+    EXPECT_EQ(publisher.stat("dropped"), 0u);
+}
+
+// A newest-mode subscriber that is slower than the publisher skips, and each skipped frame is counted once.
+TEST_P(Delivery, NewestSkipsAndCountsExactly) {
+    PublisherProcess publisher(*this, "slots=4");
+    SubscriberProcess reader(*this, "mode=newest max_held=2");
+    reader.attach();
+    reader.send("read until=eos hold=1 pause_us=300");
+    const int64_t last = publisher.call("publish count=3000").number("last");
+    publisher.call("eos");
+
+    const Message seen = reader.answer();
+    EXPECT_EQ(seen.number("last"), last) << "the newest frame of all has to arrive";
+    EXPECT_GT(seen.number("missed"), 0);
+    EXPECT_EQ(seen.number("received") + static_cast<int64_t>(reader.stat("skipped")), last);
+    EXPECT_EQ(reader.stat("lost"), 0u);
+}
+
+// A subscriber may come first: it waits for its publisher, even for its directory, and misses nothing of it.
+TEST_P(Delivery, SubscriberMayComeBeforePublisher) {
+    SubscriberProcess reader(*this, "mode=strict");
+    EXPECT_EQ(reader.ask("next timeout=0").number("code"), CUFRAMES_ERROR_TIMEOUT);
+    reader.send("read count=5");
+    ASSERT_TRUE(eventually([&] { return all_threads_sleep(reader.pid()); }));
+
+    PublisherProcess publisher(*this, "slots=4 policy=wait");
+    publisher.call("wait_subscribers count=1");
+    publisher.call("publish count=5");
+    const Message seen = reader.answer();
+    EXPECT_EQ(seen.number("received"), 5);
+    EXPECT_EQ(seen.number("first"), 1);
+}
+
+// A subscriber that comes late begins with the newest frame that exists, in either mode.
+TEST_P(Delivery, LateSubscriberBeginsWithTheNewestFrame) {
+    PublisherProcess publisher(*this, "slots=8");
+    publisher.call("publish count=7");
+    for (const char* mode : {"mode=strict", "mode=newest"}) {
+        SubscriberProcess reader(*this, mode);
+        const Message frame = reader.call("next");
+        EXPECT_EQ(frame.number("sequence"), 7) << mode;
+        EXPECT_EQ(frame.number("discontinuity"), 1) << mode;
+    }
+}
+
+// Timestamps, duration, offsets, flags, metadata and caps travel with the frame (the agent checks the values).
+TEST_P(Delivery, TimesFlagsMetadataAndCapsTravelWithTheFrame) {
+    PublisherProcess publisher(*this, "slots=8", "caps=video/x-raw,format=NV12%20(test)");
+    SubscriberProcess reader(*this, "mode=strict");
+    reader.attach();
+    publisher.call("publish count=5 metadata=1000");
+    const Message frame = reader.call("next");
+    EXPECT_EQ(frame.number("metadata"), 1000);
+    EXPECT_EQ(frame.text("caps"), "video/x-raw,format=NV12 (test)");
+    EXPECT_EQ(frame.text("format"), "NV12");
+    EXPECT_EQ(reader.call("read count=4").number("metadata"), 4000);
+}
+
+// Metadata that does not fit is left out and counted; the frame arrives without it.
+TEST_P(Delivery, MetadataThatDoesNotFitIsLeftOutAndCounted) {
+    PublisherProcess publisher(*this, "slots=8", "metadata_size=4096");
+    SubscriberProcess reader(*this, "mode=strict");
+    reader.attach();
+    publisher.call("publish metadata=4096");
+    publisher.call("publish metadata=100000");
+    EXPECT_EQ(reader.call("next").number("metadata"), 4096);
+    EXPECT_EQ(reader.call("next").number("metadata"), 0);
+    EXPECT_EQ(publisher.stat("metadata_dropped"), 1u);
+}
+
+// The end of a stream is reported once, after its last frame; publishing again revives the stream.
+TEST_P(Delivery, EndOfStreamComesOnceAfterTheLastFrame) {
+    PublisherProcess publisher(*this, "slots=8");
+    SubscriberProcess reader(*this, "mode=strict");
+    reader.attach();
+    publisher.call("publish count=3");
+    publisher.call("eos");
+    EXPECT_EQ(reader.call("read count=3").number("last"), 3);
+    EXPECT_EQ(reader.ask("next").number("code"), CUFRAMES_ERROR_EOS);
+    EXPECT_EQ(reader.stat("state"), static_cast<uint64_t>(CUFRAMES_STATE_ENDED));
+    EXPECT_EQ(reader.ask("next timeout=0").number("code"), CUFRAMES_ERROR_TIMEOUT);
+
+    publisher.call("publish");
+    EXPECT_EQ(reader.call("next").number("sequence"), 4);
+    publisher.call("eos");
+    EXPECT_EQ(reader.ask("next").number("code"), CUFRAMES_ERROR_EOS);
+}
+
+// A stream that ends before its first frame ends for the subscribers too.
+TEST_P(Delivery, EndOfAnEmptyStreamIsReported) {
+    PublisherProcess publisher(*this);
+    SubscriberProcess early(*this, "mode=strict");
+    early.attach();
+    publisher.call("eos");
+    EXPECT_EQ(early.ask("next").number("code"), CUFRAMES_ERROR_EOS);
+    SubscriberProcess late(*this, "mode=newest");
+    EXPECT_EQ(late.ask("next").number("code"), CUFRAMES_ERROR_EOS);
+}
+
+// Geometry changes three times under attached subscribers: all follow by themselves, the strict one gets every frame of
+// every generation, and a frame held from the first stays what it was.
+TEST_P(Delivery, SubscribersFollowThreeReconfigurations) {
+    PublisherProcess publisher(*this, "slots=12 policy=wait wait_ms=20000");
+    SubscriberProcess strict(*this, "mode=strict max_held=2");
+    SubscriberProcess newest(*this, "mode=newest max_held=2");
+    SubscriberProcess holder(*this, "mode=newest max_held=2");
+    strict.attach();
+    newest.attach();
+    strict.send("read until=eos hold=1");
+    newest.send("read until=eos hold=1");
+    publisher.call("publish count=20");
+    holder.call("next");
+    for (const char* frames : {"format=I420 width=66 height=47", "format=RGB width=128 height=32", "format=NV12"}) {
+        publisher.call("configure memory=" + memory() + ' ' + frames);
+        publisher.call("publish count=20");
+    }
+    publisher.call("eos");
+
+    const Message all = strict.answer();
+    EXPECT_EQ(all.number("received"), 80);
+    EXPECT_EQ(all.number("missed"), 0);
+    EXPECT_EQ(all.number("generations"), 4);
+    const Message some = newest.answer();
+    EXPECT_EQ(some.number("last"), 80);
+    EXPECT_EQ(some.number("received") + some.number("missed"), 80);
+    holder.call("check");
+}
+
+// Even a subscriber that sleeps through three reconfigurations finds every frame of every generation.
+TEST_P(Delivery, SlowStrictSubscriberMissesNoGeneration) {
+    PublisherProcess publisher(*this, "slots=8");
+    SubscriberProcess reader(*this, "mode=strict max_held=1");
+    reader.attach();
+    publisher.call("publish count=5");
+    for (const char* frames : {"format=GRAY8", "format=BGRA width=34", "format=Y444"}) {
+        publisher.call("configure memory=" + memory() + ' ' + frames);
+        publisher.call("publish count=5");
+    }
+    const Message seen = reader.call("read count=20");
+    EXPECT_EQ(seen.number("last"), 20);
+    EXPECT_EQ(seen.number("missed"), 0);
+    EXPECT_EQ(seen.number("generations"), 4);
+}
+
+// Slots of a superseded generation may be released, not published.
+TEST_P(Delivery, SlotOfASupersededGenerationCannotBePublished) {
+    PublisherProcess publisher(*this);
+    const int64_t epoch = publisher.call("acquire").number("epoch");
+    EXPECT_NE(publisher.call("configure memory=" + memory()).number("epoch"), epoch);
+    EXPECT_EQ(publisher.ask("commit").number("code"), CUFRAMES_ERROR_INVALID_STATE);
+    publisher.call("release_slot");
+    publisher.call("publish count=20");
+}
+
+// The policy "wait" carries 10,000 frames to two strict subscribers of different speed; neither loses one.
+TEST_P(Delivery, WaitPolicyLosesNothingOfTenThousandFrames) {
+    PublisherProcess publisher(*this, "slots=8 policy=wait wait_ms=60000", "format=GRAY8 width=32 height=16");
+    SubscriberProcess fast(*this, "mode=strict max_held=2");
+    SubscriberProcess slow(*this, "mode=strict max_held=3");
+    fast.send("read until=eos hold=1");
+    slow.send("read until=eos hold=2 pause_us=20");
+    publisher.call("wait_subscribers count=2");
+    publisher.call("publish count=10000", milliseconds(120'000));
+    publisher.call("eos");
+    for (SubscriberProcess* reader : {&fast, &slow}) {
+        const Message seen = reader->answer("read", milliseconds(120'000));
+        EXPECT_EQ(seen.number("received"), 10'000);
+        EXPECT_EQ(reader->stat("lost"), 0u);
+    }
+    EXPECT_EQ(publisher.stat("dropped"), 0u);
+    EXPECT_EQ(publisher.stat("lapped"), 0u);
+}
+
+// The policy "wait" has an end: a strict subscriber that takes nothing is lapped after the timeout, and told.
+TEST_P(Delivery, WaitPolicyLapsTheSlowOneAfterItsTimeout) {
+    PublisherProcess publisher(*this, "slots=4 policy=wait wait_ms=50");
+    SubscriberProcess reader(*this, "mode=strict max_held=1");
+    reader.attach();
+    publisher.call("publish count=10");
+    EXPECT_GT(publisher.stat("waited_ns"), 0u);
+    EXPECT_GT(publisher.stat("lapped"), 0u);
+    publisher.call("eos");
+    const Message seen = reader.call("read until=eos");
+    EXPECT_EQ(seen.number("last"), 10);
+    EXPECT_EQ(seen.number("received") + static_cast<int64_t>(reader.stat("lost")), 10);
+    EXPECT_EQ(publisher.stat("lapped"), reader.stat("lost"));
+}
+
+// The policy "drop" never waits: a strict subscriber that lags by more than the ring is told exactly how many it lost.
+TEST_P(Delivery, DropPolicyTellsALappedReaderTheExactLoss) {
+    PublisherProcess publisher(*this, "slots=4");
+    SubscriberProcess reader(*this, "mode=strict max_held=2");
+    reader.attach();
+    publisher.call("publish count=100");
+    publisher.call("eos");
+    const Message seen = reader.call("read until=eos");
+    const auto lost = static_cast<int64_t>(reader.stat("lost"));
+    EXPECT_GE(lost, 96);
+    EXPECT_EQ(seen.number("received") + lost, 100);
+    EXPECT_EQ(seen.number("missed"), lost);
+    EXPECT_EQ(publisher.stat("waited_ns"), 0u);
+}
+
+// Frames that found no slot are lost too: received + lost is all that was published or dropped.
+TEST_P(Delivery, DroppedFramesAreCountedAsLostByStrictReaders) {
+    PublisherProcess publisher(*this, "slots=4");
+    SubscriberProcess reader(*this, "mode=strict max_held=2");
+    reader.attach();
+    publisher.call("publish count=2");
+    reader.call("read count=2 hold=2 keep=1");
+    // Two slots are leased now, two are the publisher's: there is none for the next five frames.
+    publisher.call("acquire");
+    publisher.call("acquire");
+    EXPECT_EQ(publisher.ask("acquire").number("code"), CUFRAMES_ERROR_NO_FREE_SLOT);
+    EXPECT_EQ(publisher.call("publish count=5").number("dropped"), 5);
+    publisher.call("release_slot count=2");
+    reader.call("release");
+    ASSERT_TRUE(eventually([&] { return publisher.call("subscribers").number("held0") == 0; }));
+    publisher.call("publish count=3");
+    publisher.call("eos");
+
+    const Message seen = reader.call("read until=eos");
+    EXPECT_EQ(seen.number("received"), 3);
+    EXPECT_EQ(seen.number("missed"), 5);
+    EXPECT_GT(seen.number("discontinuities"), 0);
+    EXPECT_EQ(reader.stat("received") + reader.stat("lost"), publisher.stat("published") + publisher.stat("dropped"));
+}
+
+CUFRAMES_OVER_BACKENDS(Delivery);
+
+} // namespace cuframes::test

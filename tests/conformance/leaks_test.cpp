@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Nothing is left behind: no descriptor, mapping, thread or byte, on either side.
+#include "ring_test.hpp"
+
+namespace cuframes::test {
+
+using Leaks = RingTest;
+
+namespace {
+
+void expect_same(const Message& before, const Message& after, const char* side) {
+    for (const char* what : {"fds", "threads", "memfds", "cuda_objects", "cuda_bytes"})
+        EXPECT_EQ(after.number(what), before.number(what)) << what << " of the " << side;
+    // malloc keeps arenas and a driver keeps caches as it sees fit; a thousand leaks would show all the same.
+    EXPECT_LT(after.number("maps") - before.number("maps"), 20) << side;
+    EXPECT_LT(after.number("heap") - before.number("heap"), 256 * 1024) << side;
+}
+
+} // namespace
+
+// A thousand times attach, take a frame, detach: both processes are what they were.
+TEST_P(Leaks, ThousandAttachmentsLeaveNothingBehind) {
+    PublisherProcess publisher(*this);
+    publisher.call("publish count=3");
+    Process reader(in_directory());
+    reader.call("cycle count=50");
+    publisher.await_subscribers(0);
+    const Message publisher_before = publisher.call("resources");
+    const Message reader_before = reader.call("resources");
+
+    reader.call("cycle count=1000", milliseconds(120'000));
+    publisher.await_subscribers(0);
+    ASSERT_TRUE(
+        eventually([&] { return publisher.call("resources").number("fds") == publisher_before.number("fds"); }));
+    expect_same(publisher_before, publisher.call("resources"), "publisher");
+    expect_same(reader_before, reader.call("resources"), "reader");
+}
+
+// A hundred generations come and go under an attached reader: only the last one is kept.
+TEST_P(Leaks, HundredReconfigurationsLeaveNothingBehind) {
+    PublisherProcess publisher(*this);
+    SubscriberProcess reader(*this, "mode=strict");
+    reader.attach();
+    const auto reconfigure = [&](int rounds) {
+        for (int round = 0; round < rounds; ++round) {
+            publisher.call("configure memory=" + memory() + " width=" + std::to_string(round % 2 ? 64 : 80));
+            publisher.call("publish");
+            reader.call("read count=1");
+        }
+    };
+    reconfigure(10);
+    const Message publisher_before = publisher.call("resources");
+    const Message reader_before = reader.call("resources");
+    reconfigure(100);
+    expect_same(publisher_before, publisher.call("resources"), "publisher");
+    expect_same(reader_before, reader.call("resources"), "reader");
+}
+
+// A reader that outlives thirty killed publishers keeps nothing of them.
+TEST_P(Leaks, ReaderKeepsNothingOfDeadPublishers) {
+    SubscriberProcess reader(*this, "mode=newest");
+    const auto outlive = [&](int publishers) {
+        for (int i = 0; i < publishers; ++i) {
+            PublisherProcess publisher(*this, "incarnation=" + std::to_string(i + 1));
+            publisher.call("publish");
+            reader.call("read count=1");
+            publisher.kill();
+            EXPECT_EQ(reader.ask("next timeout=10").number("code"), CUFRAMES_ERROR_TIMEOUT);
+        }
+    };
+    outlive(3);
+    const Message before = reader.call("resources");
+    outlive(30);
+    expect_same(before, reader.call("resources"), "reader");
+}
+
+CUFRAMES_OVER_BACKENDS(Leaks);
+
+} // namespace cuframes::test

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// How one waits: asleep, interruptible, by file descriptor or by callback.
+#include "ring_test.hpp"
+
+#include <memory>
+
+namespace cuframes::test {
+
+using Waiting = RingTest;
+
+namespace {
+
+// Far above what a sleeping process uses, far below what polling at any useful rate would.
+constexpr int64_t most_cpu_us = 5000;
+constexpr int64_t most_switches = 20;
+
+void expect_idle(SubscriberProcess& reader) {
+    const Message cost = reader.call("idle timeout=1000");
+    EXPECT_EQ(cost.number("result"), CUFRAMES_ERROR_TIMEOUT);
+    EXPECT_LT(cost.number("cpu_us"), most_cpu_us);
+    EXPECT_LT(cost.number("switches"), most_switches);
+}
+
+} // namespace
+
+// A subscriber that waits for a publisher uses no CPU.
+TEST_P(Waiting, WaitingForAPublisherUsesNoCpu) {
+    SubscriberProcess reader(*this);
+    EXPECT_EQ(reader.ask("next timeout=0").number("code"), CUFRAMES_ERROR_TIMEOUT);
+    expect_idle(reader);
+}
+
+// Neither does one that is attached to a publisher that pauses, nor that publisher.
+TEST_P(Waiting, PausedStreamUsesNoCpuOnEitherSide) {
+    PublisherProcess publisher(*this);
+    SubscriberProcess reader(*this);
+    publisher.call("publish");
+    reader.call("next");
+    reader.call("release");
+    const Message before = publisher.call("usage");
+    expect_idle(reader);
+    const Message after = publisher.call("usage");
+    EXPECT_LT(after.number("cpu_us") - before.number("cpu_us"), most_cpu_us);
+    EXPECT_LT(after.number("switches") - before.number("switches"), most_switches);
+}
+
+// Nor does a subscriber after its publisher died.
+TEST_P(Waiting, WaitingForASuccessorUsesNoCpu) {
+    PublisherProcess publisher(*this);
+    SubscriberProcess reader(*this);
+    reader.attach();
+    publisher.kill();
+    EXPECT_EQ(reader.ask("next timeout=100").number("code"), CUFRAMES_ERROR_TIMEOUT);
+    expect_idle(reader);
+}
+
+// Setting a handle interrupted ends the wait in it at once, and until it is cleared no wait begins.
+TEST_P(Waiting, InterruptEndsTheReadersWait) {
+    SubscriberProcess reader(*this);
+    for (const bool attached : {false, true}) {
+        std::unique_ptr<PublisherProcess> publisher;
+        if (attached) {
+            publisher = std::make_unique<PublisherProcess>(*this);
+            reader.attach();
+        }
+        reader.send("next timeout=-1");
+        ASSERT_TRUE(eventually([&] { return all_threads_sleep(reader.pid()); }));
+        reader.send("interrupt on=1");
+        EXPECT_EQ(reader.receive().number("code"), CUFRAMES_ERROR_INTERRUPTED);
+        EXPECT_EQ(reader.ask("next timeout=-1").number("code"), CUFRAMES_ERROR_INTERRUPTED);
+        reader.send("interrupt on=0");
+        EXPECT_EQ(reader.ask("next timeout=0").number("code"), CUFRAMES_ERROR_TIMEOUT);
+    }
+}
+
+// The same for a publisher that waits for subscribers, or for a strict one to take a frame.
+TEST_P(Waiting, InterruptEndsThePublishersWait) {
+    PublisherProcess publisher(*this, "slots=4 policy=wait wait_ms=60000");
+    publisher.send("wait_subscribers count=1 timeout=-1");
+    ASSERT_TRUE(eventually([&] { return all_threads_sleep(publisher.pid()); }));
+    publisher.send("interrupt on=1");
+    EXPECT_EQ(publisher.receive().number("code"), CUFRAMES_ERROR_INTERRUPTED);
+    publisher.send("interrupt on=0");
+
+    SubscriberProcess reader(*this, "mode=strict");
+    reader.attach();
+    EXPECT_GT(publisher.call("publish count=10 flags=1").number("dropped"), 0) << "the ring is full of untaken frames";
+    publisher.send("acquire");
+    ASSERT_TRUE(eventually([&] { return all_threads_sleep(publisher.pid()); }));
+    publisher.send("interrupt on=1");
+    EXPECT_EQ(publisher.receive().number("code"), CUFRAMES_ERROR_INTERRUPTED);
+}
+
+// The subscriber's file descriptor is readable when there is something to do: a frame, a death, a new publisher. It is
+// silent in between.
+TEST_P(Waiting, FileDescriptorWakesForFrameDeathAndNewPublisher) {
+    auto publisher = std::make_unique<PublisherProcess>(*this, "incarnation=1");
+    SubscriberProcess reader(*this, "mode=strict max_held=4");
+    reader.attach();
+    const auto silent = [&] { return reader.call("poll timeout=0").number("readable") == 0; };
+    const auto wakes = [&] { return reader.call("poll").number("readable") == 1; };
+    const auto drained = [&] { return reader.ask("next timeout=0").number("code") == CUFRAMES_ERROR_TIMEOUT; };
+    ASSERT_TRUE(eventually([&] { return drained() && silent(); }));
+
+    publisher->call("publish");
+    EXPECT_TRUE(wakes());
+    EXPECT_EQ(reader.call("next timeout=0").number("sequence"), 1);
+    EXPECT_TRUE(drained());
+    EXPECT_TRUE(silent());
+
+    publisher->kill();
+    EXPECT_TRUE(wakes());
+    EXPECT_TRUE(eventually([&] { return drained() && reader.stat("state") != CUFRAMES_STATE_ATTACHED; }));
+    EXPECT_TRUE(silent());
+
+    publisher = std::make_unique<PublisherProcess>(*this, "incarnation=2");
+    publisher->call("publish");
+    ASSERT_TRUE(eventually([&] { return wakes() && reader.ask("next timeout=0").verb() == "ok"; }));
+    reader.call("check");
+}
+
+// The callback form delivers the same frames, end of stream included, and goes on with the next publisher.
+TEST_P(Waiting, CallbackFormDeliversFramesAndEvents) {
+    auto publisher = std::make_unique<PublisherProcess>(*this, "slots=8 policy=wait incarnation=1");
+    SubscriberProcess reader(*this, "mode=strict");
+    reader.call("start");
+    publisher->call("wait_subscribers");
+    publisher->call("publish count=100");
+    publisher->call("eos");
+    EXPECT_EQ(reader.call("await_callbacks count=100 error=" + std::to_string(CUFRAMES_ERROR_EOS)).number("last"), 100);
+    publisher->kill();
+    publisher = std::make_unique<PublisherProcess>(*this, "slots=8 policy=wait incarnation=2");
+    publisher->call("wait_subscribers");
+    publisher->call("publish count=10");
+    EXPECT_EQ(reader.call("await_callbacks count=110").number("publishers"), 2);
+    reader.call("stop_callbacks");
+    publisher->call("publish");
+    EXPECT_EQ(reader.call("next").number("sequence"), 11);
+}
+
+// A callback that returns false ends the loop; the rest is there for next().
+TEST_P(Waiting, CallbackEndsTheLoopByReturningFalse) {
+    PublisherProcess publisher(*this, "slots=8");
+    SubscriberProcess reader(*this, "mode=strict");
+    reader.attach();
+    reader.call("start count=3");
+    publisher.call("publish count=5");
+    reader.call("await_callbacks count=3");
+    reader.call("stop_callbacks");
+    EXPECT_EQ(reader.call("next").number("sequence"), 4);
+}
+
+// connect_timeout bounds the wait for the first publisher.
+TEST_P(Waiting, ConnectTimeoutBoundsTheWaitForTheFirstPublisher) {
+    SubscriberProcess reader(*this, "connect_timeout=150");
+    const Message reply = reader.ask("next timeout=-1");
+    EXPECT_EQ(reply.number("code"), CUFRAMES_ERROR_TIMEOUT);
+    EXPECT_NE(reply.text("text").find("cam"), std::string::npos) << reply.text("text");
+}
+
+// With end_when_gone the end of a publisher is reported, after the frames it left, whether it was killed or closed.
+TEST_P(Waiting, EndWhenGoneReportsTheEndAfterTheLastFrame) {
+    for (const bool killed : {true, false}) {
+        PublisherProcess publisher(*this);
+        SubscriberProcess reader(*this, "mode=strict end_when_gone=1");
+        reader.attach();
+        publisher.call("publish count=3");
+        if (killed)
+            publisher.kill();
+        else
+            publisher.call("destroy_publisher");
+        EXPECT_EQ(reader.call("read until=gone").number("received"), 3) << (killed ? "killed" : "closed");
+    }
+}
+
+CUFRAMES_OVER_BACKENDS(Waiting);
+
+} // namespace cuframes::test

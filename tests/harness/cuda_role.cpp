@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cuda_role.hpp"
+
+#include "cuda_driver.hpp"
+#include "picture.hpp"
+#include "subscriber_role.hpp"
+
+#include <optional>
+#include <vector>
+
+namespace cuframes::test {
+namespace {
+
+/// A frame's pixels as a stream copied them, to be compared once the stream is done.
+struct LateCopy {
+    DeviceBuffer pixels;
+    uint64_t sequence;
+};
+
+/// Work that keeps a stream busy for a while on a real GPU: fills of one large buffer, one after the other. The
+/// stand-in is late by itself.
+class Backlog {
+public:
+    Backlog(const CudaDriver& driver, size_t bytes, int64_t rounds)
+        : driver_(driver), scratch_(driver, bytes), rounds_(rounds) {}
+
+    void queue(void* stream) const {
+        for (int64_t i = 0; i < rounds_; ++i)
+            driver_.check(driver_.fill_async(scratch_.address(), 0x5A, scratch_.size(), stream), "cuMemsetD8Async");
+    }
+
+private:
+    const CudaDriver& driver_;
+    DeviceBuffer scratch_;
+    int64_t rounds_;
+};
+
+int64_t count_wrong(const CudaDriver& driver, const std::vector<LateCopy>& copies, Picture& picture,
+                    uint32_t incarnation) {
+    int64_t wrong = 0;
+    std::vector<uint8_t> bytes(picture.geometry().frame_size);
+    for (const LateCopy& copy : copies) {
+        driver.check(driver.copy_to_host(bytes.data(), copy.pixels.address(), bytes.size()), "cuMemcpyDtoH");
+        picture.copy_from_slot(bytes.data());
+        wrong += !picture.difference(frame_number(incarnation, copy.sequence)).empty();
+    }
+    return wrong;
+}
+
+void use_context(const CudaDriver& driver, const Message& request, cuframes_subscriber* subscriber, void*& context) {
+    context = driver.use_primary_context(0);
+    if (request.number("own_context")) {
+        driver.check(driver.context_create(&context, 0, 0), "cuCtxCreate");
+        must(cuframes_subscriber_add_cuda_context(subscriber, context));
+    }
+}
+
+} // namespace
+
+void CudaRole::add_verbs(Verbs& verbs) {
+    verbs["copy_late"] = [this](const Message& request) { return copy_late(request); };
+    verbs["write_into_frame"] = [this](const Message& request) { return write_into_frame(request); };
+    verbs["cuda"] = [](const Message&) {
+        const CudaDriver* driver = CudaDriver::get();
+        Message reply("ok");
+        return reply.set("present", static_cast<int>(driver != nullptr)).set("absence", CudaDriver::absence());
+    };
+}
+
+Message CudaRole::copy_late(const Message& request) {
+    const CudaDriver& driver = *CudaDriver::get();
+    void* context = nullptr;
+    use_context(driver, request, subscriber_.handle(), context);
+    const Backlog backlog(driver, static_cast<size_t>(request.number("backlog_bytes", 1 << 20)),
+                          request.number("backlog", 8));
+    std::vector<DeviceStream> streams;
+    for (int i = 0; i < 2; ++i)
+        streams.emplace_back(driver, cuda_stream_non_blocking);
+    std::vector<LateCopy> copies;
+    std::optional<Picture> picture;
+    int64_t exhausted = 0;
+    const auto count = static_cast<size_t>(request.number("count", 100));
+    while (copies.size() < count) {
+        cuframes_frame* frame = nullptr;
+        const int result = cuframes_subscriber_next(subscriber_.handle(), 20'000, &frame);
+        if (result == CUFRAMES_ERROR_LEASES_EXHAUSTED) {
+            // Both leases are in the hands of queued work: the way for an application to go on without spinning.
+            ++exhausted;
+            must(cuframes_subscriber_wait_lease(subscriber_.handle(), 20'000));
+            continue;
+        }
+        must(result);
+        const cuframes_frame_view* view = cuframes_frame_get(frame);
+        if (!picture)
+            picture.emplace(*view->geometry);
+        void* stream = streams[copies.size() % streams.size()].get();
+        backlog.queue(stream);
+        copies.push_back({DeviceBuffer(driver, view->geometry->frame_size), view->sequence});
+        driver.check(driver.copy_async(copies.back().pixels.address(), reinterpret_cast<CudaDevicePointer>(view->data),
+                                       view->geometry->frame_size, stream),
+                     "cuMemcpyDtoDAsync");
+        if (request.number("record"))
+            must(cuframes_frame_record_stream(frame, stream, context));
+        cuframes_frame_unref(frame);
+    }
+    for (const DeviceStream& stream : streams)
+        stream.synchronize();
+    const int64_t wrong =
+        count_wrong(driver, copies, *picture, static_cast<uint32_t>(request.number("incarnation", 1)));
+    return Message("ok").set("copies", copies.size()).set("wrong", wrong).set("exhausted", exhausted);
+}
+
+Message CudaRole::write_into_frame(const Message&) {
+    const CudaDriver& driver = *CudaDriver::get();
+    driver.use_primary_context(0);
+    const cuframes_frame_view* view = cuframes_frame_get(subscriber_.oldest_frame());
+    const std::vector<uint8_t> bytes(64, 0x77);
+    const int result =
+        driver.copy_to_device(reinterpret_cast<CudaDevicePointer>(view->data), bytes.data(), bytes.size());
+    return Message("ok").set("result", result);
+}
+
+} // namespace cuframes::test

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "agent.hpp"
+
+namespace cuframes::test {
+
+class SubscriberRole;
+
+/// The child as an application that works on frames with CUDA streams of its own.
+class CudaRole {
+public:
+    explicit CudaRole(SubscriberRole& subscriber) : subscriber_(subscriber) {}
+
+    void add_verbs(Verbs& verbs);
+
+private:
+    /// Queues slow work and then a copy of each frame on streams of its own, gives every frame back at once, and
+    /// counts in the end the copies that do not hold their own frame's pixels.
+    Message copy_late(const Message& request);
+    /// Copies into the frame that is held: has to be refused.
+    Message write_into_frame(const Message& request);
+
+    SubscriberRole& subscriber_;
+};
+
+} // namespace cuframes::test

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "process_role.hpp"
+
+#include "fake_cuda.h"
+#include "publisher_role.hpp"
+#include "subscriber_role.hpp"
+
+#include <dlfcn.h>
+#include <grp.h>
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+namespace cuframes::test {
+namespace {
+
+Message ok() { return Message("ok"); }
+
+/// CPU time and context switches of the whole process, its library threads included.
+struct Usage {
+    int64_t cpu_ns = 0, switches = 0;
+
+    static Usage now() {
+        timespec cpu = {};
+        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+        rusage used = {};
+        ::getrusage(RUSAGE_SELF, &used);
+        return {cpu.tv_sec * 1'000'000'000 + cpu.tv_nsec, used.ru_nvcsw + used.ru_nivcsw};
+    }
+};
+
+/// Sleeps in next() and says what that cost.
+Message idle(const Message& request, SubscriberRole& subscriber) {
+    const Usage before = Usage::now();
+    cuframes_frame* frame = nullptr;
+    const int result = cuframes_subscriber_next(subscriber.handle(), request.number("timeout", 1000), &frame);
+    const Usage after = Usage::now();
+    cuframes_frame_unref(frame);
+    return ok()
+        .set("result", result)
+        .set("cpu_us", (after.cpu_ns - before.cpu_ns) / 1000)
+        .set("switches", after.switches - before.switches);
+}
+
+/// The same for a publisher that has nothing to do: its service thread must sleep too.
+Message usage(const Message&) {
+    const Usage used = Usage::now();
+    return ok().set("cpu_us", used.cpu_ns / 1000).set("switches", used.switches);
+}
+
+int64_t count_lines(const char* path) {
+    std::ifstream file(path);
+    int64_t lines = 0;
+    for (std::string line; std::getline(file, line); ++lines) {
+    }
+    return lines;
+}
+
+/// Mappings of files and memfds. Anonymous ones belong to malloc and thread stacks, whose number says nothing.
+int64_t count_shared_mappings() {
+    std::ifstream file("/proc/self/maps");
+    int64_t count = 0;
+    for (std::string line; std::getline(file, line);)
+        count += line.find("memfd:") != std::string::npos;
+    return count;
+}
+
+Message resources(const Message&) {
+    ::malloc_trim(0);
+    const auto fds = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+    const auto threads = std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+    Message reply = ok().set("fds", fds)
+                        .set("threads", threads)
+                        .set("memfds", count_shared_mappings())
+                        .set("maps", count_lines("/proc/self/maps"))
+                        .set("heap", ::mallinfo2().uordblks);
+    void* driver = ::dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+    const auto stats =
+        driver ? reinterpret_cast<decltype(&fake_cuda_stats)>(::dlsym(driver, "fake_cuda_stats")) : nullptr;
+    if (stats) {
+        FakeCudaStats alive = {};
+        stats(&alive);
+        reply.set("cuda_objects", alive.streams + alive.events + alive.allocations + alive.host_registrations +
+                                      alive.vmm_handles + alive.reservations + alive.mappings);
+        reply.set("cuda_bytes", alive.allocation_bytes + alive.vmm_bytes);
+    }
+    if (driver)
+        ::dlclose(driver);
+    return reply;
+}
+
+/// In a forked child: every call on the parent's handles has to refuse, and destroying them must harm nobody. Returns
+/// how many calls did not.
+int use_handles_after_fork(cuframes_publisher* publisher, cuframes_subscriber* subscriber, cuframes_frame* frame) {
+    int wrong = 0;
+    const auto refuses = [&](int result) { wrong += result != CUFRAMES_ERROR_FORKED; };
+    if (publisher) {
+        cuframes_slot* slot = nullptr;
+        cuframes_publisher_stats stats;
+        CUFRAMES_INIT(stats);
+        refuses(cuframes_publisher_acquire(publisher, CUFRAMES_ACQUIRE_DEFAULT, &slot));
+        refuses(cuframes_publisher_drop(publisher));
+        refuses(cuframes_publisher_eos(publisher));
+        refuses(cuframes_publisher_get_stats(publisher, &stats));
+        refuses(cuframes_publisher_wait_subscribers(publisher, 1, 0));
+        cuframes_publisher_destroy(publisher);
+    }
+    if (subscriber) {
+        cuframes_frame* other = nullptr;
+        cuframes_subscriber_stats stats;
+        CUFRAMES_INIT(stats);
+        refuses(cuframes_subscriber_next(subscriber, 0, &other));
+        refuses(cuframes_subscriber_wait_lease(subscriber, 0));
+        refuses(cuframes_subscriber_get_stats(subscriber, &stats));
+        cuframes_frame_unref(frame);
+        cuframes_subscriber_destroy(subscriber);
+    }
+    return wrong;
+}
+
+Message use_after_fork(PublisherRole& publisher, SubscriberRole& subscriber) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::alarm(20);
+        ::_exit(use_handles_after_fork(publisher.handle(), subscriber.handle(), subscriber.oldest_frame()));
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return ok().set("exited", static_cast<int>(WIFEXITED(status))).set("wrong", WEXITSTATUS(status));
+}
+
+/// Gives up root for another user. After exec, so that the build directory need not be readable for that user.
+Message become(const Message& request) {
+    const auto id = static_cast<uid_t>(request.number("uid"));
+    const bool done = ::setgroups(0, nullptr) == 0 && ::setresgid(id, id, id) == 0 && ::setresuid(id, id, id) == 0 &&
+                      ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+    if (!done)
+        throw std::runtime_error("cannot become uid " + std::to_string(id));
+    return ok();
+}
+
+/// Whether the thread sleeps in the kernel.
+bool asleep(pid_t thread) {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    std::string text;
+    std::getline(file, text);
+    return text.find(") S ") != std::string::npos;
+}
+
+/// Waits for a lease while another thread gives a frame back, once this one is asleep.
+Message wait_lease_until_released(SubscriberRole& subscriber) {
+    const pid_t waiter = ::gettid();
+    std::thread releaser([&] {
+        eventually([&] { return asleep(waiter); });
+        subscriber.release_oldest();
+    });
+    const int result = cuframes_subscriber_wait_lease(subscriber.handle(), 20'000);
+    releaser.join();
+    must(result);
+    return ok();
+}
+
+/// Leaves a forked child behind that holds a copy of every fd of this process, as daemons and pool workers do. The
+/// test ends it by its pid; the alarm does if the test cannot.
+Message leave_fork_behind(const Message&) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::close(child_line_fd);
+        ::alarm(60);
+        ::pause();
+        ::_exit(0);
+    }
+    return ok().set("pid", child);
+}
+
+} // namespace
+
+void add_process_verbs(Verbs& verbs, PublisherRole& publisher, SubscriberRole& subscriber) {
+    verbs["idle"] = [&](const Message& request) { return idle(request, subscriber); };
+    verbs["usage"] = usage;
+    verbs["resources"] = resources;
+    verbs["use_after_fork"] = [&](const Message&) { return use_after_fork(publisher, subscriber); };
+    verbs["become"] = become;
+    verbs["wait_lease_until_released"] = [&](const Message&) { return wait_lease_until_released(subscriber); };
+    verbs["leave_fork_behind"] = leave_fork_behind;
+    verbs["ping"] = [](const Message&) { return ok().set("pid", ::getpid()); };
+    verbs["self_test"] = [](const Message& request) {
+        must(cuframes_cuda_self_test(static_cast<int32_t>(request.number("device"))));
+        return ok();
+    };
+}
+
+} // namespace cuframes::test

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "publisher_role.hpp"
+
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+namespace cuframes::test {
+namespace {
+
+const char* optional_text(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
+
+Message ok() { return Message("ok"); }
+
+} // namespace
+
+DeviceSource::DeviceSource(const CudaDriver& loaded, const Picture& picture)
+    : driver(loaded),
+      context(loaded.use_primary_context(0)),
+      buffer(loaded, picture.geometry().frame_size),
+      stream(loaded, cuda_stream_non_blocking) {}
+
+cuframes_image DeviceSource::upload(const Picture& picture) {
+    const std::vector<uint8_t> bytes = picture.padded();
+    driver.check(driver.context_set_current(context), "cuCtxSetCurrent");
+    driver.check(driver.copy_to_device(buffer.address(), bytes.data(), bytes.size()), "cuMemcpyHtoD");
+    // From pageable memory that may return before the last bytes are there, and our stream is not ordered after it.
+    driver.check(driver.context_synchronize(), "cuCtxSynchronize");
+    cuframes_image image;
+    CUFRAMES_INIT(image);
+    image.memory = CUFRAMES_MEMORY_CUDA;
+    image.plane_count = picture.geometry().plane_count;
+    for (uint32_t i = 0; i < image.plane_count; ++i) {
+        image.pitch[i] = picture.geometry().planes[i].pitch;
+        image.planes[i] = reinterpret_cast<void*>(buffer.address() + picture.geometry().planes[i].offset);
+    }
+    image.cuda_stream = stream.get();
+    image.cuda_context = context;
+    return image;
+}
+
+PublisherRole::~PublisherRole() {
+    for (cuframes_slot* slot : slots_)
+        cuframes_slot_release(slot);
+    cuframes_publisher_destroy(publisher_);
+}
+
+void PublisherRole::add_verbs(Verbs& verbs) {
+    const auto add = [&](const char* verb, Message (PublisherRole::*method)(const Message&)) {
+        verbs[verb] = [this, method](const Message& request) { return (this->*method)(request); };
+    };
+    add("publisher", &PublisherRole::create);
+    add("configure", &PublisherRole::configure);
+    add("publish", &PublisherRole::publish);
+    add("acquire", &PublisherRole::acquire);
+    add("write", &PublisherRole::write);
+    add("commit", &PublisherRole::commit);
+    add("release_slot", &PublisherRole::release);
+    add("publisher_stats", &PublisherRole::stats);
+    add("subscribers", &PublisherRole::subscribers);
+    add("departures", &PublisherRole::departures);
+    add("destroy_publisher", &PublisherRole::destroy);
+    verbs["eos"] = [this](const Message&) {
+        must(cuframes_publisher_eos(publisher_));
+        return ok();
+    };
+    verbs["wait_subscribers"] = [this](const Message& request) {
+        must(cuframes_publisher_wait_subscribers(publisher_, static_cast<uint32_t>(request.number("count", 1)),
+                                                 request.number("timeout", 20'000)));
+        return ok();
+    };
+}
+
+void PublisherRole::interrupt(bool on) {
+    stop_ = on;
+    if (publisher_)
+        cuframes_publisher_set_interrupted(publisher_, on);
+}
+
+Message PublisherRole::create(const Message& request) {
+    const std::string key = request.text("key", "cam");
+    const std::string directory = request.text("dir");
+    const std::string access = request.text("access");
+    cuframes_publisher_options options;
+    CUFRAMES_INIT(options);
+    options.key = key.c_str();
+    options.directory = optional_text(directory);
+    options.access = optional_text(access);
+    options.slots = static_cast<uint32_t>(request.number("slots"));
+    options.policy = request.text("policy") == "wait" ? CUFRAMES_POLICY_WAIT : CUFRAMES_POLICY_DROP;
+    options.wait_timeout_ms = static_cast<uint32_t>(request.number("wait_ms"));
+    options.max_subscribers = static_cast<uint32_t>(request.number("max_subscribers"));
+    options.on_subscriber_removed = removed;
+    options.user_data = this;
+    cuframes_publisher* publisher = nullptr;
+    must(cuframes_publisher_create(&options, &publisher));
+    publisher_ = publisher;
+    incarnation_ = static_cast<uint32_t>(request.number("incarnation", 1));
+    last_sequence_ = 0;
+    return ok().set("path", cuframes_publisher_socket_path(publisher));
+}
+
+Message PublisherRole::configure(const Message& request) {
+    const bool cuda = request.text("memory", "host") == "cuda";
+    const std::string caps = request.text("caps", "video/x-raw");
+    cuframes_ring_config config;
+    CUFRAMES_INIT(config);
+    config.memory = cuda ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST;
+    config.geometry = make_geometry(request.text("format", "NV12"), static_cast<uint32_t>(request.number("width", 64)),
+                                    static_cast<uint32_t>(request.number("height", 48)),
+                                    static_cast<uint32_t>(request.number("alignment", cuda ? 512 : 64)),
+                                    static_cast<uint32_t>(request.number("lead")));
+    config.caps = caps.c_str();
+    config.cuda_device = static_cast<int32_t>(request.number("device", -1));
+    config.producer_slots = static_cast<uint32_t>(request.number("producer_slots"));
+    config.metadata_size = static_cast<uint32_t>(request.number("metadata_size"));
+    must(cuframes_publisher_configure(publisher_, &config));
+    device_.reset();
+    picture_.emplace(config.geometry);
+    cuframes_publisher_stats stats;
+    CUFRAMES_INIT(stats);
+    must(cuframes_publisher_get_stats(publisher_, &stats));
+    return ok().set("epoch", stats.epoch);
+}
+
+void PublisherRole::draw_into(cuframes_slot* slot, uint64_t sequence, const std::string& source) {
+    picture_->draw(frame_number(incarnation_, sequence));
+    if (source == "direct") {
+        picture_->copy_to_slot(cuframes_slot_data(slot));
+    } else if (source == "device") {
+        if (!device_)
+            device_ = std::make_unique<DeviceSource>(*CudaDriver::get(), *picture_);
+        const cuframes_image image = device_->upload(*picture_);
+        must(cuframes_slot_write(slot, &image));
+    } else {
+        const cuframes_image image = picture_->image();
+        must(cuframes_slot_write(slot, &image));
+    }
+}
+
+void PublisherRole::publish_slot(cuframes_slot* slot, uint64_t sequence, const std::string& source,
+                                 size_t metadata_size) {
+    // Every value follows from the number, so that a reader can check each without being told.
+    const std::string metadata(metadata_size, static_cast<char>('a' + sequence % 26));
+    cuframes_frame_info info;
+    CUFRAMES_INIT(info);
+    info.flags = static_cast<uint32_t>(sequence * 3);
+    info.pts = sequence * 1'000'000;
+    info.dts = sequence * 1'000'000 - 1;
+    info.duration = sequence * 7;
+    info.offset = sequence * 11;
+    info.offset_end = sequence * 11 + 1;
+    info.metadata = metadata.data();
+    info.metadata_size = metadata.size();
+    const bool device = source == "device";
+    must(cuframes_slot_publish(slot, &info, device ? device_->stream.get() : nullptr,
+                               device ? device_->context : nullptr));
+}
+
+bool PublisherRole::publish_one(const Message& request) {
+    const std::string source = request.text("source", "host");
+    const auto flags = static_cast<cuframes_acquire_flags>(request.number("flags"));
+    cuframes_slot* slot = nullptr;
+    const int acquired = cuframes_publisher_acquire(publisher_, flags, &slot);
+    if (acquired == CUFRAMES_ERROR_NO_FREE_SLOT) {
+        must(cuframes_publisher_drop(publisher_));
+        ++last_sequence_;
+        return false;
+    }
+    must(acquired);
+    slots_.push_back(slot);
+    draw_into(slot, last_sequence_ + 1, source);
+    publish_slot(slot, last_sequence_ + 1, source, static_cast<size_t>(request.number("metadata")));
+    ++last_sequence_;
+    slots_.pop_back();
+    cuframes_slot_release(slot);
+    return true;
+}
+
+Message PublisherRole::publish(const Message& request) {
+    // With count 0 it goes on until `interrupt`.
+    const int64_t count = request.number("count", 1);
+    const std::chrono::microseconds pace(request.number("pace_us"));
+    int64_t published = 0, dropped = 0;
+    stop_ = false;
+    for (int64_t done = 0; !stop_ && (count == 0 || done < count); ++done) {
+        ++(publish_one(request) ? published : dropped);
+        if (pace.count() > 0)
+            std::this_thread::sleep_for(pace);
+    }
+    return ok().set("published", published).set("dropped", dropped).set("last", last_sequence_);
+}
+
+Message PublisherRole::acquire(const Message& request) {
+    cuframes_slot* slot = nullptr;
+    must(cuframes_publisher_acquire(publisher_, static_cast<cuframes_acquire_flags>(request.number("flags")), &slot));
+    slots_.push_back(slot);
+    return ok().set("slot", cuframes_slot_index(slot)).set("epoch", cuframes_slot_epoch(slot));
+}
+
+Message PublisherRole::write(const Message& request) {
+    draw_into(slots_.front(), last_sequence_ + 1, request.text("source", "host"));
+    return ok();
+}
+
+Message PublisherRole::commit(const Message& request) {
+    publish_slot(slots_.front(), last_sequence_ + 1, request.text("source", "host"), 0);
+    ++last_sequence_;
+    return ok().set("last", last_sequence_);
+}
+
+Message PublisherRole::release(const Message& request) {
+    for (int64_t count = request.number("count", 1); count > 0 && !slots_.empty(); --count) {
+        cuframes_slot_release(slots_.front());
+        slots_.erase(slots_.begin());
+    }
+    return ok();
+}
+
+Message PublisherRole::stats(const Message&) {
+    cuframes_publisher_stats stats;
+    CUFRAMES_INIT(stats);
+    must(cuframes_publisher_get_stats(publisher_, &stats));
+    return ok()
+        .set("subscribers", stats.subscribers)
+        .set("epoch", stats.epoch)
+        .set("last", stats.last_sequence)
+        .set("published", stats.published)
+        .set("dropped", stats.dropped)
+        .set("copied", stats.copied)
+        .set("lapped", stats.lapped)
+        .set("bytes", stats.bytes)
+        .set("waited_ns", stats.waited_ns)
+        .set("metadata_dropped", stats.metadata_dropped);
+}
+
+Message PublisherRole::subscribers(const Message&) {
+    std::vector<cuframes_subscriber_info> infos(128);
+    const int count = must(cuframes_publisher_get_subscribers(publisher_, infos.data(), infos.size()));
+    Message reply = ok().set("count", count);
+    for (int i = 0; i < count; ++i) {
+        const cuframes_subscriber_info& info = infos[static_cast<size_t>(i)];
+        const std::string suffix = std::to_string(i);
+        reply.set("name" + suffix, info.name)
+            .set("pid" + suffix, info.pid)
+            .set("mode" + suffix, static_cast<int>(info.mode))
+            .set("max_held" + suffix, info.max_held)
+            .set("held" + suffix, info.held)
+            .set("lag" + suffix, info.lag)
+            .set("received" + suffix, info.received);
+    }
+    return reply;
+}
+
+void PublisherRole::removed(const cuframes_subscriber_info* who, cuframes_leave_reason reason, void* self) {
+    auto& role = *static_cast<PublisherRole*>(self);
+    const std::lock_guard lock(role.departures_mutex_);
+    role.departures_ += std::string(who->name) + ':' + std::to_string(static_cast<int>(reason)) + ',';
+}
+
+Message PublisherRole::departures(const Message&) {
+    const std::lock_guard lock(departures_mutex_);
+    return ok().set("list", departures_);
+}
+
+Message PublisherRole::destroy(const Message&) {
+    cuframes_publisher_destroy(publisher_.exchange(nullptr));
+    return ok();
+}
+
+} // namespace cuframes::test

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Promise: the C ABI tells every mistake by value and by sentence, and takes structs of older headers.
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstring>
+#include <set>
+#include <string>
+
+#include "base/log.h"
+#include "cuframes/cuframes.h"
+
+namespace {
+
+TEST(Errors, EachValueHasItsOwnNameAndSentence) {
+    std::set<std::string> names;
+    std::set<std::string> sentences;
+    for (int code = CUFRAMES_OK; code >= CUFRAMES_ERROR_INVALID_STATE; --code) {
+        names.insert(cuframes_error_name(code));
+        sentences.insert(cuframes_error_string(code));
+    }
+    EXPECT_EQ(names.size(), size_t{1 - CUFRAMES_ERROR_INVALID_STATE});
+    EXPECT_EQ(sentences.size(), names.size());
+    EXPECT_FALSE(names.contains("unknown"));
+    EXPECT_STREQ(cuframes_error_name(CUFRAMES_ERROR_INVALID_STATE - 1), "unknown");
+    EXPECT_STREQ(cuframes_error_name(1), "unknown");
+}
+
+TEST(Arguments, MissingOnesAreNamed) {
+    cuframes_publisher* publisher = nullptr;
+    EXPECT_EQ(cuframes_publisher_create(nullptr, &publisher), CUFRAMES_ERROR_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(cuframes_last_error_message()).find("options"), std::string::npos);
+    cuframes_publisher_options options = {};
+    EXPECT_EQ(cuframes_publisher_create(&options, &publisher), CUFRAMES_ERROR_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(cuframes_last_error_message()).find("CUFRAMES_INIT"), std::string::npos);
+    EXPECT_EQ(cuframes_publisher_configure(nullptr, nullptr), CUFRAMES_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(cuframes_subscriber_next(nullptr, 0, nullptr), CUFRAMES_ERROR_INVALID_ARGUMENT);
+    cuframes_publisher_destroy(nullptr);
+    cuframes_subscriber_destroy(nullptr);
+    cuframes_frame_unref(nullptr);
+    cuframes_slot_release(nullptr);
+}
+
+TEST(Arguments, OutOfRangeOnesAreToldWithTheRange) {
+    cuframes_publisher* publisher = nullptr;
+    cuframes_publisher_options options;
+    CUFRAMES_INIT(options);
+    options.key = "cam";
+    options.slots = 2;
+    EXPECT_EQ(cuframes_publisher_create(&options, &publisher), CUFRAMES_ERROR_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(cuframes_last_error_message()).find("3 to 128"), std::string::npos);
+    options.slots = 8;
+    options.access = "friends";
+    EXPECT_EQ(cuframes_publisher_create(&options, &publisher), CUFRAMES_ERROR_INVALID_ARGUMENT);
+    EXPECT_NE(std::string(cuframes_last_error_message()).find("group:NAME"), std::string::npos);
+
+    cuframes_subscriber* subscriber = nullptr;
+    cuframes_subscriber_options read;
+    CUFRAMES_INIT(read);
+    read.key = "cam";
+    read.max_held = 65;
+    EXPECT_EQ(cuframes_subscriber_create(&read, &subscriber), CUFRAMES_ERROR_INVALID_ARGUMENT);
+    read.max_held = 1;
+    read.key = "a/b";
+    EXPECT_EQ(cuframes_subscriber_create(&read, &subscriber), CUFRAMES_ERROR_INVALID_KEY);
+}
+
+TEST(Versions, AStructOfAnOlderHeaderIsTaken) {
+    // An older header knew the options up to `directory`; what follows is garbage to it, and zero to the library.
+    cuframes_subscriber_options options;
+    std::memset(&options, 0xff, sizeof(options));
+    options.struct_size = offsetof(cuframes_subscriber_options, name);
+    options.key = "cam";
+    options.directory = "/tmp";
+    cuframes_subscriber* subscriber = nullptr;
+    ASSERT_EQ(cuframes_subscriber_create(&options, &subscriber), CUFRAMES_OK) << cuframes_last_error_message();
+    cuframes_subscriber_destroy(subscriber);
+}
+
+TEST(Log, GoesToTheHandlerAtItsLevelAndBack) {
+    std::string seen;
+    cuframes_set_log_func(
+        [](cuframes_log_level, const char* message, void* data) { *static_cast<std::string*>(data) += message; }, &seen,
+        CUFRAMES_LOG_WARNING);
+    cuframes::log(CUFRAMES_LOG_INFO, "quiet");
+    cuframes::log(CUFRAMES_LOG_WARNING, "loud");
+    cuframes_set_log_func(nullptr, nullptr, CUFRAMES_LOG_WARNING);
+    EXPECT_EQ(seen, "loud");
+}
+
+TEST(DefaultDirectory, FollowsTheEnvironmentInTheOrderDocumented) {
+    char path[256];
+    ::setenv("CUFRAMES_DIR", "/first", 1);
+    ::setenv("XDG_RUNTIME_DIR", "/second", 1);
+    ASSERT_EQ(cuframes_default_directory(path, sizeof(path)), CUFRAMES_OK);
+    EXPECT_STREQ(path, "/first");
+    ::unsetenv("CUFRAMES_DIR");
+    ASSERT_EQ(cuframes_default_directory(path, sizeof(path)), CUFRAMES_OK);
+    EXPECT_STREQ(path, "/second/cuframes");
+    EXPECT_EQ(cuframes_default_directory(path, 3), CUFRAMES_ERROR_INVALID_ARGUMENT);
+}
+
+} // namespace

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Promise: one live publisher a key; what a dead one left is replaced; nothing is left on disk; messages that are off
+// close the connection and leak nothing.
+#include "ipc/rendezvous.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "ipc/seqpacket.h"
+#include "ipc/shared_memory.h"
+
+namespace {
+
+using namespace cuframes;
+namespace stdfs = std::filesystem;
+
+class RendezvousTest : public testing::Test {
+protected:
+    RendezvousTest() {
+        char name[] = "/tmp/cuframes-test-XXXXXX";
+        root_ = ::mkdtemp(name);
+    }
+    ~RendezvousTest() override { stdfs::remove_all(root_); }
+
+    AccessRule user() { return *AccessRule::parse(nullptr); }
+
+    std::string root_;
+};
+
+TEST_F(RendezvousTest, ALiveKeyIsRefusedWithItsHoldersPid) {
+    auto first = KeyHolder::take(root_ + "/d", "cam", user());
+    ASSERT_TRUE(first) << first.error().message;
+    auto second = KeyHolder::take(root_ + "/d", "cam", user());
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, CUFRAMES_ERROR_KEY_IN_USE);
+    EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
+    EXPECT_TRUE(connect_to(first->path())) << "the refused one did not disturb the first";
+}
+
+TEST_F(RendezvousTest, GivingTheKeyBackLeavesNothing) {
+    {
+        auto holder = KeyHolder::take(root_ + "/d", "cam", user());
+        ASSERT_TRUE(holder);
+        EXPECT_TRUE(stdfs::exists(root_ + "/d/cam.sock"));
+    }
+    EXPECT_TRUE(stdfs::is_empty(root_ + "/d"));
+}
+
+TEST_F(RendezvousTest, AStaleSocketIsReplaced) {
+    stdfs::create_directory(root_ + "/d");
+    for (const char* left : {"cam.sock", "cam.new"}) {
+        auto address = listen_at(root_ + "/d/" + left, 0600, static_cast<gid_t>(-1));
+        ASSERT_TRUE(address);
+    }
+    auto refused = connect_to(root_ + "/d/cam.sock");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, CUFRAMES_ERROR_PUBLISHER_GONE);
+    auto holder = KeyHolder::take(root_ + "/d", "cam", user());
+    ASSERT_TRUE(holder) << holder.error().message;
+    EXPECT_TRUE(connect_to(holder->path()));
+}
+
+TEST_F(RendezvousTest, FailureLeavesNothingAndSaysWhy) {
+    std::string long_directory = root_ + "/" + std::string(110, 'd');
+    auto too_long = KeyHolder::take(long_directory, "cam", user());
+    ASSERT_FALSE(too_long);
+    EXPECT_EQ(too_long.error().code, CUFRAMES_ERROR_PATH_TOO_LONG);
+    EXPECT_FALSE(stdfs::exists(long_directory));
+
+    auto no_parent = KeyHolder::take(root_ + "/a/b", "cam", user());
+    ASSERT_FALSE(no_parent);
+    EXPECT_EQ(no_parent.error().code, CUFRAMES_ERROR_DIRECTORY);
+
+    ::close(::open((root_ + "/file").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    auto not_directory = KeyHolder::take(root_ + "/file", "cam", user());
+    ASSERT_FALSE(not_directory);
+    EXPECT_NE(not_directory.error().message.find("not a directory"), std::string::npos);
+    EXPECT_FALSE(AccessRule::parse("group:no-such-group-here"));
+    EXPECT_FALSE(AccessRule::parse("everybody"));
+}
+
+TEST_F(RendezvousTest, DirectoryAndSocketAreAsOpenAsTheAccessRuleSays) {
+    auto mode_of = [](const std::string& path) {
+        struct stat status = {};
+        ::stat(path.c_str(), &status);
+        return status.st_mode & 07777;
+    };
+    {
+        auto holder = KeyHolder::take(root_ + "/user", "cam", user());
+        EXPECT_EQ(mode_of(root_ + "/user"), 0700u);
+        EXPECT_EQ(mode_of(root_ + "/user/cam.sock"), 0600u);
+    }
+    auto holder = KeyHolder::take(root_ + "/all", "cam", *AccessRule::parse("all"));
+    EXPECT_EQ(mode_of(root_ + "/all"), 0755u);
+    EXPECT_EQ(mode_of(root_ + "/all/cam.sock"), 0666u);
+}
+
+TEST_F(RendezvousTest, AWatchFiresWhenTheSocketAppearsEvenIfItsDirectoryIsYetToCome) {
+    auto watch = SocketWatch::create(root_ + "/one/two");
+    ASSERT_TRUE(watch);
+    auto fires = [&] {
+        pollfd entry = {watch->fd(), POLLIN, 0};
+        return ::poll(&entry, 1, 5000) == 1;
+    };
+    watch->arm();
+    stdfs::create_directory(root_ + "/one");
+    EXPECT_TRUE(fires());
+    watch->arm();
+    stdfs::create_directory(root_ + "/one/two");
+    EXPECT_TRUE(fires());
+    watch->arm();
+    auto holder = KeyHolder::take(root_ + "/one/two", "cam", user());
+    EXPECT_TRUE(fires());
+    watch->disarm();
+    pollfd entry = {watch->fd(), POLLIN, 0};
+    EXPECT_EQ(::poll(&entry, 1, 0), 0) << "disarmed: quiet";
+}
+
+struct SocketPair {
+    SocketPair() {
+        int fds[2];
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+        raw = UniqueFd(fds[0]);
+        connection = Connection(UniqueFd(fds[1]));
+    }
+    UniqueFd raw;
+    Connection connection;
+};
+
+TEST(Messages, OnesThatAreOffAreCalledMalformed) {
+    SocketPair pair;
+    auto kind_of = [&](const void* bytes, size_t size) {
+        EXPECT_EQ(::send(pair.raw.get(), bytes, size, 0), static_cast<ssize_t>(size));
+        return pair.connection.receive().kind;
+    };
+    std::array<char, 600> large = {};
+    EXPECT_EQ(kind_of("abc", 3), Packet::Kind::malformed);
+    EXPECT_EQ(kind_of(large.data(), large.size()), Packet::Kind::malformed) << "longer than any message";
+    const MessageHeader lying = {1, 100};
+    EXPECT_EQ(kind_of(&lying, sizeof(lying)), Packet::Kind::malformed);
+    const MessageHeader unknown = {4711, sizeof(MessageHeader)};
+    EXPECT_EQ(kind_of(&unknown, sizeof(unknown)), Packet::Kind::message) << "of a later version: to be ignored";
+    EXPECT_EQ(pair.connection.receive().kind, Packet::Kind::nothing_yet);
+    pair.raw.reset();
+    EXPECT_EQ(pair.connection.receive().kind, Packet::Kind::hang_up);
+}
+
+TEST(Messages, SurplusDescriptorsAreClosed) {
+    auto open_fds = [] {
+        return std::distance(stdfs::directory_iterator("/proc/self/fd"), stdfs::directory_iterator());
+    };
+    SocketPair pair;
+    const auto before = open_fds();
+    std::array<int, 8> many;
+    many.fill(pair.raw.get());
+    const MessageHeader header = {7, sizeof(MessageHeader)};
+    iovec part = {const_cast<MessageHeader*>(&header), sizeof(header)};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(many))> control = {};
+    msghdr message = {};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(many));
+    std::memcpy(CMSG_DATA(c), many.data(), sizeof(many));
+    ASSERT_GT(::sendmsg(pair.raw.get(), &message, 0), 0);
+    EXPECT_EQ(pair.connection.receive().kind, Packet::Kind::malformed) << "MSG_CTRUNC";
+    EXPECT_EQ(open_fds(), before);
+}
+
+TEST(SharedMemoryTest, APeersMemfdMustBeSealedAndLargeEnough) {
+    UniqueFd unsealed(::memfd_create("test", MFD_CLOEXEC));
+    ASSERT_EQ(::ftruncate(unsealed.get(), 4096), 0);
+    EXPECT_FALSE(map_shared_memory(unsealed, 4096, Access::read_only)) << "could be truncated under us: SIGBUS";
+    auto made = create_shared_memory("test", 8192, 0, Writers::only_present_mappings);
+    ASSERT_TRUE(made);
+    EXPECT_FALSE(map_shared_memory(made->fd, 12288, Access::read_only));
+    EXPECT_TRUE(map_shared_memory(made->fd, 8192, Access::read_only));
+    EXPECT_FALSE(map_shared_memory(made->fd, 8192, Access::read_write)) << "subscribers cannot write frames";
+}
+
+} // namespace
