@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "config.h"
+#include "cuframessink.h"
+#include "cuframessrc.h"
+#include "enums.h"
+#include "metadata.h"
+
+#include <cuframes/cuframes.h>
+#include <gst/video/video.h>
+
+GST_DEBUG_CATEGORY_STATIC(cuframes_library_debug);
+
+/// The library's log joins GStreamer's, where GST_DEBUG and the application's log functions apply to it.
+static void log_from_library(cuframes_log_level level, const char* message, void*) {
+    static const GstDebugLevel levels[] = {GST_LEVEL_NONE, GST_LEVEL_ERROR, GST_LEVEL_WARNING, GST_LEVEL_INFO,
+                                           GST_LEVEL_DEBUG};
+    gst_debug_log(cuframes_library_debug, levels[level], "libcuframes", "", 0, nullptr, "%s", message);
+}
+
+static gboolean plugin_init(GstPlugin* plugin) {
+    GST_DEBUG_CATEGORY_INIT(cuframes_library_debug, "cuframes", 0, "libcuframes");
+    cuframes_set_log_func(log_from_library, nullptr, CUFRAMES_LOG_DEBUG);
+    gst_cuframes_enums_mark_plugin_api();
+    // Caps travel as text, and a reader can only parse value types that it knows: decoders put this one into theirs.
+    g_type_ensure(GST_TYPE_VIDEO_MULTIVIEW_FLAGSET);
+    cuframes::gst::register_known_metas();
+    return GST_ELEMENT_REGISTER(cuframessink, plugin) && GST_ELEMENT_REGISTER(cuframessrc, plugin);
+}
+
+#define PACKAGE PACKAGE_NAME
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, cuframes, "Live video frames shared between processes",
+                  plugin_init, PACKAGE_VERSION, "LGPL", PACKAGE_NAME, PACKAGE_ORIGIN)

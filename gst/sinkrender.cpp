@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SinkState, second part: the way of one frame into the ring.
+#include "clocking.h"
+#include "errors.h"
+#include "sinkstate.h"
+
+GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_sink_debug);
+#define GST_CAT_DEFAULT gst_cuframes_sink_debug
+
+namespace cuframes::gst {
+namespace {
+
+/// A mapped video frame that unmaps itself.
+class MappedFrame {
+public:
+    MappedFrame(const GstVideoInfo& info, GstBuffer* buffer, bool on_gpu)
+        : mapped_(gst_video_frame_map(&frame_, &info, buffer, read_flags(on_gpu))) {}
+    MappedFrame(const MappedFrame&) = delete;
+    MappedFrame& operator=(const MappedFrame&) = delete;
+    ~MappedFrame() {
+        if (mapped_)
+            gst_video_frame_unmap(&frame_);
+    }
+
+    explicit operator bool() const { return mapped_; }
+    const GstVideoFrame& operator*() const { return frame_; }
+
+private:
+    GstVideoFrame frame_{};
+    bool mapped_;
+};
+
+/// Error of ours for a buffer that does not hold what its caps say; none of the library's means that.
+constexpr int bad_buffer = CUFRAMES_ERROR_INVALID_ARGUMENT;
+
+} // namespace
+
+GstFlowReturn SinkState::after_interruption() {
+    if (ring_->interruptions() & (Ring::flushing | Ring::stopping))
+        return GST_FLOW_FLUSHING;
+    if (ring_->interruptions() & Ring::unlocking)
+        return gst_base_sink_wait_preroll(GST_BASE_SINK(sink_));
+    return GST_FLOW_OK;
+}
+
+GstFlowReturn SinkState::hold_for_subscribers() {
+    if (subscribers_came_)
+        return GST_FLOW_OK;
+    const guint count = copy_settings().wait_for_subscribers;
+    if (count > 0)
+        GST_INFO_OBJECT(sink_, "holding the first frame until %u subscribers have attached", count);
+    while (!subscribers_came_ && count > 0) {
+        const int result = ring_->with_publisher(
+            [&](cuframes_publisher* publisher) { return cuframes_publisher_wait_subscribers(publisher, count, -1); });
+        if (result == CUFRAMES_ERROR_INTERRUPTED) {
+            const GstFlowReturn flow = after_interruption();
+            if (flow != GST_FLOW_OK)
+                return flow;
+        } else if (result != CUFRAMES_OK) {
+            post_library_error(element_, result, "waiting for subscribers");
+            return GST_FLOW_ERROR;
+        } else {
+            subscribers_came_ = true;
+        }
+    }
+    subscribers_came_ = true;
+    return GST_FLOW_OK;
+}
+
+GstFlowReturn SinkState::render(GstBuffer* buffer) {
+    // Gaps in the stream are sent as buffers without memory: there is no picture to show.
+    if (gst_buffer_n_memory(buffer) == 0)
+        return GST_FLOW_OK;
+    if (!ensure_generation())
+        return GST_FLOW_ERROR;
+    const GstFlowReturn flow = hold_for_subscribers();
+    return flow == GST_FLOW_OK ? publish(buffer) : flow;
+}
+
+cuframes_frame_info SinkState::frame_info(GstBuffer* buffer) {
+    const TimeMap times(element_);
+    const GstSegment& segment = GST_BASE_SINK(sink_)->segment;
+    const GByteArray* metadata = metas_.pack(buffer);
+    cuframes_frame_info info;
+    CUFRAMES_INIT(info);
+    info.flags = GST_BUFFER_FLAGS(buffer) & portable_flag_mask;
+    info.pts = times.to_monotonic(segment, GST_BUFFER_PTS(buffer));
+    info.dts = times.to_monotonic(segment, GST_BUFFER_DTS(buffer));
+    info.duration = GST_BUFFER_DURATION(buffer);
+    info.offset = GST_BUFFER_OFFSET(buffer);
+    info.offset_end = GST_BUFFER_OFFSET_END(buffer);
+    info.metadata = metadata->data;
+    info.metadata_size = metadata->len;
+    return info;
+}
+
+MemoryRecord* SinkState::own_unpublished_slot(GstBuffer* buffer) const {
+    if (gst_buffer_n_memory(buffer) != 1)
+        return nullptr;
+    GstMemory* memory = gst_buffer_peek_memory(buffer, 0);
+    MemoryRecord* record = MemoryBook::record_of(memory);
+    if (!record || record->published || record->book != generation_->book || memory->size != memory->maxsize)
+        return nullptr;
+    const GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
+    const Layout& layout = generation_->spec.layout;
+    return (meta ? meta_matches(meta, layout) : is_default_layout(layout)) ? record : nullptr;
+}
+
+int SinkState::publish_in_place(GstMemory* memory, MemoryRecord* record, const cuframes_frame_info& info) {
+    const std::optional<CudaMemoryView> gpu = view_cuda_memory(memory);
+    if (gpu) {
+        // Pixels that somebody wrote through a mapping in host memory go to the GPU when it is mapped there.
+        GstMapInfo map;
+        if (!gst_memory_map(memory, &map, read_flags(true)))
+            return bad_buffer;
+        gst_memory_unmap(memory, &map);
+    }
+    const int result = cuframes_slot_publish(static_cast<cuframes_slot*>(record->handle), &info,
+                                             gpu ? gpu->stream_handle : nullptr, gpu ? gpu->context_handle : nullptr);
+    if (result == CUFRAMES_OK) {
+        record->published = true;
+        // Readers see it now: an element that wants to draw on it, behind a tee say, gets a copy instead.
+        GST_MINI_OBJECT_FLAG_SET(memory, GST_MEMORY_FLAG_READONLY);
+    }
+    return result;
+}
+
+int SinkState::copy_and_publish(cuframes_slot* slot, GstBuffer* buffer, const cuframes_frame_info& info) {
+    const std::optional<CudaMemoryView> gpu = view_cuda_memory(gst_buffer_peek_memory(buffer, 0));
+    const MappedFrame frame(info_, buffer, gpu.has_value());
+    if (!frame) {
+        post_error(element_, bad_buffer,
+                   "cuframessink key=" + copy_settings().key + ": a buffer of " +
+                       std::to_string(gst_buffer_get_size(buffer)) + " bytes does not hold a frame of these caps",
+                   "reading a frame");
+        return bad_buffer;
+    }
+    cuframes_image image = image_of(*frame, gpu ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST);
+    if (gpu) {
+        image.cuda_stream = gpu->stream_handle;
+        image.cuda_context = gpu->context_handle;
+    }
+    int result = cuframes_slot_write(slot, &image);
+    if (result == CUFRAMES_OK)
+        result = cuframes_slot_publish(slot, &info, image.cuda_stream, image.cuda_context);
+    if (result != CUFRAMES_OK && result != CUFRAMES_ERROR_INVALID_STATE)
+        post_library_error(element_, result, "copying a frame into the ring");
+    return result;
+}
+
+GstFlowReturn SinkState::publish_copy(GstBuffer* buffer, const cuframes_frame_info& info) {
+    for (;;) {
+        cuframes_slot* slot = nullptr;
+        int result = ring_->acquire(*generation_, CUFRAMES_ACQUIRE_DEFAULT, &slot);
+        if (result == CUFRAMES_OK) {
+            result = copy_and_publish(slot, buffer, info);
+            cuframes_slot_release(slot);
+            if (result != CUFRAMES_ERROR_INVALID_STATE)
+                return result == CUFRAMES_OK ? GST_FLOW_OK : GST_FLOW_ERROR;
+        }
+        GstFlowReturn flow = GST_FLOW_OK;
+        switch (result) {
+        case CUFRAMES_ERROR_NO_FREE_SLOT:
+            GST_DEBUG_OBJECT(sink_, "no slot is free: a frame is dropped");
+            ring_->with_publisher(cuframes_publisher_drop);
+            return GST_FLOW_OK;
+        case CUFRAMES_ERROR_INTERRUPTED:
+            flow = after_interruption();
+            break;
+        case CUFRAMES_ERROR_INVALID_STATE: // a pool has started another generation meanwhile
+            flow = ensure_generation() ? GST_FLOW_OK : GST_FLOW_ERROR;
+            break;
+        default:
+            post_library_error(element_, result, "taking a slot");
+            flow = GST_FLOW_ERROR;
+        }
+        if (flow != GST_FLOW_OK)
+            return flow;
+    }
+}
+
+GstFlowReturn SinkState::publish(GstBuffer* buffer) {
+    const cuframes_frame_info info = frame_info(buffer);
+    if (MemoryRecord* record = own_unpublished_slot(buffer)) {
+        const int result = publish_in_place(gst_buffer_peek_memory(buffer, 0), record, info);
+        if (result == CUFRAMES_OK)
+            return GST_FLOW_OK;
+        if (result != CUFRAMES_ERROR_INVALID_STATE) {
+            post_library_error(element_, result, "publishing a frame");
+            return GST_FLOW_ERROR;
+        }
+    }
+    GST_LOG_OBJECT(sink_, "%" GST_PTR_FORMAT " is not in a free slot of the ring: copying it",
+                   static_cast<void*>(buffer));
+    return publish_copy(buffer, info);
+}
+
+void SinkState::end_of_stream() {
+    GST_INFO_OBJECT(sink_, "telling subscribers that the stream has ended");
+    ring_->with_publisher(cuframes_publisher_eos);
+}
+
+} // namespace cuframes::gst

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "cudacontext.h"
+#include "cuframessink.h"
+#include "enums.h"
+#include "metadata.h"
+#include "ring.h"
+#include "subscriberevents.h"
+
+#include <memory>
+#include <string>
+
+namespace cuframes::gst {
+
+/// The sink's properties; guarded by the object lock.
+struct SinkSettings {
+    std::string key;
+    std::string directory;
+    std::string access = "user";
+    guint slots = 8;
+    GstCuframesPolicy policy = GST_CUFRAMES_POLICY_DROP;
+    guint wait_timeout = 1000;
+    guint wait_for_subscribers = 0;
+    GstCuframesMemory memory = GST_CUFRAMES_MEMORY_AUTO;
+    gint cuda_device = -1;
+    guint max_subscribers = 64;
+};
+
+void install_sink_properties(GObjectClass* klass);
+/// Tells the application about one subscriber; the signals and the notification of num-subscribers.
+void deliver_subscriber_event(GstElement* sink, const SubscriberEvents::Event& event);
+
+/// What cuframessink does between its start and its stop.
+class SinkState {
+public:
+    explicit SinkState(GstCuframesSink* sink);
+    ~SinkState();
+    SinkState(const SinkState&) = delete;
+    SinkState& operator=(const SinkState&) = delete;
+
+    SinkSettings& settings() { return settings_; }
+    SinkSettings copy_settings() const;
+    Ring& ring() { return *ring_; }
+    CudaContextHolder& cuda() { return cuda_; }
+
+    bool start();
+    void stop();
+    GstCaps* acceptable_caps() const;
+    bool set_caps(GstCaps* caps);
+    bool propose_allocation(GstQuery* query);
+    GstFlowReturn render(GstBuffer* buffer);
+    void end_of_stream();
+
+    GstStructure* stats() const;
+    guint64 epoch() const;
+    guint num_subscribers() const;
+
+private:
+    bool check_settings(const SinkSettings& settings);
+    bool make_spec(GstCaps* caps, RingSpec* spec);
+    bool find_gpu(const SinkSettings& settings, bool frames_on_gpu, RingSpec* spec);
+    GstBufferPool* make_pool(GstCaps* caps, const RingSpec& spec, guint* size);
+    bool ensure_generation();
+    GstFlowReturn hold_for_subscribers();
+    GstFlowReturn after_interruption();
+    GstFlowReturn publish(GstBuffer* buffer);
+    int publish_in_place(GstMemory* memory, MemoryRecord* record, const cuframes_frame_info& info);
+    GstFlowReturn publish_copy(GstBuffer* buffer, const cuframes_frame_info& info);
+    int copy_and_publish(cuframes_slot* slot, GstBuffer* buffer, const cuframes_frame_info& info);
+    MemoryRecord* own_unpublished_slot(GstBuffer* buffer) const;
+    cuframes_frame_info frame_info(GstBuffer* buffer);
+
+    GstCuframesSink* sink_;
+    GstElement* element_;
+    SinkSettings settings_;
+    std::shared_ptr<Ring> ring_ = std::make_shared<Ring>();
+    CudaContextHolder cuda_;
+    MetaWriter metas_;
+    SubscriberEvents events_;
+    GstStructure* last_stats_ = nullptr; ///< Of the publisher that was stopped; guarded by the object lock.
+
+    // The streaming thread's.
+    GstCaps* caps_ = nullptr;
+    GstVideoInfo info_{};
+    RingSpec default_spec_{}; ///< For frames that come in somebody else's memory.
+    bool caps_changed_ = false;
+    GenerationPtr generation_;
+    bool subscribers_came_ = false;
+};
+
+} // namespace cuframes::gst

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "srcstate.h"
+
+#include "errors.h"
+#include "stats.h"
+
+GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_src_debug);
+#define GST_CAT_DEFAULT gst_cuframes_src_debug
+
+namespace cuframes::gst {
+namespace {
+
+/// Downstream holding every frame is normal for a moment, as with a full queue; longer than this it starves the source.
+constexpr int64_t starvation_ms = 1000;
+
+const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
+
+cuframes_subscriber_options options_of(const SrcSettings& settings) {
+    cuframes_subscriber_options options;
+    CUFRAMES_INIT(options);
+    options.key = settings.key.c_str();
+    options.directory = or_null(settings.directory);
+    options.name = or_null(settings.name_tag);
+    options.mode = settings.mode == GST_CUFRAMES_MODE_STRICT ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST;
+    options.max_held = settings.max_held;
+    options.connect_timeout_ms = settings.connect_timeout;
+    options.end_when_gone = settings.on_gone != GST_CUFRAMES_ON_GONE_WAIT;
+    options.cuda_device = settings.cuda_device;
+    return options;
+}
+
+} // namespace
+
+SrcState::SrcState(GstCuframesSrc* src)
+    : src_(src), element_(GST_ELEMENT_CAST(src)), cuda_(element_), metas_(element_) {}
+
+SrcState::~SrcState() {
+    gst_clear_caps(&caps_);
+    gst_clear_structure(&last_stats_);
+}
+
+SrcSettings SrcState::copy_settings() const {
+    GST_OBJECT_LOCK(src_);
+    SrcSettings settings = settings_;
+    GST_OBJECT_UNLOCK(src_);
+    return settings;
+}
+
+bool SrcState::start() {
+    const SrcSettings settings = copy_settings();
+    cuda_.set_device(settings.cuda_device);
+    if (settings.key.empty()) {
+        post_error(element_, CUFRAMES_ERROR_INVALID_KEY,
+                   "cuframessrc has no key: set the property key to the name that the publisher uses", "starting");
+        return false;
+    }
+    if (settings.memory == GST_CUFRAMES_MEMORY_CUDA) {
+        const int result = cuframes_cuda_self_test(settings.cuda_device < 0 ? 0 : settings.cuda_device);
+        if (result != CUFRAMES_OK) {
+            post_error(element_, result, "cuframessrc key=" + settings.key + ": " + cuframes_last_error_message(),
+                       "trying to share GPU memory");
+            return false;
+        }
+    }
+    cuframes_subscriber_options options = options_of(settings);
+    options.on_state = [](cuframes_subscriber_state state, uint64_t epoch, int32_t pid, void* self) {
+        static_cast<SrcState*>(self)->state_changed(state, epoch, pid);
+    };
+    options.user_data = this;
+    const std::unique_lock life(life_);
+    const int result = cuframes_subscriber_create(&options, &subscriber_);
+    if (result != CUFRAMES_OK)
+        post_library_error(element_, result, "making the subscriber");
+    latency_.reset();
+    copied_ = 0;
+    waiting_told_ = starvation_told_ = discontinuity_pending_ = false;
+    return result == CUFRAMES_OK;
+}
+
+void SrcState::stop() {
+    const std::unique_lock life(life_);
+    gst_clear_structure(&last_stats_);
+    last_stats_ = subscriber_stats(subscriber_, copied_);
+    if (book_)
+        book_->close();
+    book_.reset();
+    epoch_ = 0;
+    GST_OBJECT_LOCK(src_);
+    gst_clear_caps(&caps_);
+    GST_OBJECT_UNLOCK(src_);
+    cuframes_subscriber_destroy(std::exchange(subscriber_, nullptr));
+}
+
+void SrcState::set_interrupted(bool interrupted) {
+    const std::shared_lock life(life_);
+    if (subscriber_)
+        cuframes_subscriber_set_interrupted(subscriber_, interrupted);
+}
+
+GstStructure* SrcState::stats() const {
+    const std::shared_lock life(life_);
+    if (!subscriber_ && last_stats_)
+        return gst_structure_copy(last_stats_);
+    return subscriber_stats(subscriber_, copied_);
+}
+
+GstCaps* SrcState::caps() const {
+    GST_OBJECT_LOCK(src_);
+    GstCaps* caps = caps_ ? gst_caps_ref(caps_) : nullptr;
+    GST_OBJECT_UNLOCK(src_);
+    return caps;
+}
+
+void SrcState::state_changed(cuframes_subscriber_state state, uint64_t epoch, int32_t pid) {
+    GST_INFO_OBJECT(src_, "publisher is %s, pid %d, epoch %" G_GUINT64_FORMAT, state_name(state), pid, epoch);
+    GstStructure* news =
+        gst_structure_new("cuframes-publisher", "state", G_TYPE_STRING, state_name(state), "epoch", G_TYPE_UINT64,
+                          epoch, "pid", G_TYPE_INT, pid, "key", G_TYPE_STRING, copy_settings().key.c_str(), nullptr);
+    gst_element_post_message(element_, gst_message_new_element(GST_OBJECT_CAST(src_), news));
+}
+
+GstFlowReturn SrcState::create(GstBuffer** buffer) {
+    cuframes_frame* frame = nullptr;
+    GstFlowReturn flow = next_frame(&frame);
+    if (flow != GST_FLOW_OK)
+        return flow;
+    const cuframes_frame_view& view = *cuframes_frame_get(frame);
+    discontinuity_pending_ = discontinuity_pending_ || view.discontinuity;
+    flow = follow_generation(view);
+    if (flow == GST_FLOW_OK)
+        flow = output_ == Output::in_place ? wrap(frame, buffer) : copy(frame, buffer);
+    if (flow == GST_FLOW_OK)
+        describe(*buffer, view);
+    cuframes_frame_unref(frame);
+    return flow;
+}
+
+GstFlowReturn SrcState::next_frame(cuframes_frame** frame) {
+    // The library tells of changes; this is where they start from.
+    if (!std::exchange(waiting_told_, true))
+        state_changed(CUFRAMES_STATE_WAITING, 0, 0);
+    for (;;) {
+        const int result = cuframes_subscriber_next(subscriber_, -1, frame);
+        const GstFlowReturn flow = result == CUFRAMES_ERROR_LEASES_EXHAUSTED ? wait_for_lease() : flow_of(result);
+        if (result == CUFRAMES_OK || flow != GST_FLOW_OK)
+            return flow;
+    }
+}
+
+GstFlowReturn SrcState::wait_for_lease() {
+    int result = cuframes_subscriber_wait_lease(subscriber_, starvation_ms);
+    if (result == CUFRAMES_ERROR_TIMEOUT) {
+        warn_of_starvation();
+        result = cuframes_subscriber_wait_lease(subscriber_, -1);
+    }
+    return flow_of(result);
+}
+
+void SrcState::warn_of_starvation() {
+    if (std::exchange(starvation_told_, true))
+        return;
+    const SrcSettings settings = copy_settings();
+    GST_ELEMENT_WARNING(element_, RESOURCE, BUSY,
+                        ("cuframessrc key=%s: all max-held=%u frames are held downstream, so no other can be taken. "
+                         "Raise max-held to what the elements downstream keep, and one more",
+                         settings.key.c_str(), settings.max_held),
+                        ("no frame was given back within %d ms", static_cast<int>(starvation_ms)));
+}
+
+GstFlowReturn SrcState::flow_of(int result) {
+    switch (result) {
+    case CUFRAMES_OK:
+        return GST_FLOW_OK;
+    case CUFRAMES_ERROR_INTERRUPTED:
+        return GST_FLOW_FLUSHING;
+    case CUFRAMES_ERROR_EOS:
+        return GST_FLOW_EOS;
+    case CUFRAMES_ERROR_PUBLISHER_GONE:
+        if (copy_settings().on_gone == GST_CUFRAMES_ON_GONE_EOS)
+            return GST_FLOW_EOS;
+        [[fallthrough]];
+    default:
+        post_library_error(element_, result, "taking a frame");
+        return GST_FLOW_ERROR;
+    }
+}
+
+} // namespace cuframes::gst

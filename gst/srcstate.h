@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "cudacontext.h"
+#include "cuframessrc.h"
+#include "enums.h"
+#include "geometry.h"
+#include "latency.h"
+#include "memorybook.h"
+#include "metadata.h"
+
+#include <cuframes/cuframes.h>
+
+#include <atomic>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+
+namespace cuframes::gst {
+
+/// The source's properties; guarded by the object lock.
+struct SrcSettings {
+    std::string key;
+    std::string directory;
+    std::string name_tag;
+    GstCuframesMode mode = GST_CUFRAMES_MODE_NEWEST;
+    guint max_held = 2;
+    GstCuframesMemory memory = GST_CUFRAMES_MEMORY_AUTO;
+    gint cuda_device = -1;
+    guint connect_timeout = 0;
+    GstCuframesOnGone on_gone = GST_CUFRAMES_ON_GONE_WAIT;
+};
+
+void install_src_properties(GObjectClass* klass);
+
+/// What cuframessrc does between its start and its stop.
+class SrcState {
+public:
+    explicit SrcState(GstCuframesSrc* src);
+    ~SrcState();
+    SrcState(const SrcState&) = delete;
+    SrcState& operator=(const SrcState&) = delete;
+
+    SrcSettings& settings() { return settings_; }
+    SrcSettings copy_settings() const;
+    CudaContextHolder& cuda() { return cuda_; }
+
+    bool start();
+    void stop();
+    void set_interrupted(bool interrupted);
+    GstCaps* caps() const; ///< Of the ring; NULL until its first frame.
+    bool negotiate();
+    bool decide_allocation(GstQuery* query);
+    GstFlowReturn create(GstBuffer** buffer);
+    GstClockTime latency() const { return latency_.value(); }
+    GstStructure* stats() const;
+
+private:
+    /// How frames leave the element.
+    enum class Output {
+        in_place, ///< The slot itself.
+        copied,   ///< Copied to host memory: downloaded, or set in rows for elements that know the default layout only.
+    };
+
+    void state_changed(cuframes_subscriber_state state, uint64_t epoch, int32_t pid);
+    GstFlowReturn next_frame(cuframes_frame** frame);
+    GstFlowReturn wait_for_lease();
+    void warn_of_starvation();
+    GstFlowReturn flow_of(int result);
+
+    GstFlowReturn follow_generation(const cuframes_frame_view& view);
+    bool choose_memory(const SrcSettings& settings, const cuframes_frame_view& view);
+    bool take_layout(const SrcSettings& settings, const cuframes_frame_view& view);
+    bool accepted_downstream(const SrcSettings& settings);
+    void make_book(const cuframes_frame_view& view);
+    GstBufferPool* host_pool(GstQuery* query, GstCaps* caps, guint* size, guint* min, guint* max);
+    GstFlowReturn wrap(cuframes_frame* frame, GstBuffer** buffer);
+    GstFlowReturn copy(cuframes_frame* frame, GstBuffer** buffer);
+    void describe(GstBuffer* buffer, const cuframes_frame_view& view);
+
+    GstCuframesSrc* src_;
+    GstElement* element_;
+    SrcSettings settings_;
+    CudaContextHolder cuda_;
+    MetaReader metas_;
+    LatencyMeter latency_;
+
+    mutable std::shared_mutex
+        life_; ///< Shared by calls of other threads, exclusive to make and destroy the subscriber.
+    cuframes_subscriber* subscriber_ = nullptr;
+    GstStructure* last_stats_ = nullptr; ///< Of the subscriber that was stopped.
+    std::atomic<guint64> copied_ = 0;
+    GstCaps* caps_ = nullptr; ///< Guarded by the object lock: queries read it.
+
+    // The streaming thread's.
+    uint64_t epoch_ = 0;
+    Layout layout_{};     ///< Of the slots.
+    GstVideoInfo info_{}; ///< Of the caps, in the default layout.
+    bool slots_on_gpu_ = false;
+    bool gpu_out_ = false; ///< Frames leave as GPU memory.
+    bool video_meta_ = false;
+    Output output_ = Output::in_place;
+    std::shared_ptr<MemoryBook> book_;
+    bool waiting_told_ = false;
+    bool starvation_told_ = false;
+    bool discontinuity_pending_ = false;
+};
+
+} // namespace cuframes::gst

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cuframes/cuframes.h>
+#include <gst/gst.h>
+
+namespace cuframes::gst {
+
+/// The `stats` of cuframessink; `publisher` may be NULL before the first start.
+GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_serialized);
+
+/// The `stats` of cuframessrc; `subscriber` may be NULL before the first start. `copied`: frames that were copied out of
+/// the ring here.
+GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied);
+
+/// "waiting", "attached", "ended", "gone".
+const char* state_name(cuframes_subscriber_state state);
+
+} // namespace cuframes::gst

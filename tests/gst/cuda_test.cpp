@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Promise: frames in GPU memory are shared where they are; what is uploaded and downloaded is what was asked for. Runs on
+// the stand-in driver, and on a GPU where there is one.
+#include "fixture.hpp"
+
+#include <dlfcn.h>
+#include <gst/video/video.h>
+
+#include <set>
+
+namespace cuframes::test {
+namespace {
+
+class Cuda : public GstTest {
+protected:
+    void SetUp() override {
+        if (cuframes_cuda_self_test(0) != CUFRAMES_OK || !have_element("cudaupload")) {
+            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA"))
+                FAIL() << cuframes_last_error_message();
+            GTEST_SKIP() << "no CUDA here";
+        }
+    }
+
+    static std::string frames(const std::string& format = "NV12", int width = 322, int height = 242) {
+        return "videotestsrc num-buffers=12 pattern=ball animation-mode=frames ! " + raw_caps(format, width, height);
+    }
+    static std::vector<std::string> expected(const std::string& source) {
+        Pipeline reference(source + " ! appsink name=out sync=false");
+        reference.play();
+        return reference.digest_all();
+    }
+    static std::string strict_src(const std::string& options = "") {
+        return "cuframessrc name=src mode=strict key=gpu " + options;
+    }
+};
+
+class CudaFormats : public Cuda, public testing::WithParamInterface<const char*> {};
+
+TEST_P(CudaFormats, UploadedFramesGoThroughTheRingUncopied) {
+    const std::string source = frames(GetParam(), 66, 47);
+    RemotePipeline publisher(source + " ! cudaupload ! " + lossless_sink("gpu"));
+    Pipeline reader(strict_src() + " ! video/x-raw(memory:CUDAMemory) ! cudadownload ! video/x-raw ! "
+                                   "appsink name=out sync=false max-buffers=1");
+    publisher.play();
+    reader.play();
+    EXPECT_EQ(reader.digest_all(), expected(source));
+    publisher.await_end();
+    EXPECT_EQ(publisher.stat("published"), 12);
+    EXPECT_EQ(publisher.stat("copied"), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, CudaFormats,
+                         testing::Values("NV12", "I420", "P010_10LE", "RGB", "BGRA", "Y444", "RGBP"),
+                         [](const auto& format) { return std::string(format.param); });
+
+TEST_F(Cuda, ReaderDownloadsByItself) {
+    RemotePipeline publisher(frames() + " ! cudaupload ! " + lossless_sink("gpu"));
+    Pipeline reader(strict_src("memory=system") + " ! appsink name=out sync=false max-buffers=1");
+    publisher.play();
+    reader.play();
+    EXPECT_EQ(reader.digest_all(), expected(frames()));
+    EXPECT_EQ(reader.stat("src", "copied"), 12u);
+}
+
+TEST_F(Cuda, SinkUploadsWhatComesFromHostMemory) {
+    RemotePipeline publisher(frames() + " ! " + lossless_sink("gpu") + " memory=cuda");
+    Pipeline reader(strict_src() + " ! cudadownload ! video/x-raw ! appsink name=out sync=false max-buffers=1");
+    publisher.play();
+    reader.play();
+    EXPECT_EQ(reader.digest_all(), expected(frames()));
+    publisher.await_end();
+    EXPECT_EQ(publisher.stat("copied"), 12);
+}
+
+TEST_F(Cuda, SinkDownloadsIntoAHostRing) {
+    RemotePipeline publisher(frames() + " ! cudaupload ! video/x-raw(memory:CUDAMemory) ! " + lossless_sink("gpu") +
+                             " memory=system");
+    Pipeline reader(strict_src() + " ! appsink name=out sync=false max-buffers=1");
+    publisher.play();
+    reader.play();
+    EXPECT_EQ(reader.digest_all(), expected(frames()));
+    publisher.await_end();
+    EXPECT_EQ(publisher.stat("copied"), 12);
+}
+
+// Elements that make their own GPU frames: one copy, from device to device.
+TEST_F(Cuda, ForeignGpuFramesAreCopiedOnce) {
+    RemotePipeline publisher(frames() + " ! cudaupload ! identity drop-allocation=true ! " + lossless_sink("gpu"));
+    Pipeline reader(strict_src() + " ! cudadownload ! video/x-raw ! appsink name=out sync=false max-buffers=1");
+    publisher.play();
+    reader.play();
+    EXPECT_EQ(reader.digest_all(), expected(frames()));
+    publisher.await_end();
+    EXPECT_EQ(publisher.stat("copied"), 12);
+}
+
+// NVENC and textures cache their registrations on the memory object.
+TEST_F(Cuda, MemoryObjectsAreUsedAgain) {
+    RemotePipeline publisher("videotestsrc num-buffers=60 ! " + raw_caps("NV12", 64, 48) + " ! cudaupload ! " +
+                             lossless_sink("gpu"));
+    Pipeline reader(strict_src() + " ! appsink name=out sync=false max-buffers=1");
+    publisher.play();
+    reader.play();
+    std::set<GstMemory*> objects;
+    int frames = 0;
+    for (; const Sample sample = reader.pull(); ++frames)
+        objects.insert(gst_buffer_peek_memory(gst_sample_get_buffer(sample.get()), 0));
+    EXPECT_EQ(frames, 60);
+    EXPECT_LE(objects.size(), 9u);
+}
+
+// A copy in host memory that an element made of a slot's last frame must not be taken for the next one.
+TEST_F(Cuda, MappingInHostMemorySeesEachNewFrame) {
+    RemotePipeline publisher(frames() + " ! cudaupload ! " + lossless_sink("gpu"));
+    Pipeline reader(strict_src() + " ! appsink name=out sync=false max-buffers=1");
+    publisher.play();
+    reader.play();
+    EXPECT_EQ(reader.digest_all(), expected(frames()));
+}
+
+TEST_F(Cuda, CapsChangeInMidStream) {
+    RemotePipeline publisher("videotestsrc is-live=true ! capsfilter name=filter caps=\"" + raw_caps("NV12", 320, 240) +
+                             "\" ! cudaupload ! cuframessink name=sink sync=false key=gpu");
+    Pipeline reader(strict_src() + " ! cudadownload ! appsink name=out sync=false max-buffers=1");
+    publisher.play();
+    reader.play();
+    ASSERT_TRUE(reader.pull());
+    for (const int width : {642, 66, 320}) {
+        publisher.set("filter", "caps", raw_caps("NV12", width, 48));
+        EXPECT_TRUE(eventually([&] {
+            const Sample sample = reader.pull();
+            int now = 0;
+            gst_structure_get_int(gst_caps_get_structure(gst_sample_get_caps(sample.get()), 0), "width", &now);
+            return now == width;
+        })) << width;
+    }
+    EXPECT_EQ(publisher.stat("copied"), 0);
+}
+
+TEST_F(Cuda, UnknownGpuIsRefused) {
+    for (const std::string description : {"videotestsrc ! cuframessink key=gpu memory=cuda cuda-device-id=99",
+                                          "cuframessrc key=gpu memory=cuda cuda-device-id=99 ! fakesink"}) {
+        Pipeline pipeline(description);
+        EXPECT_EQ(pipeline.set_state(GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+        const BusNews news = pipeline.wait_for(GST_MESSAGE_ERROR);
+        EXPECT_EQ(news.library, "CUFRAMES_ERROR_UNKNOWN_DEVICE") << news.text;
+        EXPECT_NE(news.text.find("99"), std::string::npos) << news.text;
+    }
+    EXPECT_EQ(directory.contents(), std::vector<std::string>());
+}
+
+TEST_F(Cuda, AHostRingCannotBeReadAsGpuMemory) {
+    RemotePipeline publisher("videotestsrc is-live=true ! " + raw_caps("NV12", 64, 48) + " ! cuframessink key=gpu");
+    publisher.play();
+    Pipeline reader("cuframessrc key=gpu memory=cuda ! fakesink");
+    reader.play();
+    const BusNews news = reader.wait_for(GST_MESSAGE_ERROR);
+    EXPECT_EQ(news.library, "CUFRAMES_ERROR_DEVICE_MISMATCH");
+    EXPECT_NE(news.text.find("cudaupload"), std::string::npos) << news.text;
+}
+
+TEST_F(Cuda, AnElementForHostMemoryIsNamedAsTheCause) {
+    RemotePipeline publisher("videotestsrc is-live=true ! " + raw_caps("NV12", 64, 48) +
+                             " ! cudaupload ! cuframessink key=gpu");
+    publisher.play();
+    Pipeline reader("cuframessrc key=gpu ! video/x-raw ! fakesink");
+    reader.play();
+    const BusNews news = reader.wait_for(GST_MESSAGE_ERROR);
+    EXPECT_NE(news.text.find("cudadownload"), std::string::npos) << news.text;
+}
+
+} // namespace
+} // namespace cuframes::test

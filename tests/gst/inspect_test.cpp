@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Promise: gst-inspect-1.0 says all there is to know, and the defaults are the documented ones.
+#include "fixture.hpp"
+
+#include <cstring>
+#include <map>
+
+namespace cuframes::test {
+namespace {
+
+class Inspect : public testing::TestWithParam<const char*> {
+protected:
+    void SetUp() override {
+        GstElement* made = gst_element_factory_make(GetParam(), nullptr);
+        ASSERT_NE(made, nullptr);
+        element = GST_ELEMENT(gst_object_ref_sink(made));
+    }
+    void TearDown() override { gst_clear_object(&element); }
+
+    std::vector<GParamSpec*> own_properties() const {
+        guint count = 0;
+        GParamSpec** all = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
+        std::vector<GParamSpec*> own;
+        for (guint i = 0; i < count; ++i)
+            if (all[i]->owner_type == G_OBJECT_TYPE(element))
+                own.push_back(all[i]);
+        g_free(all);
+        return own;
+    }
+
+    GstElement* element = nullptr;
+};
+
+TEST_P(Inspect, EveryPropertyIsDescribedAndSettableInReadyOnly) {
+    ASSERT_FALSE(own_properties().empty());
+    for (GParamSpec* property : own_properties()) {
+        EXPECT_STRNE(g_param_spec_get_nick(property), "") << property->name;
+        EXPECT_GT(strlen(g_param_spec_get_blurb(property)), 10u) << property->name;
+        if (property->flags & G_PARAM_WRITABLE) {
+            EXPECT_TRUE(property->flags & GST_PARAM_MUTABLE_READY) << property->name;
+        }
+    }
+}
+
+TEST_P(Inspect, WhatIsSetIsWhatIsRead) {
+    for (GParamSpec* property : own_properties()) {
+        if (!(property->flags & G_PARAM_WRITABLE))
+            continue;
+        GValue value = G_VALUE_INIT, back = G_VALUE_INIT;
+        g_value_init(&value, property->value_type);
+        g_value_init(&back, property->value_type);
+        if (G_IS_PARAM_SPEC_STRING(property))
+            g_value_set_static_string(&value, "group:video");
+        else if (G_IS_PARAM_SPEC_ENUM(property))
+            g_value_set_enum(&value, 1);
+        else if (G_IS_PARAM_SPEC_UINT(property))
+            g_value_set_uint(&value, 17);
+        else
+            g_value_set_int(&value, 3);
+        g_object_set_property(G_OBJECT(element), property->name, &value);
+        g_object_get_property(G_OBJECT(element), property->name, &back);
+        EXPECT_EQ(g_param_values_cmp(property, &value, &back), 0) << property->name;
+        g_value_unset(&value);
+        g_value_unset(&back);
+    }
+}
+
+TEST_P(Inspect, EnumsBelongToThePlugin) {
+    for (GParamSpec* property : own_properties()) {
+        GstPluginAPIFlags flags;
+        if (G_IS_PARAM_SPEC_ENUM(property)) {
+            EXPECT_TRUE(gst_type_is_plugin_api(property->value_type, &flags)) << property->name;
+        }
+    }
+}
+
+TEST_P(Inspect, KlassPadsAndLicence) {
+    GstElementFactory* factory = gst_element_get_factory(element);
+    const bool is_sink = std::string(GetParam()) == "cuframessink";
+    EXPECT_STREQ(gst_element_factory_get_metadata(factory, GST_ELEMENT_METADATA_KLASS),
+                 is_sink ? "Sink/Video" : "Source/Video");
+    GstPadTemplate* pad = gst_element_get_pad_template(element, is_sink ? "sink" : "src");
+    ASSERT_NE(pad, nullptr);
+    GstCaps* caps = gst_pad_template_get_caps(pad);
+    for (const char* format : {"NV12", "P010_10LE", "RGBP", "v210", "NV12_4L4"}) {
+        GstCaps* one = gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING, format, nullptr);
+        EXPECT_TRUE(gst_caps_can_intersect(caps, one)) << format;
+        gst_caps_unref(one);
+    }
+    gst_caps_unref(caps);
+    GstPlugin* plugin = gst_plugin_feature_get_plugin(GST_PLUGIN_FEATURE(factory));
+    EXPECT_STREQ(gst_plugin_get_license(plugin), "LGPL");
+    EXPECT_STREQ(gst_plugin_get_version(plugin), CUFRAMES_TEST_VERSION);
+    gst_object_unref(plugin);
+}
+
+TEST_P(Inspect, DefaultsAreTheDocumentedOnes) {
+    const std::map<std::string, std::string> common = {{"memory", "auto"}, {"cuda-device-id", "-1"}, {"key", "NULL"}};
+    const std::map<std::string, std::string> sink = {{"slots", "8"},           {"policy", "drop"},
+                                                     {"wait-timeout", "1000"}, {"wait-for-subscribers", "0"},
+                                                     {"access", "user"},       {"max-subscribers", "64"},
+                                                     {"sync", "true"},         {"epoch", "0"},
+                                                     {"num-subscribers", "0"}, {"enable-last-sample", "true"}};
+    const std::map<std::string, std::string> src = {{"mode", "newest"},        {"max-held", "2"},
+                                                    {"connect-timeout", "0"},  {"on-gone", "wait"},
+                                                    {"do-timestamp", "false"}, {"name-tag", "NULL"}};
+    std::map<std::string, std::string> all = common;
+    const auto& own = std::string(GetParam()) == "cuframessink" ? sink : src;
+    all.insert(own.begin(), own.end());
+    for (const auto& [name, expected] : all) {
+        GParamSpec* property = g_object_class_find_property(G_OBJECT_GET_CLASS(element), name.c_str());
+        ASSERT_NE(property, nullptr) << name;
+        GValue value = G_VALUE_INIT;
+        g_value_init(&value, property->value_type);
+        g_object_get_property(G_OBJECT(element), name.c_str(), &value);
+        gchar* text = gst_value_serialize(&value);
+        EXPECT_EQ(text ? text : "NULL", expected) << name;
+        g_free(text);
+        g_value_unset(&value);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Elements, Inspect, testing::Values("cuframessink", "cuframessrc"),
+                         [](const auto& element) { return std::string(element.param); });
+
+} // namespace
+} // namespace cuframes::test
