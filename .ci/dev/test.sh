@@ -1,0 +1,202 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck disable=SC2154 # checkout and build come from ./dev and inside.sh
+# ./dev test: formatting, warnings, the test suites, the core's suites again under sanitizers, and clang-tidy.
+
+passed=0 failed=0 skipped=0
+checks=(format sanitize tidy)
+# GStreamer and GLib keep caches until exit that leak checkers report, so the elements are tested without sanitizers.
+sanitized_suites=(unit model fake-cuda conformance)
+sanitized_options=('-Db_sanitize=address,undefined' -Db_lundef=false -Doptimization=1 -Dgst=disabled -Dexamples=false)
+
+run_tests() {
+    local suites=() wanted suite
+    check_names "$@"
+    for suite in "$@"; do
+        is_check "$suite" || suites+=("$suite")
+    done
+    wanted=" $* "
+    if [ $# -eq 0 ]; then
+        wanted=" ${checks[*]} "
+        suites=(all)
+    fi
+    [[ $wanted != *" format "* ]] || check format check_format || true
+    if check build build_all; then
+        [[ $wanted != *" tidy "* ]] || start_tidy
+        [ ${#suites[@]} -eq 0 ] || meson_test "$build" "${suites[@]}"
+        [[ $wanted != *" sanitize "* ]] || test_sanitized
+        [[ $wanted != *" tidy "* ]] || check clang-tidy finish_tidy || true
+    fi
+    say "Done"
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+}
+
+is_check() {
+    [[ " ${checks[*]} " == *" $1 "* ]]
+}
+
+# check NAME FUNCTION: one that passes or fails as a whole. In a subshell, as the function may give up with fail.
+check() {
+    if ("$2"); then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        say "FAILED: $1"
+        return 1
+    fi
+}
+
+check_names() {
+    local suite known
+    [ $# -gt 0 ] || return 0
+    known=$(known_suites | sort -u | paste -sd' ')
+    for suite in "$@"; do
+        if ! is_check "$suite" && [[ " $known " != *" $suite "* ]]; then
+            echo "dev: there is no suite '$suite'; there are: $known ${checks[*]}" >&2
+            exit 2
+        fi
+    done
+}
+
+known_suites() {
+    (configure "$build") >&2
+    meson introspect --tests "$build" | python3 -c '
+import json, sys
+for test in json.load(sys.stdin):
+    for suite in test["suite"]:
+        print(suite.split(":")[-1])'
+}
+
+# meson_test FOLDER SUITE…
+meson_test() {
+    local folder=$1 arguments=() suite log
+    shift
+    for suite in "$@"; do
+        [ "$suite" = all ] || arguments+=(--suite "$suite")
+    done
+    log=$folder/meson-logs/testlog.json
+    rm -f "$log"
+    say "Testing ${folder#"$checkout"/}: $*"
+    meson test -C "$folder" --no-rebuild --print-errorlogs "${arguments[@]}" </dev/null || true
+    if [ ! -e "$log" ]; then
+        failed=$((failed + 1))
+        say "FAILED: meson test did not run"
+        return
+    fi
+    passed=$((passed + $(count_results "$log" 'OK|EXPECTEDFAIL')))
+    skipped=$((skipped + $(count_results "$log" 'SKIP')))
+    failed=$((failed + $(count_results "$log" 'FAIL|TIMEOUT|ERROR|INTERRUPT|UNEXPECTEDPASS')))
+}
+
+count_results() {
+    grep -cE "\"result\": \"($2)\"" "$1" || true
+}
+
+build_all() {
+    build_project all
+}
+
+build_sanitized() {
+    local targets
+    configure "$build-asan" "${sanitized_options[@]}"
+    mapfile -t targets < <(test_targets "$build-asan" "${sanitized_suites[@]}")
+    compile "$build-asan" "${targets[@]}"
+}
+
+# test_targets FOLDER SUITE…: the files that the suites' tests need built, relative to the folder.
+test_targets() {
+    folder=$1 python3 - "${@:2}" <<'END'
+import json, os, subprocess, sys
+folder = os.environ["folder"]
+ask = lambda what: json.loads(subprocess.check_output(["meson", "introspect", what, folder]))
+needed = set()
+for test in ask("--tests"):
+    if {suite.split(":")[-1] for suite in test["suite"]} & set(sys.argv[1:]):
+        needed.update(test["depends"])
+for target in ask("--targets"):
+    if target["id"] in needed:
+        print(os.path.relpath(target["filename"][0], os.path.realpath(folder)))
+END
+}
+
+test_sanitized() {
+    check "build with sanitizers" build_sanitized || return 0
+    export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+    export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+    meson_test "$build-asan" "${sanitized_suites[@]}"
+}
+
+sources() {
+    cd "$checkout" || return
+    find lib gst examples tests -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' | sort
+}
+
+check_format() {
+    local files
+    say "Checking the formatting"
+    mapfile -t files < <(sources)
+    cd "$checkout" || return
+    clang-format-19 --dry-run -Werror "${files[@]}" ||
+        fail "Some files are not formatted." "This formats them:  ./dev run sh -c 'clang-format-19 -i FILE…'"
+}
+
+# Tests wait more than they compute: clang-tidy takes what they leave, at the lowest priority.
+start_tidy() {
+    say "clang-tidy begins, beside the tests"
+    rm -f "$checkout/build/tidy.status"
+    # A process group of its own, so that all of it stops when the tests are interrupted.
+    set -m
+    (
+        renice -n 19 "$BASHPID" >/dev/null
+        status=0
+        check_tidy || status=$?
+        echo "$status" >"$checkout/build/tidy.status"
+    ) >"$checkout/build/tidy.log" 2>&1 </dev/null &
+    tidy_pid=$!
+    set +m
+    trap 'kill -TERM -- "-$tidy_pid" 2>/dev/null || true' EXIT
+}
+
+finish_tidy() {
+    say "Waiting for clang-tidy"
+    while [ ! -s "$checkout/build/tidy.status" ] && kill -0 "$tidy_pid" 2>/dev/null; do
+        sleep 0.2
+    done
+    cat "$checkout/build/tidy.log"
+    [ "$(cat "$checkout/build/tidy.status")" = 0 ]
+}
+
+# Not the sources that include GoogleTest: its macros expand to what half of the checks object to.
+#
+# clang-tidy takes seconds for each file, so a file is skipped while it, every header and the rules are as they were
+# when it last passed.
+check_tidy() {
+    local stamps=$checkout/build/tidy common status=0
+    mkdir -p "$stamps"
+    common=$({ sources | grep '\.h' | sed "s#^#$checkout/#"; echo "$checkout/.clang-tidy"; } | xargs cat | sha256sum)
+    export stamps common build
+    export -f tidy_one
+    # shellcheck disable=SC2016 # the inner shell expands it
+    compiled_sources | xargs -r -P "$(nproc)" -I{} bash -c 'tidy_one "$1"' tidy {} || status=$?
+    return "$status"
+}
+
+tidy_one() {
+    local key report
+    key=$({ echo "$common"; cat "$1"; } | sha256sum | head -c 32)
+    [ ! -e "$stamps/$key" ] || return 0
+    report=$(clang-tidy-19 --quiet -p "$build" --extra-arg=-w "$1" 2>&1) ||
+        { printf '%s\n' "$report"; return 1; }
+    touch "$stamps/$key"
+}
+
+compiled_sources() {
+    checkout=$checkout python3 -c '
+import json, os, sys
+def ours(name):
+    inside = name.startswith(os.environ["checkout"] + "/") and "/build/" not in name
+    return inside and not name.endswith("_test.cpp") and "gtest" not in open(name).read()
+names = {os.path.realpath(os.path.join(e["directory"], e["file"])) for e in json.load(sys.stdin)}
+print("\n".join(sorted(filter(ours, names))))' <"$build/compile_commands.json"
+}
