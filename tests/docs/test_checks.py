@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The checks of the documentation find what they are there for: each is given something wrong."""
+
+import os
+import time
+import unittest
+import unittest.mock
+
+import facts
+from commands import Reader
+from pages import Page, SOURCE, page
+from session import CommandFailed, Session, missing_line
+from test_facts import link_problems, property_problems
+
+BUILD = os.environ["DOCS_BUILD"]
+
+
+def a_page(*lines):
+    return Page(SOURCE / "docs" / "made-up.md", "\n".join(lines) + "\n")
+
+
+class SessionTest(unittest.TestCase):
+    def run_page(self, *lines):
+        Session(a_page(*lines), BUILD).run()
+
+    def assert_fails(self, *lines, why):
+        with self.assertRaisesRegex(CommandFailed, why):
+            self.run_page(*lines)
+
+    def test_good_commands_pass(self):
+        self.run_page("```sh", "./dev run echo a 17 b", "```", "```text output", "a … b", "```")
+        self.run_page("```sh fails", "false", "```")
+        self.run_page("```sh needs-camera", "false", "```", "```sh no-run", "false", "```")
+        self.run_page("```c file=x.h", "int x;", "```", "```sh", "grep int x.h", "```")
+
+    def test_failing_command(self):
+        self.assert_fails("```sh", "false", "true", "```", why="exit code is 1")
+
+    def test_command_that_should_fail(self):
+        self.assert_fails("```sh fails", "true", "```", why="exit code is 0")
+
+    def test_missing_output(self):
+        self.assert_fails("```sh", "echo a", "```", "```text output", "b", "```", why="no 'b'")
+
+    def test_missing_output_of_a_background_command(self):
+        with unittest.mock.patch("session.SECONDS", 0.5):
+            self.assert_fails("```sh background", "echo a", "```", "```text output", "a", "b", "```", why="no 'b'")
+
+    def test_command_that_does_not_end(self):
+        with unittest.mock.patch("session.SECONDS", 0.5):
+            self.assert_fails("```sh", "sleep 1000", "```", why="did not end")
+
+    def test_background_commands_end_with_the_page(self):
+        folder = os.environ.get("TMPDIR", "/tmp")
+        pid_file = f"{folder}/docs-background-{os.getpid()}"
+        self.addCleanup(lambda: os.path.exists(pid_file) and os.unlink(pid_file))
+        self.run_page("```sh background", f"echo $$ >{pid_file}", "sleep 1000 & wait", "```",
+                      "```sh", f"until [ -s {pid_file} ]; do sleep 0.01; done", "```")
+        with open(pid_file) as file:
+            pid = int(file.read())
+        deadline = time.monotonic() + 10
+        while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertFalse(os.path.exists(f"/proc/{pid}"))
+
+    def test_output_is_compared_in_order(self):
+        self.assertIsNone(missing_line("a\nb", "x a\nb"))
+        self.assertEqual(missing_line("b\na", "a\nb"), "a")
+
+
+class ReaderTest(unittest.TestCase):
+    def problems(self, line, fence="sh needs-gpu"):
+        return Reader(BUILD).problems(a_page(f"```{fence}", line, "```").blocks[0])
+
+    def test_good_ones(self):
+        self.assertEqual(self.problems("./dev run gst-launch-1.0 -q videotestsrc is-live=true ! video/x-raw,format=NV12"
+                                       " ! cuframessink key=a slots=4 2>&1 | grep x"), [])
+        self.assertEqual(self.problems("$ gst-launch-1.0 cuframessrc key=a ! fakesink", fence="console"), [])
+        self.assertEqual(self.problems("meson setup build -Dtests=false"), [])
+
+    def test_unknown_element(self):
+        self.assertEqual(self.problems("gst-launch-1.0 cuframe ! fakesink"), ["there is no element 'cuframe'"])
+
+    def test_unknown_property(self):
+        self.assertEqual(self.problems("gst-launch-1.0 cuframessrc k=a ! fakesink"), ["cuframessrc has no property k"])
+
+    def test_unknown_verb_option_and_file(self):
+        self.assertEqual(self.problems("./dev walk"), ["./dev has no verb walk"])
+        self.assertEqual(self.problems("./dev test unites"), ["there is no suite unites"])
+        self.assertEqual(self.problems("meson setup build -Dpython=true"), ["there is no Meson option python"])
+        self.assertEqual(self.problems("python3 tests/bench/benches.py"), ["there is no tests/bench/benches.py"])
+
+
+class FactsTest(unittest.TestCase):
+    def test_links(self):
+        wrong = a_page("# A b", "[1](README.md) [2](nowhere.md) [3](#a-b) [4](#c) [5](README.md#none) [6](https://x.y)")
+        self.assertEqual([problem.split(": ", 1)[1] for problem in link_problems(wrong)], [
+            "nowhere.md leads nowhere", "#c: there is no such heading", "README.md#none: there is no such heading"])
+
+    def test_properties(self):
+        element = facts.Element("cuframessrc", BUILD)
+        own = {name: element.properties[name] for name in ("key", "max-held", "mode")}
+        rows = [["`key`", "string", "null", ""], ["`max-held`", "uint, 1 to 32", "3", ""], ["`more`", "int", "0", ""]]
+        self.assertEqual(property_problems(element, own, rows), [
+            "max-held: the default is '2', not '3'", "max-held: the type is 'uint, 1 to 64', not 'uint, 1 to 32'",
+            "mode is not in the table", "there is no property more"])
+
+    def test_protocol(self):
+        self.assertEqual(facts.layout_of({"Hello": ["mode", "name"]}),
+                         {("Hello", "mode"): 12, ("Hello", "name"): 40, ("Hello", None): 104})
+        with self.assertRaisesRegex(AssertionError, "no member named"):
+            facts.layout_of({"Hello": ["nickname"]})
+
+    def test_what_is_compared_is_not_empty(self):
+        self.assertGreater(len(facts.header_errors()), 20)
+        self.assertGreater(len(facts.header_functions()), 30)
+        self.assertIn("CUFRAMES_DIR", facts.environment_variables())
+        self.assertIn("cuframessink", facts.debug_categories())
+        self.assertIn("publisher_waits", facts.struct_fields("RingState"))
+        self.assertTrue(page("docs/reference/protocol.md").tables("Hello")[0])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

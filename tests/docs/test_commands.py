@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every command in the documentation works as it is printed there, or, where it needs what is not here, names elements,
+properties and options that exist."""
+
+import os
+import sys
+import unittest
+
+from commands import Reader
+from pages import all_pages
+from session import Session
+
+BUILD = os.environ["DOCS_BUILD"]
+
+
+class CommandsTest(unittest.TestCase):
+    def check(self, page):
+        reader = Reader(BUILD)
+        problems = [
+            f"{page}:{block.line}: {problem}"
+            for block in page.blocks
+            if block.language in ("sh", "console") and (block.language == "console" or block.words)
+            for problem in reader.problems(block)
+        ]
+        self.assertEqual(problems, [])
+        session = Session(page, BUILD)
+        session.run()
+        for block, missing in session.not_run:
+            print(f"{page}:{block.line}: read only, needs {' and '.join(missing)}", file=sys.stderr)
+
+
+def add_tests():
+    for page in all_pages():
+        if any(block.language in ("sh", "console") for block in page.blocks):
+            name = "test_" + str(page).removesuffix(".md").replace("/", "_").replace("-", "_")
+            setattr(CommandsTest, name, lambda self, page=page: self.check(page))
+
+
+add_tests()
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
