@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "cuda/driver.h"
 #include "memory/copy.h"
-#include "memory/cuda_driver.h"
 
 namespace cuframes::cuda {
 

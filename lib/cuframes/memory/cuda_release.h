@@ -20,7 +20,7 @@
 #include <thread>
 #include <vector>
 
-#include "memory/cuda_driver.h"
+#include "cuda/driver.h"
 #include "memory/frame_store.h"
 
 namespace cuframes::cuda {

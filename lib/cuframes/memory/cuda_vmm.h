@@ -4,8 +4,8 @@
  */
 #pragma once
 
+#include "cuda/driver.h"
 #include "ipc/unique_fd.h"
-#include "memory/cuda_driver.h"
 
 namespace cuframes::cuda {
 

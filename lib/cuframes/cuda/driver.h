@@ -28,6 +28,11 @@ namespace cuframes::cuda {
     X(cuCtxPushCurrent, "cuCtxPushCurrent_v2")                                                                         \
     X(cuCtxPopCurrent, "cuCtxPopCurrent_v2")                                                                           \
     X(cuCtxGetDevice, "cuCtxGetDevice")                                                                                \
+    X(cuCtxSynchronize, "cuCtxSynchronize")                                                                            \
+    X(cuMemPoolCreate, "cuMemPoolCreate")                                                                              \
+    X(cuMemPoolSetAttribute, "cuMemPoolSetAttribute")                                                                  \
+    X(cuMemAllocFromPoolAsync, "cuMemAllocFromPoolAsync")                                                              \
+    X(cuMemFreeAsync, "cuMemFreeAsync")                                                                                \
     X(cuMemGetAllocationGranularity, "cuMemGetAllocationGranularity")                                                  \
     X(cuMemCreate, "cuMemCreate")                                                                                      \
     X(cuMemRelease, "cuMemRelease")                                                                                    \
@@ -36,6 +41,8 @@ namespace cuframes::cuda {
     X(cuMemMap, "cuMemMap")                                                                                            \
     X(cuMemUnmap, "cuMemUnmap")                                                                                        \
     X(cuMemSetAccess, "cuMemSetAccess")                                                                                \
+    X(cuMemGetAddressRange, "cuMemGetAddressRange_v2")                                                                 \
+    X(cuPointerGetAttribute, "cuPointerGetAttribute")                                                                  \
     X(cuMemExportToShareableHandle, "cuMemExportToShareableHandle")                                                    \
     X(cuMemImportFromShareableHandle, "cuMemImportFromShareableHandle")                                                \
     X(cuMemsetD8Async, "cuMemsetD8Async")                                                                              \
@@ -45,6 +52,8 @@ namespace cuframes::cuda {
     X(cuMemHostGetDevicePointer, "cuMemHostGetDevicePointer_v2")                                                       \
     X(cuStreamCreate, "cuStreamCreate")                                                                                \
     X(cuStreamDestroy, "cuStreamDestroy_v2")                                                                           \
+    X(cuStreamGetCtx, "cuStreamGetCtx")                                                                                \
+    X(cuStreamQuery, "cuStreamQuery")                                                                                  \
     X(cuStreamSynchronize, "cuStreamSynchronize")                                                                      \
     X(cuStreamWaitEvent, "cuStreamWaitEvent")                                                                          \
     X(cuStreamWriteValue32, "cuStreamWriteValue32_v2")                                                                 \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "memory/cuda_driver.h"
+#include "cuda/driver.h"
 
 #include <dlfcn.h>
 
