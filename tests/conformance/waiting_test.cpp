@@ -55,6 +55,29 @@ TEST_P(Waiting, WaitingForASuccessorUsesNoCpu) {
     expect_idle(reader);
 }
 
+// A program can wait until its publisher is there, and then still has every frame to come.
+TEST_P(Waiting, ConnectWaitsForThePublisherAndTakesNoFrame) {
+    SubscriberProcess reader(*this, "mode=strict");
+    EXPECT_EQ(reader.ask("connect timeout=0").number("code"), CUFRAMES_ERROR_TIMEOUT);
+    reader.send("connect timeout=-1");
+    ASSERT_TRUE(eventually([&] { return all_threads_sleep(reader.pid()); }));
+    PublisherProcess publisher(*this);
+    EXPECT_EQ(reader.answer().number("code"), CUFRAMES_OK);
+    EXPECT_EQ(publisher.call("subscribers").number("count"), 1);
+    publisher.call("publish count=2");
+    reader.call("connect timeout=0");
+    EXPECT_EQ(reader.call("next").number("sequence"), 1);
+    publisher.kill();
+    EXPECT_EQ(reader.call("next").number("sequence"), 2);
+}
+
+// And it learns why a publisher does not admit it.
+TEST_P(Waiting, ConnectTellsWhyItIsRefused) {
+    PublisherProcess publisher(*this, "slots=4");
+    SubscriberProcess reader(*this, "max_held=3");
+    EXPECT_EQ(reader.ask("connect").number("code"), CUFRAMES_ERROR_RING_FULL);
+}
+
 // Setting a handle interrupted ends the wait in it at once, and until it is cleared no wait begins.
 TEST_P(Waiting, InterruptEndsTheReadersWait) {
     SubscriberProcess reader(*this);

@@ -95,6 +95,10 @@ void SubscriberRole::add_verbs(Verbs& verbs) {
         cuframes_subscriber_stop(subscriber_);
         return ok();
     };
+    verbs["connect"] = [this](const Message& request) {
+        must(cuframes_subscriber_connect(subscriber_, request.number("timeout", 20'000)));
+        return ok();
+    };
     verbs["wait_lease"] = [this](const Message& request) {
         must(cuframes_subscriber_wait_lease(subscriber_, request.number("timeout", 20'000)));
         return ok();
@@ -308,8 +312,10 @@ Message SubscriberRole::await_callbacks(const Message& request) {
     return callback_tally_.report(reply);
 }
 
+void SubscriberRole::close() { cuframes_subscriber_destroy(subscriber_.exchange(nullptr)); }
+
 Message SubscriberRole::destroy(const Message&) {
-    cuframes_subscriber_destroy(subscriber_.exchange(nullptr));
+    close();
     return ok();
 }
 

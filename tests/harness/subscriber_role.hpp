@@ -44,6 +44,8 @@ public:
 
     cuframes_subscriber* handle() const { return subscriber_.load(); }
     cuframes_frame* oldest_frame() const { return held_.empty() ? nullptr : held_.front().frame; }
+    /// Destroys the subscriber; frames that others hold stay theirs.
+    void close();
     /// Ends the hold on the oldest frame; while no other verb touches the held ones.
     void release_oldest() { let_go(held_.size() - 1); }
 

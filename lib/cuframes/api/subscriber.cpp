@@ -97,6 +97,10 @@ void cuframes_subscriber_destroy(cuframes_subscriber* subscriber) {
     }
 }
 
+int cuframes_subscriber_connect(cuframes_subscriber* subscriber, int64_t timeout_ms) {
+    return call(subscriber, [&](Subscriber& s) { return api::finish(s.attach(timeout_ms)); });
+}
+
 int cuframes_subscriber_next(cuframes_subscriber* subscriber, int64_t timeout_ms, cuframes_frame** frame) {
     if (frame) {
         *frame = nullptr;

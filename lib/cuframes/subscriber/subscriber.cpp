@@ -65,15 +65,16 @@ void Subscriber::set_interrupted(bool interrupted) {
     }
 }
 
-Result<Frame*> Subscriber::next(int64_t timeout_ms) {
+template <class T>
+Result<T> Subscriber::repeat(int64_t timeout_ms, Result<T> (Subscriber::*step)()) {
     const Deadline deadline = timeout_ms < 0 ? Deadline{} : Deadline{Clock::now() + milliseconds(timeout_ms)};
     for (;;) {
         if (interrupted_.load()) {
             return interrupted_error();
         }
-        auto step = advance();
-        if (!step || *step) {
-            return step;
+        auto result = (this->*step)();
+        if (!result || *result) {
+            return result;
         }
         if (!link_ && may_connect()) {
             continue; // The publisher has just gone; its successor may be there already, and the watch is not set.
@@ -88,16 +89,41 @@ Result<Frame*> Subscriber::next(int64_t timeout_ms) {
     }
 }
 
-Result<Frame*> Subscriber::advance() {
+Result<> Subscriber::attach(int64_t timeout_ms) {
+    auto attached = repeat(timeout_ms, &Subscriber::advance_attach);
+    return attached ? Result<>() : attached.error();
+}
+
+Result<Frame*> Subscriber::next(int64_t timeout_ms) { return repeat(timeout_ms, &Subscriber::advance); }
+
+Result<bool> Subscriber::advance_attach() {
+    if (auto advanced = advance_link(); !advanced) {
+        return advanced.error();
+    }
+    // A publisher that is gone may have left frames to be read; one that never admitted us has not.
+    if (link_ && link_->dead && !link_->wake) {
+        if (auto ended = end_of_link(); !ended) {
+            return ended.error();
+        }
+    }
+    return link_ && link_->wake;
+}
+
+Result<> Subscriber::advance_link() {
     if (attach_error_) {
         const Error error = *std::exchange(attach_error_, std::nullopt);
         drop_link();
-        return fail_attach(error).error();
+        return fail_attach(error);
     }
     if (!link_ && may_connect()) {
-        if (auto connected = connect(); !connected) {
-            return connected.error();
-        }
+        return connect();
+    }
+    return {};
+}
+
+Result<Frame*> Subscriber::advance() {
+    if (auto advanced = advance_link(); !advanced) {
+        return advanced.error();
     }
     if (!ring_ && !generations_.empty()) {
         if (auto adopted = adopt_next_ring(); !adopted) {

@@ -6,7 +6,7 @@
  *        ^                    |Refused                         | hang-up, after the frames left were taken
  *        +--------------------+--------------------------------+
  *
- * next() and wait_lease() run on one thread at a time; everything else is for any thread.
+ * attach(), next() and wait_lease() run on one thread at a time; everything else is for any thread.
  */
 #pragma once
 
@@ -41,6 +41,7 @@ public:
     static Result<std::unique_ptr<Subscriber>> create(SubscriberOptions options);
     ~Subscriber();
 
+    Result<> attach(int64_t timeout_ms);
     Result<Frame*> next(int64_t timeout_ms);
     Result<> wait_lease(int64_t timeout_ms);
 
@@ -59,8 +60,12 @@ private:
     explicit Subscriber(SubscriberOptions options) : options_(std::move(options)) {}
     Result<> prepare();
 
-    // One step of next(): a frame, an error to report, or nothing to be had now (a null frame).
+    // Repeats a step, which gives an error to report or a value, until the value is not null; sleeps between.
+    template <class T>
+    Result<T> repeat(int64_t timeout_ms, Result<T> (Subscriber::*step)());
+    Result<bool> advance_attach();
     Result<Frame*> advance();
+    Result<> advance_link();
     Result<Frame*> take();
     Result<Frame*> at_end_of_ring(StreamState stream);
     Result<> end_of_link();

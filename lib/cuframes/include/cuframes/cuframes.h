@@ -401,12 +401,22 @@ typedef struct cuframes_subscriber_options {
     void* user_data;
 } cuframes_subscriber_options;
 
-/** Checks the options; connects lazily, in cuframes_subscriber_next(). Never blocks. Thread-safe. */
+/**
+ * Checks the options; connects lazily, in cuframes_subscriber_connect() or cuframes_subscriber_next(). Never blocks.
+ * Thread-safe.
+ */
 CUFRAMES_API int cuframes_subscriber_create(const cuframes_subscriber_options* options,
                                             cuframes_subscriber** subscriber);
 
 /** Detaches. Frames still held stay valid and keep their lease until unreferenced. NULL is ignored. */
 CUFRAMES_API void cuframes_subscriber_destroy(cuframes_subscriber* subscriber);
+
+/**
+ * Waits until a publisher has admitted this subscriber, and takes no frame: for programs that want to know before they
+ * go on. Up to `timeout_ms` (-1: for ever, 0: not at all). CUFRAMES_OK at once while attached; else as
+ * cuframes_subscriber_next() reports what stands in the way. Thread-bound, like that.
+ */
+CUFRAMES_API int cuframes_subscriber_connect(cuframes_subscriber* subscriber, int64_t timeout_ms);
 
 /**
  * Takes the next frame: the newest not taken yet, or the next in order. Waits up to `timeout_ms` (-1: for ever, 0: not

@@ -284,6 +284,9 @@ public:
         return Subscriber(handle);
     }
 
+    Status connect(Timeout timeout = forever) {
+        return Status::of(cuframes_subscriber_connect(get(), timeout.count()));
+    }
     Result<Frame> next(Timeout timeout = forever) {
         cuframes_frame* frame = nullptr;
         const int code = cuframes_subscriber_next(get(), timeout.count(), &frame);
