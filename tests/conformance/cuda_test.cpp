@@ -43,6 +43,26 @@ TEST_P(Cuda, LeaseEndsOnlyAfterTheQueuedWork) {
     EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}), "count=120"), 0);
 }
 
+// And this shows that the test above can fail: the same work, with frames given back on the CPU's word alone.
+TEST_P(Cuda, ReleaseThatDoesNotWaitTearsFrames) {
+    EXPECT_GT(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}, {"CUFRAMES_UNSAFE_RELEASE", "host"}}),
+                                 "count=60"),
+              0);
+}
+
+// Giving back the last frame of a closed subscriber does not wait for the work that reads it.
+TEST_P(Cuda, LastReleaseAfterCloseDoesNotWait) {
+    SKIP_ON_A_REAL_DRIVER();
+    PublisherProcess publisher(*this, "slots=4", "format=NV12 width=320 height=240");
+    const ChildOptions slow = with_driver({{"FAKE_CUDA_DELAY_US", "300000"}});
+    SubscriberProcess reader(*this, "mode=newest max_held=2", &slow);
+    reader.attach();
+    publisher.call("publish");
+    const Message result = reader.call("release_after_close");
+    EXPECT_EQ(result.number("unfinished"), 1) << "the release came back when the work was done, not before";
+    EXPECT_EQ(result.number("wrong"), 0);
+}
+
 // The same for work in a context of the application's own, once it was named.
 TEST_P(Cuda, LeaseEndsOnlyAfterTheWorkOfANamedContext) {
     EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}), "count=60 own_context=1"), 0);

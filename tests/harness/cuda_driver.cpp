@@ -39,6 +39,7 @@ bool CudaDriver::load(std::string& problem) {
         find(library_, "cuMemcpyDtoDAsync_v2", copy_async, problem) && find(library_, "cuMemsetD8_v2", fill, problem) &&
         find(library_, "cuMemsetD8Async", fill_async, problem) &&
         find(library_, "cuStreamCreate", stream_create, problem) &&
+        find(library_, "cuStreamQuery", stream_query, problem) &&
         find(library_, "cuStreamSynchronize", stream_synchronize, problem) &&
         find(library_, "cuStreamDestroy_v2", stream_destroy, problem);
     int count = 0;

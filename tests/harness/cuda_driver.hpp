@@ -49,6 +49,7 @@ public:
     int (*fill)(CudaDevicePointer, unsigned char, size_t) = nullptr;
     int (*fill_async)(CudaDevicePointer, unsigned char, size_t, void*) = nullptr;
     int (*stream_create)(void**, unsigned) = nullptr;
+    int (*stream_query)(void*) = nullptr;
     int (*stream_synchronize)(void*) = nullptr;
     int (*stream_destroy)(void*) = nullptr;
 
@@ -104,6 +105,8 @@ public:
     }
 
     void* get() const { return stream_; }
+    /// Whether queued work is not done yet.
+    bool is_busy() const { return driver_->stream_query(stream_) != 0; }
     void synchronize() const { driver_->check(driver_->stream_synchronize(stream_), "cuStreamSynchronize"); }
 
 private:

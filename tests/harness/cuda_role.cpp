@@ -59,6 +59,7 @@ void use_context(const CudaDriver& driver, const Message& request, cuframes_subs
 
 void CudaRole::add_verbs(Verbs& verbs) {
     verbs["copy_late"] = [this](const Message& request) { return copy_late(request); };
+    verbs["release_after_close"] = [this](const Message& request) { return release_after_close(request); };
     verbs["write_into_frame"] = [this](const Message& request) { return write_into_frame(request); };
     verbs["cuda"] = [](const Message&) {
         const CudaDriver* driver = CudaDriver::get();
@@ -108,6 +109,28 @@ Message CudaRole::copy_late(const Message& request) {
     const int64_t wrong =
         count_wrong(driver, copies, *picture, static_cast<uint32_t>(request.number("incarnation", 1)));
     return Message("ok").set("copies", copies.size()).set("wrong", wrong).set("exhausted", exhausted);
+}
+
+Message CudaRole::release_after_close(const Message&) {
+    const CudaDriver& driver = *CudaDriver::get();
+    driver.use_primary_context(0);
+    cuframes_frame* frame = nullptr;
+    must(cuframes_subscriber_next(subscriber_.handle(), 20'000, &frame));
+    const cuframes_frame_view* view = cuframes_frame_get(frame);
+    Picture picture(*view->geometry);
+    const DeviceStream stream(driver, cuda_stream_non_blocking);
+    std::vector<LateCopy> copies;
+    copies.push_back({DeviceBuffer(driver, view->geometry->frame_size), view->sequence});
+    driver.check(driver.copy_async(copies[0].pixels.address(), reinterpret_cast<CudaDevicePointer>(view->data),
+                                   view->geometry->frame_size, stream.get()),
+                 "cuMemcpyDtoDAsync");
+    subscriber_.close();
+    cuframes_frame_unref(frame);
+    const bool unfinished = stream.is_busy();
+    stream.synchronize();
+    return Message("ok")
+        .set("unfinished", static_cast<int>(unfinished))
+        .set("wrong", count_wrong(driver, copies, picture, 1));
 }
 
 Message CudaRole::write_into_frame(const Message&) {

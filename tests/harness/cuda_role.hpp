@@ -18,6 +18,9 @@ private:
     /// Queues slow work and then a copy of each frame on streams of its own, gives every frame back at once, and
     /// counts in the end the copies that do not hold their own frame's pixels.
     Message copy_late(const Message& request);
+    /// Queues a copy of a frame, closes the subscriber and then gives the frame back; tells whether the copy was still
+    /// under way when that returned, and whether it came out right.
+    Message release_after_close(const Message& request);
     /// Copies into the frame that is held: has to be refused.
     Message write_into_frame(const Message& request);
 

@@ -50,6 +50,7 @@ public:
         releases_->release(lease, streams);
     }
     bool finish_releases() override { return releases_->finish(); }
+    bool has_releases_under_way() override { return !releases_->idle(); }
     void add_context(void* context) override { releases_->add_context(static_cast<CUcontext>(context)); }
 
 private:

@@ -37,6 +37,9 @@ public:
     /** Waits until all releases so far are done. True: there were some. */
     bool finish();
 
+    /** Whether every release is known to be done, so that destroying the queue would not wait. Does not wait. */
+    bool idle();
+
     void add_context(CUcontext context);
 
 private:

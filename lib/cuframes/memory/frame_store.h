@@ -68,6 +68,9 @@ public:
     /** Waits for releases that are under way, so that their lease words are free. True: there were some. */
     virtual bool finish_releases() = 0;
 
+    /** Whether destroying this would wait for the GPU. Does not wait. */
+    virtual bool has_releases_under_way() = 0;
+
     /** One more context whose work may read frames. */
     virtual void add_context(void* context) = 0;
 };

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <system_error>
+#include <thread>
 
 namespace cuframes {
 
@@ -32,7 +34,20 @@ Result<std::shared_ptr<AttachedRing>> AttachedRing::open(std::shared_ptr<Link> l
         return frames.error();
     }
     return std::shared_ptr<AttachedRing>(new AttachedRing(std::move(link), std::move(*description), std::move(*control),
-                                                          std::move(*leases), std::move(*frames), options.mode));
+                                                          std::move(*leases), std::move(*frames), options.mode),
+                                         dispose);
+}
+
+void AttachedRing::dispose(AttachedRing* ring) {
+    if (!ring->frames_->has_releases_under_way()) {
+        delete ring;
+        return;
+    }
+    try {
+        std::thread([ring] { delete ring; }).detach();
+    } catch (const std::system_error&) {
+        delete ring; // No thread to be had: late is better than never.
+    }
 }
 
 AttachedRing::AttachedRing(std::shared_ptr<Link> link, RingDescription description, Mapping control, Mapping leases,

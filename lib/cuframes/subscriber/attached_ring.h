@@ -67,6 +67,10 @@ public:
 private:
     AttachedRing(std::shared_ptr<Link> link, RingDescription description, Mapping control, Mapping leases,
                  std::unique_ptr<FrameAccess> frames, cuframes_mode mode);
+    ~AttachedRing() = default;
+
+    /** The end of the last reference, which a tensor's deleter may hold: whatever the GPU is at, it does not wait. */
+    static void dispose(AttachedRing* ring);
 
     std::optional<uint32_t> free_word();
     LeasePage& page() const { return *reinterpret_cast<LeasePage*>(leases_.data()); }
