@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "device_memory.h"
+
+namespace cuframes::dlpack {
+namespace {
+
+Error no_cuda() {
+    return {CUFRAMES_ERROR_NO_DRIVER, "this build of cuframes has no CUDA support; build it with cuda.h at hand"};
+}
+
+} // namespace
+
+Result<Stream> resolve_stream(int32_t, int64_t) { return no_cuda(); }
+
+Result<> order_after(const Stream&, const Stream&) { return no_cuda(); }
+
+Result<DeviceBlock> DeviceBlock::allocate(int32_t, uint64_t, const Stream&) { return no_cuda(); }
+DeviceBlock::DeviceBlock(DeviceBlock&&) noexcept {}
+DeviceBlock& DeviceBlock::operator=(DeviceBlock&&) noexcept { return *this; }
+DeviceBlock::~DeviceBlock() = default;
+Result<> DeviceBlock::made_on(const Stream&) { return no_cuda(); }
+Result<> DeviceBlock::order(const Stream&) const { return no_cuda(); }
+
+Result<> copy_with_gpu(const CopySide&, const CopySide&, const cuframes_geometry&, const Stream&) { return no_cuda(); }
+
+} // namespace cuframes::dlpack

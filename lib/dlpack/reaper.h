@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * Ends things on a thread of its own: what must wait for a GPU, and what may take locks that the caller must not meet
+ * (a foreign deleter takes Python's interpreter lock; a streaming thread of GStreamer holds its own).
+ *
+ *     any thread, any callback                          the reaper
+ *     ------------------------                          ----------
+ *     records an event for what is in flight   ──►      waits for the events, in order, then runs the action
+ *
+ * There is one for the process, it is never destroyed, and what is not done at exit() stays undone: the process is going.
+ * In a forked child nothing is ended: what there is belongs to the parent.
+ */
+#pragma once
+
+#include <span>
+
+namespace cuframes::dlpack {
+
+/** Work that may still use something, named by values of the driver API. */
+struct InFlight {
+    void* context;          ///< CUcontext: all that it has in flight.
+    void* stream = nullptr; ///< CUstream of it. Drivers before CUDA 12.5 wait for it and the legacy stream alone.
+};
+
+/** Runs `action(object)` on the reaper's thread. Never blocks. Any thread. */
+void reap(void (*action)(void*), void* object) noexcept;
+
+/**
+ * The same, after the GPU work that is in flight now. Never blocks; may be called from a CUDA host function, where
+ * driver calls are refused: the order is then recorded a moment later, by the reaper itself.
+ */
+void reap_after(std::span<const InFlight> work, void (*action)(void*), void* object) noexcept;
+
+/** Waits until everything handed in so far is done. Must not be called with Python's interpreter lock held. */
+void drain_reaper();
+
+} // namespace cuframes::dlpack
