@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Live video frames shared between processes, in place.
+
+One process publishes a camera's frames, any number of others use them where they lie, in GPU memory or in host memory:
+
+    import cuframes, torch
+
+    with cuframes.subscribe("cam-gate") as subscriber:
+        for frame in subscriber:
+            luma = torch.from_dlpack(frame.planes[0])  # no copy; on cuda:0 if the publisher's frames are there
+
+The publisher is the GStreamer element `cuframessink`, a C program, or `publish()`. For tensors of a GStreamer pipeline in
+this process there is `cuframes.gst`, which needs PyGObject; everything else needs nothing but this package and, for
+frames on a GPU, the NVIDIA driver.
+"""
+
+from ._formats import PixelFormat, SubscriberMode
+from ._frame import Frame, PlanarFrame
+from ._native import cuda_self_test as _cuda_self_test
+from ._native import default_directory, version_string
+from ._plane import Plane
+from ._publisher import Publisher, Slot, publish
+from ._subscriber import Subscriber, subscribe
+from .errors import (
+    AccessDenied,
+    Closed,
+    CuframesDeviceLost,
+    CuframesError,
+    CuframesFrameTimeout,
+    CuframesInternal,
+    CuframesInvalidArgument,
+    CuframesOutOfMemory,
+    CuframesProtocolMismatch,
+    CuframesPublisherGone,
+    CuframesShmError,
+    DeviceLost,
+    EndOfStream,
+    Error,
+    Forked,
+    FrameTimeout,
+    Internal,
+    InvalidArgument,
+    KeyInUse,
+    LeasesExhausted,
+    NoFreeSlot,
+    OutOfMemory,
+    ProtocolMismatch,
+    PublisherGone,
+    RingFull,
+    ShmError,
+)
+
+__version__ = version_string()
+
+CuframesFrame = Frame
+CuframesSubscriber = Subscriber
+
+
+def cuda_self_test(device: int = 0) -> None:
+    """Tries whether frames in memory of GPU `device` can be shared here. DeviceLost: why not, and what to do."""
+    _cuda_self_test(device)
+
+
+__all__ = [
+    "AccessDenied",
+    "Closed",
+    "CuframesDeviceLost",
+    "CuframesError",
+    "CuframesFrame",
+    "CuframesFrameTimeout",
+    "CuframesInternal",
+    "CuframesInvalidArgument",
+    "CuframesOutOfMemory",
+    "CuframesProtocolMismatch",
+    "CuframesPublisherGone",
+    "CuframesShmError",
+    "CuframesSubscriber",
+    "DeviceLost",
+    "EndOfStream",
+    "Error",
+    "Forked",
+    "Frame",
+    "FrameTimeout",
+    "Internal",
+    "InvalidArgument",
+    "KeyInUse",
+    "LeasesExhausted",
+    "NoFreeSlot",
+    "OutOfMemory",
+    "PixelFormat",
+    "PlanarFrame",
+    "Plane",
+    "ProtocolMismatch",
+    "Publisher",
+    "PublisherGone",
+    "RingFull",
+    "ShmError",
+    "Slot",
+    "Subscriber",
+    "SubscriberMode",
+    "cuda_self_test",
+    "default_directory",
+    "publish",
+    "subscribe",
+    "version_string",
+]

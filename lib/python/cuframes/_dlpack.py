@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The protocol's arguments, both ways: what consumers ask of us, and how we ask producers.
+
+The rules are those of the Python array API's `__dlpack__` (2023.12 and later) and of the DLPack header.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from . import _native
+
+if TYPE_CHECKING:
+    from types import CapsuleType as CapsuleType
+else:
+    CapsuleType = object
+
+
+class DeviceType(enum.IntEnum):
+    """DLPack's device types, as far as frames can be on them."""
+
+    CPU = 1
+    CUDA = 2
+    CUDA_HOST = 3
+    CUDA_MANAGED = 13
+
+
+Device = tuple[int, int]
+"""(device type, device id)."""
+
+STREAM_NONE: int = _native.STREAM_NONE
+STREAM_NO_SYNC = -1
+STREAM_LEGACY = 1
+
+
+class SupportsDLPack(Protocol):
+    """A tensor of any library."""
+
+    def __dlpack__(self, *, stream: int | None = ...) -> CapsuleType: ...
+
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+
+def device_text(device: Device) -> str:
+    """ "cpu" or "cuda:0"."""
+    if device[0] in (DeviceType.CUDA, DeviceType.CUDA_MANAGED):
+        return f"cuda:{device[1]}"
+    return "cpu"
+
+
+def parse_device(device: str) -> Device:
+    """From "cpu", "cuda" or "cuda:1"."""
+    kind, _, number = device.partition(":")
+    if kind == "cpu" and number in ("", "0"):
+        return (DeviceType.CPU, 0)
+    if kind == "cuda" and (number == "" or number.isdecimal()):
+        return (DeviceType.CUDA, int(number or 0))
+    raise ValueError(f'there is no device "{device}"; use "cpu", "cuda" or "cuda:N"')
+
+
+def stream_number(stream: object) -> int:
+    """A stream as a number: an int as in `__dlpack__`, or an object of torch, cupy, numba or cuda.core."""
+    if isinstance(stream, int):
+        return stream
+    protocol = getattr(stream, "__cuda_stream__", None)
+    if protocol is not None:
+        return _pointer_as_stream(int((protocol() if callable(protocol) else protocol)[1]))
+    for attribute in ("cuda_stream", "ptr", "handle"):
+        pointer = getattr(stream, attribute, None)
+        if pointer is not None:
+            return _pointer_as_stream(int(getattr(pointer, "value", pointer) or 0))
+    raise TypeError(f"{type(stream).__name__} is no CUDA stream: give its pointer, or an object with .cuda_stream")
+
+
+def _pointer_as_stream(pointer: int) -> int:
+    # A stream object whose pointer is NULL is the legacy default stream; the number 0 would be ambiguous.
+    return pointer or STREAM_LEGACY
+
+
+def check_stream(stream: object, device: Device) -> int:
+    """The stream of a `__dlpack__` call as the native module takes it. BufferError for what cannot be meant."""
+    if stream is None:
+        return STREAM_NONE
+    if not isinstance(stream, int):
+        try:
+            stream = stream_number(stream)
+        except TypeError as error:
+            raise BufferError(str(error)) from None
+    if device[0] != DeviceType.CUDA:
+        if stream == STREAM_NO_SYNC:
+            return STREAM_NONE
+        raise BufferError(f"frames in host memory have no stream; stream must be None, not {stream}")
+    if stream == 0:
+        raise BufferError("stream 0 is ambiguous; 1 is the legacy default stream, 2 the per-thread one")
+    if stream < STREAM_NO_SYNC:
+        raise BufferError(f"stream {stream} is no stream; -1 asks for no synchronization")
+    return stream
+
+
+def wants_versioned(max_version: tuple[int, int] | None) -> bool:
+    """Whether the consumer can take the struct of DLPack 1.0."""
+    return max_version is not None and max_version[0] >= 1
+
+
+def request(source: Any, stream: int | None) -> CapsuleType:
+    """A capsule of `source`, which makes `stream` wait for its pixels; None on the CPU.
+
+    Producers differ in the arguments they know: newest first, and only a TypeError is taken as "not known".
+    """
+    if type(source).__name__ == "PyCapsule":
+        return source  # type: ignore[no-any-return]
+    dlpack = getattr(source, "__dlpack__", None)
+    if dlpack is None:
+        raise TypeError(f"{type(source).__name__} is no tensor: it has no __dlpack__")
+    attempts: list[dict[str, Any]] = [
+        {"stream": stream, "max_version": (1, 0)},
+        {"stream": stream},
+    ]
+    if stream is None:
+        attempts = [{"max_version": (1, 0)}, {}]
+    for arguments in attempts[:-1]:
+        try:
+            return dlpack(**arguments)  # type: ignore[no-any-return]
+        except TypeError:
+            continue
+    return dlpack(**attempts[-1])  # type: ignore[no-any-return]
+
+
+def device_of(source: Any) -> Device:
+    """Where a tensor is; a bare capsule does not tell, and counts as on the CPU until it is opened."""
+    ask = getattr(source, "__dlpack_device__", None)
+    if ask is None:
+        return (DeviceType.CPU, 0)
+    kind, number = ask()
+    return (int(kind), int(number))

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Planes of pixels as tensors, wherever they are."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Protocol
+
+from . import _native
+from ._dlpack import (
+    STREAM_NONE,
+    CapsuleType,
+    Device,
+    DeviceType,
+    check_stream,
+    device_text,
+    wants_versioned,
+)
+
+class _View(enum.IntEnum):
+    """How a plane's bytes are looked at (View in lib/dlpack/tensor.h)."""
+
+    PIXELS = 0
+    FLAT = 1
+    BYTES = 2
+
+
+class Source(Protocol):
+    """What has planes of pixels: native frames, slots and copies, and buffers of a pipeline."""
+
+    @property
+    def format(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def plane_count(self) -> int: ...
+    @property
+    def frame_size(self) -> int: ...
+    @property
+    def device(self) -> Device: ...
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def data_ptr(self) -> int: ...
+    def layout(self, plane: int) -> tuple[int, int, int, int]: ...
+    def describe(self, plane: int, view: int) -> tuple[int, tuple[int, ...], tuple[int, ...], int]: ...
+    def export_plane(
+        self, plane: int, view: int, stream: int, versioned: bool, copied: bool
+    ) -> CapsuleType: ...
+    def copy(self, compact: bool, device_type: int, device_id: int, stream: int) -> _native.OwnedSource: ...
+    def release(self) -> None: ...
+
+
+class Plane:
+    """One plane of a frame, as a tensor for any library that speaks DLPack.
+
+    Shapes: luma and other single components `(H, W)`; interleaved chroma `(ceil(H/2), ceil(W/2), 2)` for NV12;
+    packed RGB `(H, W, C)`. Strides count elements and come from the real pitch, so rows may be padded.
+
+    Nothing is copied: a tensor taken from it reads the frame where it lies, and keeps the frame's slot by itself. The
+    frame, the subscriber and the publisher may go; the tensor stays valid and unchanged. Planes of a subscriber's frames
+    are read-only: DLPack says so, but torch and cupy do not look. Writing through them fails on a GPU and in host memory
+    alike, since the mapping itself is read-only.
+
+    Any thread. Where a frame has no tensor of its pixels, or was released, `BufferError` says why.
+    """
+
+    __slots__ = ("_index", "_source", "_view")
+
+    def __init__(self, source: Source, index: int, view: int = _View.PIXELS) -> None:
+        self._source = source
+        self._index = index
+        self._view = view
+
+    def _described(self) -> tuple[int, tuple[int, ...], tuple[int, ...], int]:
+        return self._source.describe(self._index, self._view)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, columns and, with several channels, channels."""
+        return self._described()[1]
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Elements (not bytes) from one index to the next."""
+        return self._described()[2]
+
+    @property
+    def ndim(self) -> int:
+        """2, or 3 with several channels."""
+        return len(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element: 1, 2 or 4."""
+        return self._described()[3]
+
+    @property
+    def dtype(self) -> str:
+        """ "uint8", "uint16" or "uint32"."""
+        return f"uint{8 * self.itemsize}"
+
+    @property
+    def data_ptr(self) -> int:
+        """Address of the first visible element: of the host, or of the GPU. Valid while the frame is held."""
+        return self._described()[0]
+
+    @property
+    def pitch(self) -> int:
+        """Bytes from one row to the next."""
+        return self._source.layout(self._index)[1]
+
+    @property
+    def line_size(self) -> int:
+        """The same, by PyAV's name."""
+        return self.pitch
+
+    @property
+    def row_bytes(self) -> int:
+        """Visible bytes of a row."""
+        return self._source.layout(self._index)[2]
+
+    @property
+    def rows(self) -> int:
+        """Visible rows."""
+        return self._source.layout(self._index)[3]
+
+    @property
+    def buffer_size(self) -> int:
+        """Bytes from the first row to the end of the last, padding included: pitch times rows."""
+        return self.pitch * self.rows
+
+    @property
+    def readonly(self) -> bool:
+        """Whether the pixels must not be written."""
+        return self._source.read_only
+
+    @property
+    def device(self) -> str:
+        """ "cpu" or "cuda:N"."""
+        return device_text(self._source.device)
+
+    @property
+    def bytes(self) -> Plane:
+        """The same plane as rows of bytes, `(rows, row_bytes)` uint8: also for formats without tensors of pixels."""
+        return Plane(self._source, self._index, _View.BYTES)
+
+    def flat(self) -> Plane:
+        """The same plane with two dimensions: interleaved chroma of NV12 as `(ceil(H/2), 2 * ceil(W/2))`."""
+        return Plane(self._source, self._index, _View.FLAT)
+
+    def __dlpack_device__(self) -> Device:
+        kind, number = self._source.device
+        return (DeviceType(kind), number)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> CapsuleType:
+        """The plane as a DLPack capsule: `dltensor_versioned` if `max_version` is (1, 0) or more, else `dltensor`.
+
+        `stream` is the consumer's, on which the pixels are complete when this returns, and which the frame's release
+        waits for: None or 1 the legacy default stream, 2 the per-thread one, -1 no synchronization, else a CUstream.
+        Published frames are complete already, so that no stream waits at all. `dl_device` may be this device, or the CPU
+        for a frame on a GPU, which downloads it. `copy=True` always copies, `copy=False` never does.
+
+        Never blocks but for a download. BufferError: refused, with the reason.
+        """
+        device = self._source.device
+        number = check_stream(stream, device)
+        target = device if dl_device is None else (int(dl_device[0]), int(dl_device[1]))
+        source, copied = self._source, False
+        if target != device:
+            if target[0] != DeviceType.CPU or device[0] == DeviceType.CPU:
+                raise BufferError(
+                    f"this frame is on {device_text(device)}; it can go to the CPU, but not to device {target}"
+                )
+            if copy is False:
+                raise BufferError(
+                    f"this frame is on {device_text(device)}: to have it on the CPU is a copy, and copy=False forbids it"
+                )
+            copied = True
+        if copy or copied:
+            source = self._source.copy(False, target[0], target[1], number)
+            copied = True
+            if target[0] == DeviceType.CPU:
+                number = STREAM_NONE
+        return source.export_plane(self._index, self._view, number, wants_versioned(max_version), copied)
+
+    def _interface(self) -> dict[str, Any]:
+        pointer, shape, strides, itemsize = self._described()
+        return {
+            "shape": shape,
+            "typestr": f"<u{itemsize}" if itemsize > 1 else "|u1",
+            "data": (pointer, self.readonly),
+            "strides": tuple(itemsize * stride for stride in strides),
+            "version": 3,
+        }
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """NumPy's interface, for host memory: `numpy.asarray(plane)`, which keeps the plane and so the frame."""
+        if self._source.device[0] == DeviceType.CUDA:
+            raise AttributeError("this plane is in GPU memory; use __cuda_array_interface__ or DLPack")
+        return self._interface()
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Numba's interface, version 3, for GPU memory. It names no stream: published pixels are complete."""
+        if self._source.device[0] != DeviceType.CUDA:
+            raise AttributeError("this plane is in host memory; use __array_interface__ or DLPack")
+        # Whoever reads through it does so on a stream that nobody tells us of; what a context has in flight is waited
+        # for anyway, and with drivers before CUDA 12.5 the legacy default stream.
+        return {**self._interface(), "stream": None}
+
+    def __repr__(self) -> str:
+        try:
+            shape: object = self.shape
+            what = f"{shape} {self.dtype} on {self.device}"
+        except BufferError:
+            what = "without tensor"
+        return f"<cuframes.Plane {self._index}: {what}>"

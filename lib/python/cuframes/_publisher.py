@@ -1,0 +1,447 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Publishing: frames for readers in other processes."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from fractions import Fraction
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import _native
+from ._dlpack import STREAM_LEGACY, CapsuleType, Device, DeviceType, device_of, request, stream_number
+from ._formats import PixelFormat
+from ._frame import PlanarFrame
+from .errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Memory = Literal["auto", "host", "cuda"]
+Policy = Literal["drop", "wait"]
+
+_POLICIES = {"drop": 0, "wait": 1}
+
+
+class Slot(PlanarFrame):
+    """A slot of the ring to write the next frame into, in place.
+
+        with publisher.acquire() as slot:
+            torch.from_dlpack(slot.planes[0]).copy_(luma)
+            slot.pts = captured_at
+
+    Leaving the `with` block publishes it, unless by an exception, which gives it back unpublished. Publishing waits
+    until the work is complete that was queued on the streams named by `__dlpack__(stream=…)` (torch and cupy name theirs)
+    or `record_stream()`. After that the pixels must not be changed: tensors of the slot that are still alive keep its
+    memory from being reused, but nothing keeps anybody from writing through them.
+
+    One thread at a time.
+    """
+
+    _source: _native.Slot
+
+    def __init__(self, native: _native.Slot) -> None:
+        super().__init__(native)
+        self._index = native.index
+        self._epoch = native.epoch
+        self._published = False
+        self.pts: int | None = None
+        """When the frame was captured or is to be shown: nanoseconds of CLOCK_MONOTONIC. None: when it is published."""
+        self.dts: int | None = None
+        """Likewise in decoding order; None: unknown."""
+        self.duration: int | None = None
+        """Nanoseconds; None: unknown."""
+        self.flags = 0
+        """GstBufferFlags for readers in pipelines."""
+        self.metadata = b""
+        """Opaque bytes for the readers' `Frame.metadata`."""
+
+    @property
+    def index(self) -> int:
+        """Position in the ring, from 0."""
+        return self._index
+
+    @property
+    def epoch(self) -> int:
+        """The ring's generation."""
+        return self._epoch
+
+    @property
+    def published(self) -> bool:
+        """Whether readers have it."""
+        return self._published
+
+    def record_stream(self, stream: object) -> None:
+        """Says that work on `stream` writes the slot. An int as in `__dlpack__`, or a stream object."""
+        self._source.record_stream(stream_number(stream))
+
+    def publish(self, *, stream: object = None) -> None:
+        """Makes the frame visible to readers, once all work queued on the known streams, and `stream`, is complete.
+
+        Blocks for that, with the interpreter lock released. InvalidArgument: the ring was configured anew since.
+        """
+        if stream is not None:
+            self.record_stream(stream)
+        pts = time.monotonic_ns() if self.pts is None else self.pts
+        self._source.publish(pts, _time(self.dts), _time(self.duration), self.flags, self.metadata)
+        self._published = True
+        self._source.release()
+
+    def release(self) -> None:
+        """Gives the slot back; unpublished, its frame never was. May be called again."""
+        self._source.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and not self._source.released:
+                self.publish()
+        finally:
+            self.release()
+
+    def __repr__(self) -> str:
+        state = "published" if self._published else "given back" if self._source.released else "being written"
+        return f"<cuframes.Slot {self._index} {self._describe()} {state} at {id(self):#x}>"
+
+
+class Publisher:
+    """The one publisher of a key: owns a ring of slots that any number of readers map.
+
+    `publish()` makes one. The layout of the frames is set by `configure()`, by the arguments of `publish()`, or by the
+    first tensor that is sent; a later `configure()` starts a new generation, and readers follow by themselves.
+
+    Threads: any. Blocking calls release the interpreter lock. Ctrl-C ends `wait_subscribers()` at once; waiting for a slot
+    under policy "wait" lasts `wait_timeout_ms` at most. Readers keep the frames they hold when this process dies. After
+    fork() every call raises `Forked`.
+    """
+
+    _handle: _native.Publisher | None = None
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        format: PixelFormat | str | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        memory: Memory = "auto",
+        cuda_device: int = -1,
+        slots: int = 8,
+        policy: Policy = "drop",
+        wait_timeout_ms: int = 1000,
+        max_subscribers: int = 64,
+        access: str = "user",
+        directory: str | os.PathLike[str] | None = None,
+        framerate: Fraction | float | None = None,
+        caps: str | None = None,
+    ) -> None:
+        """
+        key: the name that readers ask for, `A-Z a-z 0-9 . _ -`, up to 64. KeyInUse: a live publisher has it.
+        format, width, height: of the frames, by GStreamer's name; with all three the ring is there at once.
+        memory: "host", "cuda", or "auto": where the first tensor is ("host" if the ring is made before).
+        cuda_device: GPU of a ring in GPU memory; -1: that of the first tensor, else 0.
+        slots: frames the ring holds, 3 to 128; those held by all readers plus 2 must fit.
+        policy: "drop" never waits for readers; "wait" waits up to `wait_timeout_ms` for those in STRICT_ORDER.
+        access: who may read: "user", "group:NAME" or "all".
+        directory: where the socket goes; None: as `default_directory()`.
+        framerate: frames per second, for the caps that pipelines see; None: unknown.
+        caps: the whole caps, if not those of format, size and rate.
+        """
+        if policy not in _POLICIES:
+            raise InvalidArgument(f'policy is "drop" or "wait", not {policy!r}')
+        if memory not in ("auto", "host", "cuda"):
+            raise InvalidArgument(f'memory is "auto", "host" or "cuda", not {memory!r}')
+        self._key = key
+        self._format = None if format is None else PixelFormat(format)
+        self._memory: Memory = memory
+        self._cuda_device = cuda_device
+        self._framerate = framerate
+        self._caps = caps
+        self._layout: tuple[object, ...] | None = None
+        self._follows_tensors = True
+        where = os.fspath(directory) if directory is not None else ""
+        self._handle = _native.Publisher(
+            key, where, access, slots, _POLICIES[policy], wait_timeout_ms, max_subscribers
+        )
+        if self._format is not None and width is not None and height is not None:
+            try:
+                kind: Memory = "cuda" if memory == "cuda" else "host"
+                self.configure(self._format, width, height, memory=kind, cuda_device=cuda_device)
+            except BaseException:
+                self.close()
+                raise
+        elif width is not None or height is not None:
+            self.close()
+            raise InvalidArgument("format, width and height go together; or give none and send a tensor")
+
+    # ------------------------------------------------------------------------------------------------- frames
+
+    def configure(
+        self,
+        format: PixelFormat | str,
+        width: int,
+        height: int,
+        *,
+        memory: Memory = "host",
+        cuda_device: int = -1,
+        framerate: Fraction | float | None = None,
+        caps: str | None = None,
+    ) -> None:
+        """Starts a ring of such frames: new memory, which readers go over to after the last frame of the old.
+
+        InvalidArgument: a format without tensors of its pixels, or a size of 0. DeviceLost: no such GPU, or its memory
+        cannot be shared here. OutOfMemory.
+        """
+        self._follows_tensors = False
+        rate = self._framerate if framerate is None else framerate
+        self._configure(
+            PixelFormat(format), width, height, memory == "cuda", cuda_device, rate, caps or self._caps
+        )
+
+    def acquire(self, *, wait: bool = True) -> Slot:
+        """A slot to write into. NoFreeSlot: readers or this process hold all; drop the frame, or try again.
+
+        Under policy "wait" it waits for readers in STRICT_ORDER first, unless `wait` is False.
+        """
+        return Slot(self._open().acquire(wait))
+
+    def send(
+        self,
+        source: Any,
+        *,
+        format: PixelFormat | str | None = None,
+        pts: int | None = None,
+        duration: int | None = None,
+        flags: int = 0,
+        stream: object = None,
+    ) -> bool:
+        """Copies a frame into the ring, once, and publishes it. False: no slot was free; the frame counts as dropped.
+
+        source: a tensor of any library that speaks DLPack, a sequence of one for each plane, or a frame. Shapes as
+            `Plane` gives them; interleaved chroma may be `(rows, 2 * columns)`, and formats whose planes have rows of the
+            same length may come as one tensor of all rows, `(H * 3 / 2, W)` for NV12. Rows may be padded.
+        format: of the first frame, if `publish()` was not told. Without, `(H, W, 3)` is RGB, `(H, W, 4)` RGBA, `(H, W)`
+            GRAY8 or, of uint16, GRAY16_LE. A later frame of another size starts a new ring.
+        pts: nanoseconds of CLOCK_MONOTONIC; None: now. duration: nanoseconds.
+        stream: on which a GPU tensor is copied (an int as in `__dlpack__`, or a stream object); None: the legacy default
+            stream. The producer makes it wait for the tensor. When this returns the tensor may be changed.
+
+        TypeError: no tensor, or other numbers than the format's. ValueError: another shape, strides, or planes on
+        several devices.
+        """
+        native = self._open()
+        number = STREAM_LEGACY if stream is None else stream_number(stream)
+        capsules = [_capsule(tensor, number) for tensor in _tensors(source)]
+        self._follow(capsules, format)
+        return native.send(
+            capsules, time.monotonic_ns() if pts is None else pts, _time(duration), flags, number
+        )
+
+    def drop(self) -> None:
+        """Counts one frame that was not published, so that readers learn of the gap."""
+        self._open().drop()
+
+    def eos(self) -> None:
+        """Ends the stream: readers' iterations end after the last frame. Publishing again revives it."""
+        self._open().eos()
+
+    # ------------------------------------------------------------------------------------------------- readers
+
+    def wait_subscribers(self, count: int = 1, timeout_ms: int = -1) -> None:
+        """Waits until `count` readers are attached; -1: for ever. FrameTimeout: they did not come."""
+        self._open().wait_subscribers(count, timeout_ms)
+
+    def stats(self) -> dict[str, Any]:
+        """published, dropped, copied, lapped, bytes, waited_ns, subscribers, epoch and last_sequence."""
+        return self._open().stats()
+
+    def subscribers(self) -> list[dict[str, Any]]:
+        """Who is attached: id, name, pid, mode, max_held, held, lag, received, skipped and lost of each."""
+        return self._open().subscribers()
+
+    # ------------------------------------------------------------------------------------------------- ending
+
+    def close(self) -> None:
+        """Gives the key back; readers learn that the publisher is gone, and keep what they hold. May be called again."""
+        if self._handle is not None:
+            self._handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._handle is not None and not self._handle.closed:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            self._handle.close()
+
+    # ------------------------------------------------------------------------------------------------- what it is
+
+    @property
+    def key(self) -> str:
+        """The name that readers ask for."""
+        return self._key
+
+    @property
+    def socket_path(self) -> str:
+        """Where the socket is."""
+        return self._open().socket_path
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close()` was called."""
+        return self._handle is None or self._handle.closed
+
+    def __repr__(self) -> str:
+        layout = "closed" if self.closed else _layout_text(self._layout)
+        return f"<cuframes.Publisher {self._key!r} {layout} at {id(self):#x}>"
+
+    # ------------------------------------------------------------------------------------------------- inside
+
+    def _open(self) -> _native.Publisher:
+        assert self._handle is not None, "set by the constructor"
+        return self._handle
+
+    def _configure(
+        self,
+        format: PixelFormat,
+        width: int,
+        height: int,
+        on_gpu: bool,
+        cuda_device: int,
+        framerate: Fraction | float | None,
+        caps: str | None,
+    ) -> None:
+        caps = caps or _caps_text(format, width, height, on_gpu, framerate)
+        memory = _native.MEMORY_CUDA if on_gpu else _native.MEMORY_HOST
+        self._open().configure(str(format), width, height, memory, cuda_device if on_gpu else -1, caps)
+        self._layout = (format, width, height, on_gpu, cuda_device)
+
+    def _follow(self, capsules: Sequence[CapsuleType], format: PixelFormat | str | None) -> None:
+        """Makes a ring for the tensors' size and place, unless the layout was set by hand or is that already."""
+        if not self._follows_tensors or not capsules:
+            return
+        device, itemsize, shape = _native.describe_capsule(capsules[0])
+        kind = PixelFormat(format) if format is not None else self._format or _guess(shape, itemsize, len(capsules))
+        width, height = _size(kind, shape, len(capsules))
+        on_gpu = self._memory == "cuda" or (self._memory == "auto" and _is_gpu(device))
+        number = self._cuda_device if self._cuda_device >= 0 else device[1] if _is_gpu(device) else 0
+        if self._layout != (kind, width, height, on_gpu, number):
+            self._configure(kind, width, height, on_gpu, number, self._framerate, self._caps)
+
+
+def _is_gpu(device: Device) -> bool:
+    return device[0] in (DeviceType.CUDA, DeviceType.CUDA_MANAGED)
+
+
+def _time(value: int | None) -> int:
+    return -1 if value is None else value
+
+
+def _tensors(source: Any) -> Sequence[Any]:
+    if isinstance(source, PlanarFrame):
+        return source.planes
+    if hasattr(source, "__dlpack__") or type(source).__name__ == "PyCapsule":
+        return (source,)
+    try:
+        return tuple(source)
+    except TypeError:
+        raise TypeError(
+            f"{type(source).__name__} is no tensor: it has no __dlpack__, and is no sequence of tensors"
+        ) from None
+
+
+def _capsule(tensor: Any, stream: int) -> CapsuleType:
+    return request(tensor, stream if _is_gpu(device_of(tensor)) else None)
+
+
+def _guess(shape: tuple[int, ...], itemsize: int, count: int) -> PixelFormat:
+    last = shape[2] if len(shape) == 3 else 1
+    known = {(1, 1): "GRAY8", (2, 1): "GRAY16_LE", (1, 3): "RGB", (1, 4): "RGBA"}
+    name = known.get((itemsize, last)) if count == 1 and len(shape) in (2, 3) else None
+    if name is None:
+        raise ValueError(f"which format are {count} tensor(s), the first of shape {shape}? Say format=…")
+    return PixelFormat(name)
+
+
+def _size(format: PixelFormat, shape: tuple[int, ...], count: int) -> tuple[int, int]:
+    """Width and height that a first tensor of this shape means."""
+    if len(shape) not in (2, 3):
+        raise ValueError(f"plane 0 of {format} has two or three dimensions, not the shape {shape}")
+    height, width = shape[0], shape[1]
+    layout = _native.format_layout(str(format), 2, 2)
+    if count == 1 and len(layout) > 1:
+        # One tensor of all rows: each plane's share of them is the same in every size.
+        height = height * 2 // sum(rows for _, _, _, rows in layout)
+    if len(shape) == 2:
+        width = width * 2 // (layout[0][2] // _itemsize(format))
+    return (width, height)
+
+
+def _itemsize(format: PixelFormat) -> int:
+    return _native.format_itemsize(str(format))
+
+
+def _caps_text(
+    format: PixelFormat, width: int, height: int, on_gpu: bool, framerate: Fraction | float | None
+) -> str:
+    rate = Fraction(0) if framerate is None else Fraction(framerate).limit_denominator(1001)
+    features = "(memory:CUDAMemory)" if on_gpu else ""
+    return (
+        f"video/x-raw{features}, format=(string){format}, width=(int){width}, height=(int){height}, "
+        f"framerate=(fraction){rate.numerator}/{rate.denominator}"
+    )
+
+
+def _layout_text(layout: tuple[object, ...] | None) -> str:
+    if layout is None:
+        return "no frames yet"
+    format, width, height, on_gpu, device = layout
+    return f"{format} {width}x{height} " + (f"cuda:{max(0, int(str(device)))}" if on_gpu else "cpu")
+
+
+def publish(
+    key: str,
+    *,
+    format: PixelFormat | str | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    memory: Memory = "auto",
+    cuda_device: int = -1,
+    slots: int = 8,
+    policy: Policy = "drop",
+    wait_timeout_ms: int = 1000,
+    max_subscribers: int = 64,
+    access: str = "user",
+    directory: str | os.PathLike[str] | None = None,
+    framerate: Fraction | float | None = None,
+    caps: str | None = None,
+) -> Publisher:
+    """Takes the key and admits readers from now on. The arguments are those of `Publisher`."""
+    return Publisher(
+        key,
+        format=format,
+        width=width,
+        height=height,
+        memory=memory,
+        cuda_device=cuda_device,
+        slots=slots,
+        policy=policy,
+        wait_timeout_ms=wait_timeout_ms,
+        max_subscribers=max_subscribers,
+        access=access,
+        directory=directory,
+        framerate=framerate,
+        caps=caps,
+    )

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What can go wrong, by what a program does about it.
+
+Every exception of this package is an `Error`; several are also the built-in exception that fits (`FrameTimeout` is a
+`TimeoutError`, and so on). `code` and `name` are those of the C library. Refusals inside `__dlpack__` are the built-in
+`BufferError`, as the protocol asks; wrong tensors given to `Publisher.send()` are `TypeError` and `ValueError`.
+
+The eight classes that code written for cuframes 0.4 catches keep their old names too: `CuframesPublisherGone` is
+`PublisherGone`, and so on; `CuframesError` is `Error`.
+"""
+
+from __future__ import annotations
+
+from . import _native
+
+__all__ = [
+    "AccessDenied",
+    "Closed",
+    "CuframesDeviceLost",
+    "CuframesError",
+    "CuframesFrameTimeout",
+    "CuframesInternal",
+    "CuframesInvalidArgument",
+    "CuframesOutOfMemory",
+    "CuframesProtocolMismatch",
+    "CuframesPublisherGone",
+    "CuframesShmError",
+    "DeviceLost",
+    "EndOfStream",
+    "Error",
+    "Forked",
+    "FrameTimeout",
+    "Internal",
+    "InvalidArgument",
+    "KeyInUse",
+    "LeasesExhausted",
+    "NoFreeSlot",
+    "OutOfMemory",
+    "ProtocolMismatch",
+    "PublisherGone",
+    "RingFull",
+    "ShmError",
+]
+
+
+class Error(Exception):
+    """Base of all exceptions of this package. The message names what was wrong and what to do."""
+
+    def __init__(self, message: str = "", code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        """The C library's error value, negative; 0 if the failure is the package's own."""
+
+    @property
+    def name(self) -> str:
+        """The C library's name of `code`, e.g. "CUFRAMES_ERROR_TIMEOUT"."""
+        return _native.error_name(self.code)
+
+
+class PublisherGone(Error, ConnectionError):
+    """The publisher died, closed, or did not come in time. Subscribe again, or wait for the next one."""
+
+
+class EndOfStream(PublisherGone):
+    """The publisher ended its stream, and every frame before was delivered. Iteration ends instead of raising it."""
+
+
+class FrameTimeout(Error, TimeoutError):
+    """Nothing arrived in the time given. Wait on, or report it."""
+
+
+class DeviceLost(Error):
+    """The GPU, its driver or the sharing of its memory failed, or the ring lies where this GPU cannot read it."""
+
+
+class ShmError(Error):
+    """A socket, a directory or shared memory could not be used; the message names it."""
+
+
+class ProtocolMismatch(Error):
+    """Publisher and subscriber speak different protocols. Install the same cuframes on both sides."""
+
+
+class InvalidArgument(Error, ValueError):
+    """An argument is out of range or contradicts another, or a key has characters that are not allowed."""
+
+
+class OutOfMemory(Error, MemoryError):
+    """Host or GPU memory could not be had."""
+
+
+class Internal(Error):
+    """Something that should not happen. Please report it."""
+
+
+class KeyInUse(Error):
+    """A live publisher holds the key; the message has its pid."""
+
+
+class AccessDenied(Error, PermissionError):
+    """The publisher's access rule does not admit this user."""
+
+
+class RingFull(Error):
+    """The ring has no room for another reader; the message says how many slots it would need."""
+
+
+class NoFreeSlot(Error):
+    """Every slot is leased by a reader or held by this process. Drop the frame (`Publisher.drop()`), or wait."""
+
+
+class LeasesExhausted(Error):
+    """All `max_held` frames are held. Drop tensors and frames of earlier ones, or subscribe with a larger `max_held`."""
+
+
+class Forked(Error, RuntimeError):
+    """The object was made before fork(). Make a new one in the child, or start processes with spawn."""
+
+
+class Closed(Error, ValueError):
+    """The subscriber or publisher was closed."""
+
+
+# In the order of cuframes.h. What is not here is Internal.
+_BY_NAME: dict[str, type[Error]] = {
+    "CUFRAMES_ERROR_INVALID_ARGUMENT": InvalidArgument,
+    "CUFRAMES_ERROR_INVALID_KEY": InvalidArgument,
+    "CUFRAMES_ERROR_DIRECTORY": ShmError,
+    "CUFRAMES_ERROR_PATH_TOO_LONG": ShmError,
+    "CUFRAMES_ERROR_KEY_IN_USE": KeyInUse,
+    "CUFRAMES_ERROR_ACCESS_DENIED": AccessDenied,
+    "CUFRAMES_ERROR_VERSION_MISMATCH": ProtocolMismatch,
+    "CUFRAMES_ERROR_RING_FULL": RingFull,
+    "CUFRAMES_ERROR_TOO_MANY_SUBSCRIBERS": RingFull,
+    "CUFRAMES_ERROR_NO_FREE_SLOT": NoFreeSlot,
+    "CUFRAMES_ERROR_TIMEOUT": FrameTimeout,
+    "CUFRAMES_ERROR_INTERRUPTED": Closed,
+    "CUFRAMES_ERROR_EOS": EndOfStream,
+    "CUFRAMES_ERROR_PUBLISHER_GONE": PublisherGone,
+    "CUFRAMES_ERROR_LEASES_EXHAUSTED": LeasesExhausted,
+    "CUFRAMES_ERROR_NO_DRIVER": DeviceLost,
+    "CUFRAMES_ERROR_UNKNOWN_DEVICE": DeviceLost,
+    "CUFRAMES_ERROR_NO_GPU_SHARING": DeviceLost,
+    "CUFRAMES_ERROR_DEVICE_MISMATCH": DeviceLost,
+    "CUFRAMES_ERROR_CUDA": DeviceLost,
+    "CUFRAMES_ERROR_NO_MEMORY": OutOfMemory,
+    "CUFRAMES_ERROR_PROTOCOL": ProtocolMismatch,
+    "CUFRAMES_ERROR_SYSTEM": ShmError,
+    "CUFRAMES_ERROR_FORKED": Forked,
+    "CUFRAMES_ERROR_INVALID_STATE": InvalidArgument,
+}
+
+
+def from_code(code: int, message: str) -> Error:
+    """The exception for an error of the C library."""
+    return _BY_NAME.get(_native.error_name(code), Internal)(message, code)
+
+
+CuframesError = Error
+CuframesPublisherGone = PublisherGone
+CuframesFrameTimeout = FrameTimeout
+CuframesDeviceLost = DeviceLost
+CuframesShmError = ShmError
+CuframesProtocolMismatch = ProtocolMismatch
+CuframesInvalidArgument = InvalidArgument
+CuframesOutOfMemory = OutOfMemory
+CuframesInternal = Internal

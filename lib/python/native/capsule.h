@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * DLPack capsules: how tensors cross between Python libraries.
+ *
+ * A capsule that nobody consumed calls the deleter itself. A consumer renames it and owns the tensor from then on.
+ */
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "import.h"
+
+namespace cuframes::python {
+
+namespace nb = nanobind;
+
+nb::object make_capsule(DLManagedTensor* managed);
+nb::object make_capsule(DLManagedTensorVersioned* managed);
+
+/** Takes the tensor out. TypeError: not a DLPack capsule, or one that was consumed before. */
+dlpack::ImportedTensor consume_capsule(nb::handle capsule);
+
+/** ((device type, device id), bytes of an element, shape) of a tensor that is not consumed yet. */
+nb::tuple describe_capsule(nb::handle capsule);
+
+/** For libcuframes-gst, which is called through introspection and knows no capsules: the struct's address. */
+nb::object capsule_of_address(uint64_t address, bool versioned);
+/** (address, versioned); the caller owns the tensor. */
+std::pair<uint64_t, bool> address_of_capsule(nb::handle capsule);
+
+} // namespace cuframes::python

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * cuframes._native: the C library as the package's Python code uses it. Not public; `_native.pyi` describes it.
+ */
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include "errors.h"
+#include "publisher.h"
+#include "subscriber.h"
+
+namespace nb = nanobind;
+using namespace cuframes::python;
+
+namespace {
+
+std::string default_directory() {
+    char path[4096];
+    check(cuframes_default_directory(path, sizeof(path)));
+    return path;
+}
+
+void cuda_self_test(int32_t device) {
+    int code = 0;
+    {
+        const nb::gil_scoped_release unlocked;
+        code = cuframes_cuda_self_test(device);
+    }
+    check(code);
+}
+
+/** The device's primary context, in which torch, cupy and JAX live: its address. */
+uint64_t primary_context(int32_t device) {
+    auto stream = cuframes::dlpack::resolve_stream(device, cuframes::dlpack::stream_none);
+    if (!stream) {
+        raise(stream.error());
+    }
+    return reinterpret_cast<uintptr_t>(stream->context);
+}
+
+} // namespace
+
+NB_MODULE(_native, module) {
+    // What is alive at exit stays: tensors may use it until the very end.
+    nb::set_leak_warnings(false);
+    module.doc() = "The C library, as the package uses it. Not public.";
+    bind_source(module);
+    bind_frame(module);
+    bind_subscriber(module);
+    bind_publisher(module);
+    module.def("version_string", [] { return std::string(cuframes_version_string()); });
+    module.def("protocol_version", &cuframes_protocol_version);
+    module.def("error_name", [](int code) { return std::string(cuframes_error_name(code)); }, nb::arg("code"));
+    module.def("default_directory", &default_directory);
+    module.def("cuda_self_test", &cuda_self_test, nb::arg("device"));
+    module.def("primary_context", &primary_context, nb::arg("device"));
+    module.attr("STREAM_NONE") = static_cast<int64_t>(cuframes::dlpack::stream_none);
+    module.attr("MEMORY_HOST") = static_cast<int>(CUFRAMES_MEMORY_HOST);
+    module.attr("MEMORY_CUDA") = static_cast<int>(CUFRAMES_MEMORY_CUDA);
+    module.attr("MAX_HELD") = CUFRAMES_MAX_HELD;
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "publisher.h"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include "capsule.h"
+#include "errors.h"
+
+namespace cuframes::python {
+namespace {
+
+// As cuframessink lays frames out: GStreamer's default in host memory; on a GPU what textures and encoders take.
+constexpr uint32_t host_alignment = 4;
+constexpr uint32_t gpu_alignment = 512;
+
+nb::dict to_dict(const cuframes_subscriber_info& info) {
+    nb::dict out;
+    out["id"] = info.id;
+    out["name"] = nb::str(info.name);
+    out["pid"] = info.pid;
+    out["mode"] = info.mode == CUFRAMES_MODE_STRICT ? "strict" : "newest";
+    out["max_held"] = info.max_held;
+    out["held"] = info.held;
+    out["lag"] = info.lag;
+    out["received"] = info.received;
+    out["skipped"] = info.skipped;
+    out["lost"] = info.lost;
+    return out;
+}
+
+} // namespace
+
+Publisher::Publisher(const std::string& key, const std::string& directory, const std::string& access, uint32_t slots,
+                     int policy, uint32_t wait_timeout_ms, uint32_t max_subscribers)
+    : key_(key) {
+    cuframes_publisher_options options;
+    CUFRAMES_INIT(options);
+    options.key = key.c_str();
+    options.directory = directory.empty() ? nullptr : directory.c_str();
+    options.access = access.c_str();
+    options.slots = slots;
+    options.policy = static_cast<cuframes_policy>(policy);
+    options.wait_timeout_ms = wait_timeout_ms;
+    options.max_subscribers = max_subscribers;
+    // From a thread of the library's own; the event outlives that thread, as close() waits for it.
+    options.on_subscriber_added = [](const cuframes_subscriber_info*, void* self) {
+        static_cast<Publisher*>(self)->arrivals_.set();
+    };
+    options.user_data = this;
+    cuframes_publisher* made = nullptr;
+    {
+        const nb::gil_scoped_release unlocked;
+        const int code = cuframes_publisher_create(&options, &made);
+        if (code < 0) {
+            const nb::gil_scoped_acquire locked;
+            check(code);
+        }
+    }
+    handle_ = Handle(made, cuframes_publisher_destroy);
+}
+
+Publisher::~Publisher() { handle_.reset(); }
+
+Publisher::Handle Publisher::held() {
+    const std::lock_guard lock(mutex_);
+    if (!handle_) {
+        const nb::object exception = nb::module_::import_("cuframes.errors").attr("Closed");
+        PyErr_SetString(exception.ptr(), ("the publisher of \"" + key_ + "\" is closed").c_str());
+        throw nb::python_error();
+    }
+    return handle_;
+}
+
+void Publisher::configure(const std::string& format, uint32_t width, uint32_t height, int memory, int32_t cuda_device,
+                          const std::string& caps) {
+    const Handle handle = held();
+    const bool on_gpu = memory == CUFRAMES_MEMORY_CUDA;
+    auto geometry = dlpack::make_geometry(format, width, height, on_gpu ? gpu_alignment : host_alignment, on_gpu);
+    if (!geometry) {
+        raise(geometry.error());
+    }
+    cuframes_ring_config config;
+    CUFRAMES_INIT(config);
+    config.memory = static_cast<cuframes_memory>(memory);
+    config.geometry = *geometry;
+    config.caps = caps.c_str();
+    config.cuda_device = cuda_device;
+    int code = 0;
+    {
+        const nb::gil_scoped_release unlocked;
+        code = cuframes_publisher_configure(handle.get(), &config);
+    }
+    check(code);
+    const std::lock_guard lock(mutex_);
+    geometry_ = *geometry;
+    device_ = on_gpu ? DLDevice{kDLCUDA, cuda_device < 0 ? 0 : cuda_device} : DLDevice{kDLCPU, 0};
+}
+
+std::unique_ptr<Slot> Publisher::acquire(bool wait) {
+    const Handle handle = held();
+    cuframes_slot* slot = nullptr;
+    int code = 0;
+    {
+        const nb::gil_scoped_release unlocked;
+        code =
+            cuframes_publisher_acquire(handle.get(), wait ? CUFRAMES_ACQUIRE_DEFAULT : CUFRAMES_ACQUIRE_NO_WAIT, &slot);
+    }
+    check(code);
+    const std::lock_guard lock(mutex_);
+    return std::make_unique<Slot>(slot, geometry_, device_);
+}
+
+bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags,
+                     int64_t stream) {
+    std::vector<dlpack::ImportedTensor> tensors;
+    std::vector<const DLTensor*> views;
+    for (const nb::object& capsule : capsules) {
+        tensors.push_back(consume_capsule(capsule));
+    }
+    for (const dlpack::ImportedTensor& tensor : tensors) {
+        views.push_back(&tensor.tensor());
+    }
+    auto read = dlpack::read_tensors(views, geometry_);
+    if (const auto* mismatch = std::get_if<dlpack::Mismatch>(&read)) {
+        raise(*mismatch);
+    }
+    const auto& source = std::get<dlpack::SourceFrame>(read);
+    dlpack::Stream queue;
+    const bool from_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
+    if (from_gpu || device_.device_type == kDLCUDA) {
+        auto resolved = dlpack::resolve_stream(from_gpu ? source.device.device_id : device_.device_id, stream);
+        if (!resolved) {
+            raise(resolved.error());
+        }
+        queue = *resolved;
+    }
+    std::unique_ptr<Slot> slot;
+    try {
+        slot = acquire(true);
+    } catch (nb::python_error& error) {
+        if (!error.matches(nb::module_::import_("cuframes.errors").attr("NoFreeSlot"))) {
+            throw;
+        }
+        drop();
+        return false;
+    }
+    slot->write(source, queue);
+    // Waits for the copy, so that the tensors may go when this returns.
+    slot->publish(pts, -1, duration, flags, nb::bytes("", 0));
+    return true;
+}
+
+void Publisher::drop() { check(cuframes_publisher_drop(held().get())); }
+
+void Publisher::eos() { check(cuframes_publisher_eos(held().get())); }
+
+void Publisher::wait_subscribers(uint32_t count, int64_t timeout_ms) {
+    const Deadline deadline(timeout_ms);
+    for (;;) {
+        const int code = cuframes_publisher_wait_subscribers(held().get(), count, 0);
+        if (code != CUFRAMES_ERROR_TIMEOUT) {
+            check(code);
+            return;
+        }
+        if (deadline.passed()) {
+            raise({CUFRAMES_ERROR_TIMEOUT,
+                   text("not ", count, " subscribers of \"", key_, "\" within ", timeout_ms, " ms")});
+        }
+        wait_readable(arrivals_.fd(), arrivals_.fd(), deadline);
+        const std::lock_guard lock(mutex_);
+        if (handle_) {
+            arrivals_.clear();
+        }
+    }
+}
+
+nb::dict Publisher::stats() {
+    cuframes_publisher_stats stats;
+    CUFRAMES_INIT(stats);
+    check(cuframes_publisher_get_stats(held().get(), &stats));
+    nb::dict out;
+    out["subscribers"] = stats.subscribers;
+    out["epoch"] = stats.epoch;
+    out["last_sequence"] = stats.last_sequence;
+    out["published"] = stats.published;
+    out["dropped"] = stats.dropped;
+    out["copied"] = stats.copied;
+    out["lapped"] = stats.lapped;
+    out["bytes"] = stats.bytes;
+    out["waited_ns"] = stats.waited_ns;
+    return out;
+}
+
+nb::list Publisher::subscribers() {
+    const Handle handle = held();
+    std::vector<cuframes_subscriber_info> infos(16);
+    int count = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
+    while (count > static_cast<int>(infos.size())) {
+        infos.resize(static_cast<size_t>(count));
+        count = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
+    }
+    check(count);
+    nb::list out;
+    for (int i = 0; i < count; ++i) {
+        out.append(to_dict(infos[static_cast<size_t>(i)]));
+    }
+    return out;
+}
+
+std::string Publisher::socket_path() { return cuframes_publisher_socket_path(held().get()); }
+
+void Publisher::close() {
+    Handle handle;
+    {
+        const std::lock_guard lock(mutex_);
+        handle = std::exchange(handle_, nullptr);
+        // Never cleared again: whoever waits for subscribers goes home.
+        arrivals_.set();
+    }
+    if (handle) {
+        cuframes_publisher_set_interrupted(handle.get(), true);
+    }
+    const nb::gil_scoped_release unlocked;
+    handle.reset();
+}
+
+bool Publisher::closed() {
+    const std::lock_guard lock(mutex_);
+    return !handle_;
+}
+
+void bind_publisher(nb::module_& module) {
+    nb::class_<Slot, Source>(module, "Slot", "A slot being written.")
+        .def("record_stream", &Slot::record_stream, nb::arg("stream"))
+        .def("publish", &Slot::publish, nb::arg("pts"), nb::arg("dts"), nb::arg("duration"), nb::arg("flags"),
+             nb::arg("metadata"))
+        .def("release", &Slot::release)
+        .def_prop_ro("released", &Slot::released)
+        .def_prop_ro("index", &Slot::index)
+        .def_prop_ro("epoch", &Slot::epoch);
+    nb::class_<Publisher>(module, "Publisher", "A publisher that any thread may use.")
+        .def(nb::init<const std::string&, const std::string&, const std::string&, uint32_t, int, uint32_t, uint32_t>(),
+             nb::arg("key"), nb::arg("directory"), nb::arg("access"), nb::arg("slots"), nb::arg("policy"),
+             nb::arg("wait_timeout_ms"), nb::arg("max_subscribers"))
+        .def("configure", &Publisher::configure, nb::arg("format"), nb::arg("width"), nb::arg("height"),
+             nb::arg("memory"), nb::arg("cuda_device"), nb::arg("caps"))
+        .def("acquire", &Publisher::acquire, nb::arg("wait"))
+        .def("send", &Publisher::send, nb::arg("capsules"), nb::arg("pts"), nb::arg("duration"), nb::arg("flags"),
+             nb::arg("stream"))
+        .def("drop", &Publisher::drop)
+        .def("eos", &Publisher::eos)
+        .def("wait_subscribers", &Publisher::wait_subscribers, nb::arg("count"), nb::arg("timeout_ms"))
+        .def("stats", &Publisher::stats)
+        .def("subscribers", &Publisher::subscribers)
+        .def("close", &Publisher::close)
+        .def_prop_ro("socket_path", &Publisher::socket_path)
+        .def_prop_ro("closed", &Publisher::closed);
+}
+
+} // namespace cuframes::python

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "source.h"
+#include "waiting.h"
+
+namespace cuframes::python {
+
+/** A slot being written. Tensors taken from it keep the memory from being reused, also after it was published. */
+class Slot final : public Source {
+public:
+    Slot(cuframes_slot* owned, const cuframes_geometry& geometry, DLDevice device);
+
+    dlpack::Pixels pixels() const override;
+    dlpack::Owner keep(int64_t stream) override;
+
+    void record_stream(int64_t stream);
+    /** Makes the frame visible once the work on the streams known is complete; times of -1 are unknown. */
+    void publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, nb::bytes metadata);
+    /** Copies the planes of `source` into the slot. */
+    void write(const dlpack::SourceFrame& source, const dlpack::Stream& stream);
+    void release();
+    bool released() const;
+    uint32_t index() const;
+    uint64_t epoch() const;
+
+private:
+    using Handle = std::shared_ptr<cuframes_slot>;
+
+    Handle held() const;
+    /** The stream that publishing waits for, made to wait for all others that are known. */
+    dlpack::Stream last_stream();
+
+    mutable std::mutex mutex_;
+    Handle slot_;
+    std::vector<dlpack::Stream> streams_;
+    const cuframes_geometry geometry_;
+    const DLDevice device_;
+};
+
+class Publisher {
+public:
+    Publisher(const std::string& key, const std::string& directory, const std::string& access, uint32_t slots,
+              int policy, uint32_t wait_timeout_ms, uint32_t max_subscribers);
+    ~Publisher();
+
+    void configure(const std::string& format, uint32_t width, uint32_t height, int memory, int32_t cuda_device,
+                   const std::string& caps);
+    std::unique_ptr<Slot> acquire(bool wait);
+    /** Copies tensors into a slot and publishes it. False: no slot was free, and the frame counts as dropped. */
+    bool send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags, int64_t stream);
+    void drop();
+    void eos();
+    void wait_subscribers(uint32_t count, int64_t timeout_ms);
+    nb::dict stats();
+    nb::list subscribers();
+    std::string socket_path();
+    void close();
+    bool closed();
+
+private:
+    using Handle = std::shared_ptr<cuframes_publisher>;
+
+    Handle held();
+
+    std::mutex mutex_;
+    Handle handle_;
+    cuframes_geometry geometry_ = {};
+    DLDevice device_ = {kDLCPU, 0};
+    Event arrivals_;
+    const std::string key_;
+};
+
+void bind_publisher(nb::module_& module);
+
+} // namespace cuframes::python

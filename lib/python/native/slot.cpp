@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+
+#include "errors.h"
+#include "publisher.h"
+
+namespace cuframes::python {
+namespace {
+
+uint64_t time_or_none(int64_t value) { return value < 0 ? CUFRAMES_TIME_NONE : static_cast<uint64_t>(value); }
+
+} // namespace
+
+Slot::Slot(cuframes_slot* owned, const cuframes_geometry& geometry, DLDevice device)
+    : slot_(owned, cuframes_slot_release), geometry_(geometry), device_(device) {}
+
+Slot::Handle Slot::held() const {
+    const std::lock_guard lock(mutex_);
+    if (!slot_) {
+        refuse("this slot was given back; acquire another");
+    }
+    return slot_;
+}
+
+dlpack::Pixels Slot::pixels() const { return {&geometry_, cuframes_slot_data(held().get()), device_, false}; }
+
+dlpack::Owner Slot::keep(int64_t stream) {
+    record_stream(stream);
+    return {new Handle(held()), [](void* object) { delete static_cast<Handle*>(object); }};
+}
+
+void Slot::record_stream(int64_t stream) {
+    if (device_.device_type != kDLCUDA || stream == dlpack::stream_no_sync) {
+        return;
+    }
+    auto resolved = dlpack::resolve_stream(device_.device_id, stream);
+    if (!resolved) {
+        refuse(resolved.error().message);
+    }
+    const std::lock_guard lock(mutex_);
+    const bool known = std::any_of(streams_.begin(), streams_.end(),
+                                   [&](const dlpack::Stream& one) { return one.stream == resolved->stream; });
+    if (!known) {
+        streams_.push_back(*resolved);
+    }
+}
+
+dlpack::Stream Slot::last_stream() {
+    const std::lock_guard lock(mutex_);
+    if (streams_.empty()) {
+        return {};
+    }
+    for (size_t i = 0; i + 1 < streams_.size(); ++i) {
+        if (auto ordered = dlpack::order_after(streams_.back(), streams_[i]); !ordered) {
+            raise(ordered.error());
+        }
+    }
+    return streams_.back();
+}
+
+void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, nb::bytes metadata) {
+    const Handle slot = held();
+    cuframes_frame_info info;
+    CUFRAMES_INIT(info);
+    info.flags = flags;
+    info.pts = time_or_none(pts);
+    info.dts = time_or_none(dts);
+    info.duration = time_or_none(duration);
+    info.offset = info.offset_end = UINT64_MAX;
+    info.metadata = metadata.size() > 0 ? metadata.c_str() : nullptr;
+    info.metadata_size = metadata.size();
+    const dlpack::Stream stream = last_stream();
+    int code = 0;
+    {
+        const nb::gil_scoped_release unlocked;
+        code = cuframes_slot_publish(slot.get(), &info, stream.stream, stream.context);
+    }
+    check(code);
+}
+
+void Slot::write(const dlpack::SourceFrame& source, const dlpack::Stream& stream) {
+    cuframes_image image;
+    CUFRAMES_INIT(image);
+    const bool on_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
+    image.memory = on_gpu ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST;
+    image.plane_count = geometry_.plane_count;
+    for (uint32_t i = 0; i < image.plane_count; ++i) {
+        image.planes[i] = source.planes[i].data;
+        image.pitch[i] = static_cast<uint32_t>(source.planes[i].pitch);
+    }
+    image.cuda_stream = stream.stream;
+    image.cuda_context = stream.context;
+    const Handle slot = held();
+    int code = 0;
+    {
+        const nb::gil_scoped_release unlocked;
+        code = cuframes_slot_write(slot.get(), &image);
+    }
+    check(code);
+    if (stream.context) {
+        const std::lock_guard lock(mutex_);
+        streams_.push_back(stream);
+    }
+}
+
+void Slot::release() {
+    const std::lock_guard lock(mutex_);
+    slot_.reset();
+}
+
+bool Slot::released() const {
+    const std::lock_guard lock(mutex_);
+    return !slot_;
+}
+
+uint32_t Slot::index() const { return cuframes_slot_index(held().get()); }
+
+uint64_t Slot::epoch() const { return cuframes_slot_epoch(held().get()); }
+
+} // namespace cuframes::python

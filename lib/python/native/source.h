@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * What has planes of pixels: a ring's frame, a slot being written, a copy. Python's Frame, Slot and Plane ask it.
+ */
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <memory>
+#include <vector>
+
+#include "memory.h"
+
+namespace cuframes::python {
+
+namespace nb = nanobind;
+
+class Source {
+public:
+    Source() = default;
+    Source(const Source&) = delete;
+    virtual ~Source() = default;
+
+    /** BufferError once the pixels are given back. */
+    virtual dlpack::Pixels pixels() const = 0;
+
+    /**
+     * A reference of its own for a tensor that `stream` will read: the stream is made to wait for the pixels, and what
+     * ends them waits for the stream.
+     */
+    virtual dlpack::Owner keep(int64_t stream) = 0;
+
+    nb::object export_plane(uint32_t plane, int view, int64_t stream, bool versioned, bool copied);
+
+    /** (data, shape, strides, bytes of an element); strides in elements. */
+    nb::tuple describe(uint32_t plane, int view) const;
+    /** (offset, pitch, row bytes, rows). */
+    nb::tuple layout(uint32_t plane) const;
+
+    /** A private copy on (device type, id). `compact`: without padding. The interpreter lock is released meanwhile. */
+    std::shared_ptr<dlpack::OwnedFrame> copy(bool compact, int device_type, int device_id, int64_t stream);
+};
+
+class OwnedSource final : public Source {
+public:
+    explicit OwnedSource(std::shared_ptr<dlpack::OwnedFrame> frame) : frame_(std::move(frame)) {}
+
+    dlpack::Pixels pixels() const override;
+    dlpack::Owner keep(int64_t stream) override;
+    void release() { frame_.reset(); }
+
+    /** Copies tensors, one for each plane or one of all rows, into compact memory on (device type, id). */
+    static std::unique_ptr<OwnedSource> from_tensors(const std::string& format, uint32_t width, uint32_t height,
+                                                     const std::vector<nb::object>& capsules, int device_type,
+                                                     int device_id, int64_t stream);
+
+private:
+    std::shared_ptr<dlpack::OwnedFrame> frame_;
+};
+
+/** What libcuframes-gst and the package must know of a format: a name, or why its pixels are no tensors. */
+std::string format_refusal(const std::string& format);
+/** ((offset, pitch, row bytes, rows), …) of a compact frame. */
+nb::tuple format_layout(const std::string& format, uint32_t width, uint32_t height);
+
+/** Bytes of an element of the first plane. */
+uint32_t format_itemsize(const std::string& format);
+
+void bind_source(nb::module_& module);
+
+} // namespace cuframes::python

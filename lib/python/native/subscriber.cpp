@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "subscriber.h"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+
+#include <functional>
+
+#include "errors.h"
+
+namespace cuframes::python {
+namespace {
+
+const char* state_name(cuframes_subscriber_state state) {
+    switch (state) {
+    case CUFRAMES_STATE_WAITING:
+        return "waiting";
+    case CUFRAMES_STATE_ATTACHED:
+        return "attached";
+    case CUFRAMES_STATE_ENDED:
+        return "ended";
+    case CUFRAMES_STATE_GONE:
+        break;
+    }
+    return "gone";
+}
+
+/** What the library returns for a handle that close() has taken away; no code of its own says that. */
+constexpr int closed_code = 1;
+
+[[noreturn]] void raise_closed(const std::string& key) {
+    const nb::object exception = nb::module_::import_("cuframes.errors").attr("Closed");
+    PyErr_SetString(exception.ptr(), ("the subscriber of \"" + key + "\" is closed").c_str());
+    throw nb::python_error();
+}
+
+/** Counts a thread that sleeps. */
+class Counted {
+public:
+    explicit Counted(std::atomic<int>& count) : count_(count) { ++count_; }
+    Counted(const Counted&) = delete;
+    ~Counted() { --count_; }
+
+private:
+    std::atomic<int>& count_;
+};
+
+} // namespace
+
+Subscriber::Subscriber(const std::string& key, const std::string& directory, const std::string& name, int mode,
+                       uint32_t max_held, bool end_when_gone, int32_t cuda_device)
+    : key_(key) {
+    cuframes_subscriber_options options;
+    CUFRAMES_INIT(options);
+    options.key = key.c_str();
+    options.directory = directory.empty() ? nullptr : directory.c_str();
+    options.name = name.empty() ? nullptr : name.c_str();
+    options.mode = static_cast<cuframes_mode>(mode);
+    options.max_held = max_held;
+    options.end_when_gone = end_when_gone;
+    options.cuda_device = cuda_device;
+    check(cuframes_subscriber_create(&options, &handle_));
+}
+
+Subscriber::~Subscriber() { cuframes_subscriber_destroy(handle_); }
+
+int Subscriber::locked(const std::function<int(cuframes_subscriber*)>& call) {
+    const nb::gil_scoped_release unlocked;
+    const std::lock_guard lock(mutex_);
+    return handle_ ? call(handle_) : closed_code;
+}
+
+template <class Step>
+void Subscriber::repeat(int64_t timeout_ms, Step&& step) {
+    const Deadline deadline(timeout_ms);
+    const Counted counted(waiting_);
+    for (;;) {
+        const int code = locked(step);
+        if (code == closed_code) {
+            raise_closed(key_);
+        }
+        if (code != CUFRAMES_ERROR_TIMEOUT) {
+            check(code);
+            return;
+        }
+        if (deadline.passed()) {
+            raise({CUFRAMES_ERROR_TIMEOUT,
+                   text("nothing from the publisher of \"", key_, "\" within ", timeout_ms, " ms")});
+        }
+        wait_readable(fileno(), nudge_.fd(), deadline);
+        const std::lock_guard lock(mutex_);
+        if (handle_) {
+            nudge_.clear();
+        }
+    }
+}
+
+void Subscriber::connect(int64_t timeout_ms) {
+    repeat(timeout_ms, [](cuframes_subscriber* handle) { return cuframes_subscriber_connect(handle, 0); });
+}
+
+std::unique_ptr<RingFrame> Subscriber::next(int64_t timeout_ms) {
+    cuframes_frame* frame = nullptr;
+    repeat(timeout_ms, [&frame](cuframes_subscriber* handle) { return cuframes_subscriber_next(handle, 0, &frame); });
+    if (waiting_.load() > 0) {
+        nudge_.set();
+    }
+    return std::make_unique<RingFrame>(frame);
+}
+
+int Subscriber::fileno() {
+    const std::lock_guard lock(mutex_);
+    if (!handle_) {
+        raise_closed(key_);
+    }
+    return cuframes_subscriber_fd(handle_);
+}
+
+nb::dict Subscriber::stats() {
+    cuframes_subscriber_stats stats;
+    CUFRAMES_INIT(stats);
+    const int code =
+        locked([&stats](cuframes_subscriber* handle) { return cuframes_subscriber_get_stats(handle, &stats); });
+    if (code == closed_code) {
+        raise_closed(key_);
+    }
+    check(code);
+    nb::dict out;
+    out["received"] = stats.received;
+    out["skipped"] = stats.skipped;
+    out["lost"] = stats.lost;
+    out["reconnects"] = stats.reconnects;
+    out["held"] = stats.held;
+    out["max_held"] = stats.max_held;
+    out["publisher_pid"] = stats.publisher_pid;
+    out["epoch"] = stats.epoch;
+    out["last_sequence"] = stats.last_sequence;
+    out["state"] = state_name(stats.state);
+    return out;
+}
+
+void Subscriber::add_cuda_context(uint64_t context) {
+    const int code = locked([context](cuframes_subscriber* handle) {
+        return cuframes_subscriber_add_cuda_context(handle, reinterpret_cast<void*>(static_cast<uintptr_t>(context)));
+    });
+    if (code == closed_code) {
+        raise_closed(key_);
+    }
+    check(code);
+}
+
+void Subscriber::close() {
+    cuframes_subscriber* handle = nullptr;
+    {
+        const nb::gil_scoped_release unlocked;
+        const std::lock_guard lock(mutex_);
+        handle = std::exchange(handle_, nullptr);
+        // Never cleared again: whoever sleeps, or is about to, goes home.
+        nudge_.set();
+    }
+    const nb::gil_scoped_release unlocked;
+    cuframes_subscriber_destroy(handle);
+}
+
+bool Subscriber::closed() {
+    const std::lock_guard lock(mutex_);
+    return !handle_;
+}
+
+void bind_subscriber(nb::module_& module) {
+    nb::class_<Subscriber>(module, "Subscriber", "A subscriber that any thread may use.")
+        .def(nb::init<const std::string&, const std::string&, const std::string&, int, uint32_t, bool, int32_t>(),
+             nb::arg("key"), nb::arg("directory"), nb::arg("name"), nb::arg("mode"), nb::arg("max_held"),
+             nb::arg("end_when_gone"), nb::arg("cuda_device"))
+        .def("connect", &Subscriber::connect, nb::arg("timeout_ms"))
+        .def("next", &Subscriber::next, nb::arg("timeout_ms"))
+        .def("fileno", &Subscriber::fileno)
+        .def("stats", &Subscriber::stats)
+        .def("add_cuda_context", &Subscriber::add_cuda_context, nb::arg("context"))
+        .def("close", &Subscriber::close)
+        .def_prop_ro("closed", &Subscriber::closed);
+}
+
+} // namespace cuframes::python

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "waiting.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <system_error>
+
+namespace cuframes::python {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+Event::Event() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (fd_ < 0) {
+        throw std::system_error(errno, std::generic_category(), "cannot create an eventfd");
+    }
+}
+
+Event::~Event() { ::close(fd_); }
+
+void Event::set() const noexcept {
+    const uint64_t one = 1;
+    // It can only fail because it is set already.
+    [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof(one));
+}
+
+void Event::clear() const noexcept {
+    uint64_t count = 0;
+    [[maybe_unused]] const auto read = ::read(fd_, &count, sizeof(count));
+}
+
+Deadline::Deadline(int64_t timeout_ms) {
+    // More than this and the clock's own numbers overflow; a century is for ever.
+    constexpr int64_t century_ms = int64_t{100} * 365 * 24 * 3600 * 1000;
+    if (timeout_ms >= 0 && timeout_ms < century_ms) {
+        end_ = Clock::now() + milliseconds(timeout_ms);
+    }
+}
+
+int Deadline::left_ms() const {
+    if (!end_) {
+        return -1;
+    }
+    const int64_t left = std::chrono::ceil<milliseconds>(*end_ - Clock::now()).count();
+    return static_cast<int>(std::clamp<int64_t>(left, 0, INT_MAX));
+}
+
+void wait_readable(int first, int second, const Deadline& deadline) {
+    pollfd fds[] = {{first, POLLIN, 0}, {second, POLLIN, 0}};
+    {
+        const nb::gil_scoped_release unlocked;
+        ::poll(fds, std::size(fds), deadline.left_ms());
+    }
+    if (PyErr_CheckSignals() != 0) {
+        throw nb::python_error();
+    }
+}
+
+} // namespace cuframes::python
