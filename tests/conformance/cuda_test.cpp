@@ -63,6 +63,26 @@ TEST_P(Cuda, LastReleaseAfterCloseDoesNotWait) {
     EXPECT_EQ(result.number("wrong"), 0);
 }
 
+// A reader whose leases all belong to work in flight is not made to wait by a call that says not to, and learns from its
+// descriptor when to try again.
+TEST_P(Cuda, LeasesInFlightDoNotBlockTheReader) {
+    SKIP_ON_A_REAL_DRIVER();
+    for (const char* memops : {"0", "1"}) {
+        PublisherProcess publisher(*this, "slots=4", "format=NV12 width=320 height=240");
+        const ChildOptions slow = with_driver({{"FAKE_CUDA_DELAY_US", "300000"}, {"FAKE_CUDA_NO_MEMOPS", memops}});
+        SubscriberProcess reader(*this, "mode=newest max_held=1", &slow);
+        reader.attach();
+        publisher.call("publish");
+        reader.call("read_late_and_release");
+        publisher.call("publish");
+        const Message result = reader.call("next_while_in_flight");
+        EXPECT_EQ(result.number("code"), CUFRAMES_ERROR_TIMEOUT) << "with NO_MEMOPS=" << memops;
+        EXPECT_EQ(result.number("unfinished"), 1) << "the call came back when the work was done, not before";
+        EXPECT_EQ(result.number("readable"), 1);
+        EXPECT_EQ(result.number("sequence"), 2);
+    }
+}
+
 // The same for work in a context of the application's own, once it was named.
 TEST_P(Cuda, LeaseEndsOnlyAfterTheWorkOfANamedContext) {
     EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}), "count=60 own_context=1"), 0);

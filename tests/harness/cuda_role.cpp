@@ -5,6 +5,8 @@
 #include "picture.hpp"
 #include "subscriber_role.hpp"
 
+#include <poll.h>
+
 #include <optional>
 #include <vector>
 
@@ -60,6 +62,8 @@ void use_context(const CudaDriver& driver, const Message& request, cuframes_subs
 void CudaRole::add_verbs(Verbs& verbs) {
     verbs["copy_late"] = [this](const Message& request) { return copy_late(request); };
     verbs["release_after_close"] = [this](const Message& request) { return release_after_close(request); };
+    verbs["read_late_and_release"] = [this](const Message& request) { return read_late_and_release(request); };
+    verbs["next_while_in_flight"] = [this](const Message& request) { return next_while_in_flight(request); };
     verbs["write_into_frame"] = [this](const Message& request) { return write_into_frame(request); };
     verbs["cuda"] = [](const Message&) {
         const CudaDriver* driver = CudaDriver::get();
@@ -131,6 +135,40 @@ Message CudaRole::release_after_close(const Message&) {
     return Message("ok")
         .set("unfinished", static_cast<int>(unfinished))
         .set("wrong", count_wrong(driver, copies, picture, 1));
+}
+
+Message CudaRole::read_late_and_release(const Message&) {
+    const CudaDriver& driver = *CudaDriver::get();
+    driver.use_primary_context(0);
+    cuframes_frame* frame = nullptr;
+    must(cuframes_subscriber_next(subscriber_.handle(), 20'000, &frame));
+    const cuframes_frame_view* view = cuframes_frame_get(frame);
+    stream_ = std::make_unique<DeviceStream>(driver, cuda_stream_non_blocking);
+    copy_ = std::make_unique<DeviceBuffer>(driver, view->geometry->frame_size);
+    driver.check(driver.copy_async(copy_->address(), reinterpret_cast<CudaDevicePointer>(view->data),
+                                   view->geometry->frame_size, stream_->get()),
+                 "cuMemcpyDtoDAsync");
+    cuframes_frame_unref(frame);
+    return Message("ok");
+}
+
+Message CudaRole::next_while_in_flight(const Message&) {
+    cuframes_frame* frame = nullptr;
+    const int code = cuframes_subscriber_next(subscriber_.handle(), 0, &frame);
+    Message reply("ok");
+    reply.set("code", code).set("unfinished", static_cast<int>(stream_->is_busy()));
+    // Until it says TIMEOUT no more, as event loops do.
+    bool readable = true;
+    for (int result = code; result == CUFRAMES_ERROR_TIMEOUT && readable;) {
+        pollfd fd = {cuframes_subscriber_fd(subscriber_.handle()), POLLIN, 0};
+        readable = ::poll(&fd, 1, 20'000) == 1;
+        result = cuframes_subscriber_next(subscriber_.handle(), 0, &frame);
+    }
+    reply.set("readable", static_cast<int>(readable));
+    reply.set("sequence", frame ? cuframes_frame_get(frame)->sequence : 0);
+    cuframes_frame_unref(frame);
+    stream_->synchronize();
+    return reply;
 }
 
 Message CudaRole::write_into_frame(const Message&) {

@@ -2,6 +2,9 @@
 #pragma once
 
 #include "agent.hpp"
+#include "cuda_driver.hpp"
+
+#include <memory>
 
 namespace cuframes::test {
 
@@ -21,10 +24,16 @@ private:
     /// Queues a copy of a frame, closes the subscriber and then gives the frame back; tells whether the copy was still
     /// under way when that returned, and whether it came out right.
     Message release_after_close(const Message& request);
+    /// Takes a frame, queues a copy of it and gives it back at once.
+    Message read_late_and_release(const Message& request);
+    /// Asks for the next frame without waiting, then waits on the descriptor until there is one.
+    Message next_while_in_flight(const Message& request);
     /// Copies into the frame that is held: has to be refused.
     Message write_into_frame(const Message& request);
 
     SubscriberRole& subscriber_;
+    std::unique_ptr<DeviceStream> stream_;
+    std::unique_ptr<DeviceBuffer> copy_;
 };
 
 } // namespace cuframes::test

@@ -57,6 +57,7 @@ namespace cuframes::cuda {
     X(cuStreamSynchronize, "cuStreamSynchronize")                                                                      \
     X(cuStreamWaitEvent, "cuStreamWaitEvent")                                                                          \
     X(cuStreamWriteValue32, "cuStreamWriteValue32_v2")                                                                 \
+    X(cuLaunchHostFunc, "cuLaunchHostFunc")                                                                            \
     X(cuEventCreate, "cuEventCreate")                                                                                  \
     X(cuEventDestroy, "cuEventDestroy_v2")                                                                             \
     X(cuEventRecord, "cuEventRecord")                                                                                  \

@@ -49,7 +49,7 @@ public:
     void release(std::atomic<uint32_t>& lease, const std::vector<StreamRef>& streams) override {
         releases_->release(lease, streams);
     }
-    bool finish_releases() override { return releases_->finish(); }
+    bool when_released(std::shared_ptr<const Waker> wake) override { return releases_->when_done(std::move(wake)); }
     bool has_releases_under_way() override { return !releases_->idle(); }
     void add_context(void* context) override { releases_->add_context(static_cast<CUcontext>(context)); }
 

@@ -107,13 +107,13 @@ void ReleaseQueue::release(std::atomic<uint32_t>& lease, const std::vector<Strea
     {
         std::lock_guard lock(mutex_);
         retry_failed();
-        submitted_ = true;
         if (auto done = submit(lease, streams); !done) {
             complaint = failed_.empty() ? done.error().message : "";
             failed_.push_back({&lease, streams});
         }
     }
-    if (!complaint.empty()) {
+    // When a process ends the driver goes first: then nothing reads any more, and nobody needs to be told.
+    if (int count = 0; !complaint.empty() && context_.driver().cuDeviceGetCount(&count) != CUDA_ERROR_DEINITIALIZED) {
         log(CUFRAMES_LOG_WARNING,
             text("a GPU lease cannot be ended yet and is tried again with the next: ", complaint));
     }
@@ -225,19 +225,47 @@ Result<> ReleaseQueue::clear_on_thread(std::atomic<uint32_t>& lease) {
     return {};
 }
 
-bool ReleaseQueue::finish() {
+void ReleaseQueue::finish() {
     std::unique_lock lock(mutex_);
     retry_failed();
-    if (!std::exchange(submitted_, false)) {
-        return false;
-    }
     if (gpu_page_) {
         Current current(context_.driver(), context_.get());
         context_.driver().cuStreamSynchronize(stream_);
     } else {
         reaper_idle_.wait(lock, [this] { return pending_.empty(); });
     }
+}
+
+bool ReleaseQueue::when_done(std::shared_ptr<const Waker> wake) {
+    std::lock_guard lock(mutex_);
+    retry_failed();
+    if (!gpu_page_) {
+        reaper_wake_ = std::move(wake);
+        return !pending_.empty();
+    }
+    const Driver& driver = context_.driver();
+    Current current(driver, context_.get());
+    if (driver.cuStreamQuery(stream_) == CUDA_SUCCESS) {
+        return false;
+    }
+    if (wake_is_queued_->exchange(true)) {
+        return true;
+    }
+    auto call = std::make_unique<Wake>(Wake{std::move(wake), wake_is_queued_});
+    if (driver.cuLaunchHostFunc(stream_, wake_from_driver, call.get()) != CUDA_SUCCESS) {
+        wake_is_queued_->store(false);
+        driver.cuStreamSynchronize(stream_); // Nothing else is left.
+        return false;
+    }
+    call.release();
     return true;
+}
+
+/** On a thread of the driver's, in whose way no lock may be. */
+void ReleaseQueue::wake_from_driver(void* call) {
+    const std::unique_ptr<Wake> wake(static_cast<Wake*>(call));
+    wake->is_queued->store(false);
+    wake->waker->wake();
 }
 
 bool ReleaseQueue::idle() {
@@ -268,6 +296,9 @@ void ReleaseQueue::reap() {
         ring::end_lease(*next.lease);
         pending_.pop_front();
         reaper_idle_.notify_all();
+        if (pending_.empty() && reaper_wake_) {
+            std::exchange(reaper_wake_, nullptr)->wake();
+        }
     }
 }
 

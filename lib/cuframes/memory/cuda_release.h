@@ -16,11 +16,13 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "cuda/driver.h"
+#include "ipc/waker.h"
 #include "memory/frame_store.h"
 
 namespace cuframes::cuda {
@@ -34,8 +36,14 @@ public:
 
     void release(std::atomic<uint32_t>& lease, const std::vector<StreamRef>& streams);
 
-    /** Waits until all releases so far are done. True: there were some. */
-    bool finish();
+    /** Waits until all releases so far are done. */
+    void finish();
+
+    /**
+     * Has `wake` called once all releases so far are done, from a thread in which CUDA may not be called. One call is
+     * arranged at a time. False: none is under way, and none will be.
+     */
+    bool when_done(std::shared_ptr<const Waker> wake);
 
     /** Whether every release is known to be done, so that destroying the queue would not wait. Does not wait. */
     bool idle();
@@ -61,6 +69,7 @@ private:
     void retry_failed();
     CUevent event_for(CUcontext context);
     void reap();
+    static void wake_from_driver(void* call);
 
     const Context& context_;
     std::byte* lease_page_;
@@ -70,14 +79,21 @@ private:
     std::mutex mutex_;
     std::vector<CUcontext> contexts_;
     std::vector<std::pair<CUcontext, CUevent>> events_; ///< One for each context: re-recording leaves earlier waits be.
-    bool submitted_ = false;
     struct Failed {
         std::atomic<uint32_t>* lease;
         std::vector<StreamRef> streams;
     };
     std::vector<Failed> failed_; ///< Could not be ordered (a stream capture, say): tried again with the next release.
 
+    /** Somebody waits for releases: one call in the release stream at a time, which may run while this is destroyed. */
+    struct Wake {
+        std::shared_ptr<const Waker> waker;
+        std::shared_ptr<std::atomic<bool>> is_queued;
+    };
+    const std::shared_ptr<std::atomic<bool>> wake_is_queued_ = std::make_shared<std::atomic<bool>>(false);
+
     std::thread reaper_;
+    std::shared_ptr<const Waker> reaper_wake_; ///< The same where the reaper ends the leases.
     std::condition_variable reaper_wakes_;
     std::condition_variable reaper_idle_;
     std::deque<Pending> pending_;

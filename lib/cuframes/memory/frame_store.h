@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "ipc/unique_fd.h"
+#include "ipc/waker.h"
 #include "protocol/validate.h"
 
 namespace cuframes {
@@ -65,8 +66,8 @@ public:
      */
     virtual void release(std::atomic<uint32_t>& lease, const std::vector<StreamRef>& streams) = 0;
 
-    /** Waits for releases that are under way, so that their lease words are free. True: there were some. */
-    virtual bool finish_releases() = 0;
+    /** Has `wake` called once the releases that are under way are done. False: there are none. Does not wait. */
+    virtual bool when_released(std::shared_ptr<const Waker> wake) = 0;
 
     /** Whether destroying this would wait for the GPU. Does not wait. */
     virtual bool has_releases_under_way() = 0;

@@ -68,8 +68,8 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take() {
     if (!reader_.has_next()) {
         return Nothing::no_frame;
     }
-    if (!has_free_lease()) {
-        return Nothing::no_lease;
+    if (const Leases state = leases(); state != Leases::free) {
+        return state == Leases::under_way ? Nothing::lease_under_way : Nothing::no_lease;
     }
     const uint32_t word = *free_word();
     const auto taken = reader_.take(page().leases[word]);
@@ -97,12 +97,18 @@ std::optional<uint32_t> AttachedRing::free_word() {
     return {};
 }
 
-bool AttachedRing::has_free_lease() {
+AttachedRing::Leases AttachedRing::leases() {
     // Frames of an earlier generation count too: what was granted is a number of frames.
     if (link_->held.load() >= link_->granted) {
-        return false;
+        return Leases::all_held;
     }
-    return free_word() || (frames_->finish_releases() && free_word());
+    if (free_word()) {
+        return Leases::free;
+    }
+    if (frames_->when_released(link_->poke)) {
+        return Leases::under_way;
+    }
+    return free_word() ? Leases::free : Leases::all_held; // It was done just then.
 }
 
 void AttachedRing::release(uint32_t word, const std::vector<StreamRef>& streams) {

@@ -35,13 +35,14 @@ public:
         ring::Taken taken;
         uint32_t word;
     };
-    enum class Nothing { no_frame, no_lease };
+    enum class Nothing { no_frame, no_lease, lease_under_way };
 
     /** Takes the next frame. */
     std::variant<Lease, Nothing> take();
 
-    /** Whether take() would find a free lease word; waits for releases under way on the GPU. */
-    bool has_free_lease();
+    /** Under way: the GPU is about to end one, and then the link's `poke` is woken. */
+    enum class Leases { free, under_way, all_held };
+    Leases leases();
 
     /** Ends a lease after the work on `streams`. Any thread. */
     void release(uint32_t word, const std::vector<StreamRef>& streams);

@@ -151,6 +151,8 @@ Result<Frame*> Subscriber::take() {
     // Read before looking for a frame: what was published before the end is then seen before it.
     const StreamState stream = ring_->stream_state();
     const auto found = ring_->take();
+    const auto* nothing = std::get_if<AttachedRing::Nothing>(&found);
+    lease_under_way_ = nothing && *nothing == AttachedRing::Nothing::lease_under_way;
     if (const auto* lease = std::get_if<AttachedRing::Lease>(&found)) {
         ring_->set_sleeping(false);
         end_reported_ = false;
@@ -163,6 +165,9 @@ Result<Frame*> Subscriber::take() {
         stats_.last_sequence = frame->view().sequence;
         stats_.epoch = frame->view().epoch;
         return frame;
+    }
+    if (lease_under_way_) {
+        return nullptr;
     }
     if (std::get<AttachedRing::Nothing>(found) == AttachedRing::Nothing::no_lease) {
         return Error{CUFRAMES_ERROR_LEASES_EXHAUSTED,
@@ -227,11 +232,11 @@ Result<> Subscriber::wait_lease(int64_t timeout_ms) {
         if (interrupted_.load()) {
             return interrupted_error();
         }
-        if (!ring_ || ring_->has_free_lease()) {
+        if (!ring_ || ring_->leases() == AttachedRing::Leases::free) {
             return {};
         }
         link_->starving.store(true);
-        if (ring_->has_free_lease()) {
+        if (ring_->leases() == AttachedRing::Leases::free) {
             return {};
         }
         ring_->set_sleeping(false); // New frames are no reason to wake up now.
@@ -250,7 +255,9 @@ Result<> Subscriber::wait_lease(int64_t timeout_ms) {
 /** Sleeps until something happens. False: nothing did. */
 bool Subscriber::wait(const Deadline& deadline) {
     const Deadline until = earliest(deadline);
-    if (ring_) {
+    if (ring_ && lease_under_way_) {
+        ring_->set_sleeping(false); // There is a frame; what is missing is the word of the GPU, which pokes us.
+    } else if (ring_) {
         const StreamState before = ring_->stream_state();
         ring_->set_sleeping(true);
         const bool ended_now = ring_->stream_state() == StreamState::eos && !end_reported_;

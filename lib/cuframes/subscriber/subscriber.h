@@ -114,6 +114,7 @@ private:
     bool ever_attached_ = false;
     bool end_reported_ = false;
     bool first_from_publisher_ = false;
+    bool lease_under_way_ = false; ///< A frame is there, and can be had once the GPU has ended a lease.
 
     std::mutex mutex_; ///< Over what other threads read.
     cuframes_subscriber_stats stats_ = {};

@@ -423,7 +423,8 @@ CUFRAMES_API int cuframes_subscriber_connect(cuframes_subscriber* subscriber, in
  * at all), sleeping in the kernel, for a publisher as well as for a frame. Returns
  * - CUFRAMES_OK and a frame to unref;
  * - CUFRAMES_ERROR_TIMEOUT, _INTERRUPTED;
- * - CUFRAMES_ERROR_LEASES_EXHAUSTED at once when all granted leases are held and a frame is waiting;
+ * - CUFRAMES_ERROR_LEASES_EXHAUSTED at once when all granted leases are held and a frame is waiting; one that was given
+ *   up and that the GPU is about to end is waited for instead, within `timeout_ms`;
  * - CUFRAMES_ERROR_EOS once for each end of stream; a further call waits for what follows;
  * - CUFRAMES_ERROR_PUBLISHER_GONE with end_when_gone;
  * - why attaching failed: CUFRAMES_ERROR_RING_FULL, _ACCESS_DENIED, _VERSION_MISMATCH, _NO_DRIVER, …. A further call
