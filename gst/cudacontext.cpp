@@ -1,76 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cudacontext.h"
 
-#include <dlfcn.h>
+#include "primarycontext.h"
 
-#include <map>
 #include <utility>
 
 namespace cuframes::gst {
 namespace {
-
-/// The two driver calls that libgstcuda does not pass on.
-struct PrimaryContextCalls {
-    CUresult (*retain)(CUcontext*, CUdevice) = nullptr;
-    CUresult (*release)(CUdevice) = nullptr;
-};
-
-const PrimaryContextCalls& primary_context_calls() {
-    static const PrimaryContextCalls calls = [] {
-        PrimaryContextCalls found;
-        // Never closed: the driver does not take being unloaded.
-        if (void* driver = dlopen("libcuda.so.1", RTLD_NOW)) {
-            found.retain = reinterpret_cast<decltype(found.retain)>(dlsym(driver, "cuDevicePrimaryCtxRetain"));
-            found.release = reinterpret_cast<decltype(found.release)>(dlsym(driver, "cuDevicePrimaryCtxRelease_v2"));
-        }
-        return found;
-    }();
-    return calls;
-}
-
-/// Elements compare GstCudaContext objects, not what they wrap: one object for each device serves the whole process.
-class PrimaryContexts {
-public:
-    GstCudaContext* get(int device) {
-        const std::lock_guard lock(mutex_);
-        auto [entry, is_new] = contexts_.try_emplace(device);
-        if (is_new)
-            g_weak_ref_init(&entry->second, nullptr);
-        if (auto* existing = static_cast<GstCudaContext*>(g_weak_ref_get(&entry->second)))
-            return existing;
-        GstCudaContext* made = wrap(device);
-        g_weak_ref_set(&entry->second, made);
-        return made;
-    }
-
-private:
-    static GstCudaContext* wrap(int device) {
-        const PrimaryContextCalls& calls = primary_context_calls();
-        CUdevice handle = 0;
-        CUcontext context = nullptr;
-        if (!calls.retain || !calls.release || CuInit(0) != CUDA_SUCCESS ||
-            CuDeviceGet(&handle, device) != CUDA_SUCCESS || calls.retain(&context, handle) != CUDA_SUCCESS)
-            return nullptr;
-        GstCudaContext* made = gst_cuda_context_new_wrapped(context, handle);
-        if (!made) {
-            calls.release(handle);
-            return nullptr;
-        }
-        // Freed after the object itself, which still uses the context while it goes.
-        g_object_set_data_full(G_OBJECT(made), "cuframes-primary", GINT_TO_POINTER(handle + 1),
-                               [](gpointer data) { primary_context_calls().release(GPOINTER_TO_INT(data) - 1); });
-        return made;
-    }
-
-    std::mutex mutex_;
-    std::map<int, GWeakRef> contexts_;
-};
-
-GstCudaContext* primary_context(int device) {
-    // Never destroyed: contexts may be let go by other static objects.
-    static auto* const contexts = new PrimaryContexts;
-    return contexts->get(device);
-}
 
 class CudaMemoryBook : public MemoryBook {
 public:

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cuda_streams.h"
+
+namespace cuframes::gst {
+
+using cuda::Current;
+using cuda::Driver;
+
+const Driver* get_driver(GError** error) {
+    auto loaded = cuda::driver();
+    if (loaded)
+        return *loaded;
+    set_error(error, loaded.error());
+    return nullptr;
+}
+
+bool resolve(int device, gint64 name, CudaStream& stream, GError** error) {
+    auto resolved = dlpack::resolve_stream(device, name);
+    if (!resolved) {
+        set_error(error, resolved.error());
+        return false;
+    }
+    stream = {static_cast<CUcontext>(resolved->context), static_cast<CUstream>(resolved->stream)};
+    if (name <= dlpack::stream_per_thread)
+        return true;
+    // A stream of another context than the primary one: an event in that context has to record it.
+    auto driver = cuda::driver();
+    const Current current(**driver, stream.context);
+    CUcontext own = nullptr;
+    if (const CUresult result = (*driver)->cuStreamGetCtx(stream.stream, &own); result != CUDA_SUCCESS) {
+        set_error(error, CUFRAMES_GST_ERROR_VALUE,
+                  text("stream ", name,
+                       " is no CUDA stream of this process: ", cuda::driver_error("cuStreamGetCtx", result).message));
+        return false;
+    }
+    stream.context = own;
+    return true;
+}
+
+bool order(const Driver& driver, const CudaStream& first, const CudaStream& second, GError** error) {
+    const char* call = "cuEventCreate";
+    CUevent event = nullptr;
+    CUresult result = CUDA_SUCCESS;
+    {
+        const Current current(driver, first.context);
+        result = current.result();
+        if (result == CUDA_SUCCESS)
+            result = driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING);
+        if (result == CUDA_SUCCESS) {
+            call = "cuEventRecord";
+            result = driver.cuEventRecord(event, first.stream);
+        }
+    }
+    if (result == CUDA_SUCCESS) {
+        const Current current(driver, second.context);
+        call = "cuStreamWaitEvent";
+        result = driver.cuStreamWaitEvent(second.stream, event, 0);
+    }
+    // The driver keeps what a queued wait needs.
+    if (event)
+        driver.cuEventDestroy(event);
+    if (result != CUDA_SUCCESS)
+        set_error(error, cuda::driver_error(call, result));
+    return result == CUDA_SUCCESS;
+}
+
+CudaStream stream_of(GstMemory* memory) {
+    auto* cuda = GST_CUDA_MEMORY_CAST(memory);
+    GstCudaStream* stream = gst_cuda_memory_get_stream(cuda);
+    return {static_cast<CUcontext>(gst_cuda_context_get_handle(cuda->context)),
+            stream ? gst_cuda_stream_get_handle(stream) : CU_STREAM_LEGACY};
+}
+
+int device_of(GstCudaContext* context) {
+    guint device = 0;
+    g_object_get(context, "cuda-device-id", &device, nullptr);
+    return static_cast<int>(device);
+}
+
+} // namespace cuframes::gst

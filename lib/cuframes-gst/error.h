@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cuframes-gst/cuframes-gst.h>
+
+#include <exception>
+#include <string>
+
+#include "base/result.h"
+
+namespace cuframes::gst {
+
+void set_error(GError** error, CuframesGstError code, const std::string& message);
+
+/** What the driver or the allocator had to say. */
+void set_error(GError** error, const Error& why);
+
+/** Runs the body of a C function: nothing that is thrown inside leaves the library. */
+template <class Body>
+auto guarded(GError** error, Body&& body) noexcept -> decltype(body()) {
+    try {
+        return body();
+    } catch (const std::exception& e) {
+        set_error(error, CUFRAMES_GST_ERROR_FAILED, e.what());
+        return {};
+    }
+}
+
+} // namespace cuframes::gst

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "temp_dir.hpp"
+
+#include <gst/gst.h>
+#include <gtest/gtest.h>
+
+int main(int argc, char** argv) {
+    // The registry is this run's own: what nvcodec registers depends on the driver that it finds.
+    const cuframes::test::TempDir registry;
+#ifdef __SANITIZE_ADDRESS__
+    // GStreamer's own scanner program cannot load a plugin that needs the sanitizer's runtime.
+    ::setenv("GST_REGISTRY_FORK", "no", 1);
+#endif
+    ::setenv("GST_REGISTRY", (registry.path() / "registry.bin").c_str(), 1);
+    gst_init(&argc, &argv);
+    testing::InitGoogleTest(&argc, argv);
+    return RUN_ALL_TESTS();
+}
