@@ -14,10 +14,9 @@ this process there is `cuframes.gst`, which needs PyGObject; everything else nee
 frames on a GPU, the NVIDIA driver.
 """
 
+from . import _native
 from ._formats import PixelFormat, SubscriberMode
 from ._frame import Frame, PlanarFrame
-from ._native import cuda_self_test as _cuda_self_test
-from ._native import default_directory, version_string
 from ._plane import Plane
 from ._publisher import Publisher, Slot, publish
 from ._subscriber import Subscriber, subscribe
@@ -50,7 +49,7 @@ from .errors import (
     ShmError,
 )
 
-__version__ = version_string()
+__version__: str = _native.version_string()
 
 CuframesFrame = Frame
 CuframesSubscriber = Subscriber
@@ -58,7 +57,18 @@ CuframesSubscriber = Subscriber
 
 def cuda_self_test(device: int = 0) -> None:
     """Tries whether frames in memory of GPU `device` can be shared here. DeviceLost: why not, and what to do."""
-    _cuda_self_test(device)
+    _native.cuda_self_test(device)
+
+
+def default_directory() -> str:
+    """Where sockets are unless told: `$CUFRAMES_DIR`, else `$XDG_RUNTIME_DIR/cuframes`, else `/run/cuframes` if that can be
+    used, else `/tmp/cuframes-<uid>`."""
+    return _native.default_directory()
+
+
+def version_string() -> str:
+    """The version of the library in this package, as `"0.1.0"`."""
+    return _native.version_string()
 
 
 __all__ = [
