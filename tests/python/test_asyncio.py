@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Subscribers in an asyncio event loop: no thread, no polling, no blocking of others."""
+
+import asyncio
+import threading
+
+import pytest
+
+import cuframes
+import pictures
+from probes import monotonic_ns
+from processes import SECONDS
+
+STRICT = cuframes.SubscriberMode.STRICT_ORDER
+
+
+def publish_numbers(publisher, first, last):
+    for number in range(first, last + 1):
+        with publisher.acquire() as slot:
+            pictures.draw(slot, number)
+
+
+def run(main):
+    """Runs a coroutine, with a deadline, and without any thread beside this one."""
+
+    async def bounded():
+        threads = threading.active_count()
+        try:
+            return await asyncio.wait_for(main, SECONDS)
+        finally:
+            assert threading.active_count() == threads
+
+    return asyncio.run(bounded(), debug=True)
+
+
+def test_async_for_ends_with_the_stream(publish, key):
+    """`async for` gives every frame and ends at end-of-stream; `async with` closes."""
+    publisher = publish()
+
+    async def main():
+        seen = []
+        async with cuframes.Subscriber(key, mode=STRICT) as subscriber:
+            await subscriber.connect_async()
+            publish_numbers(publisher, 1, 5)
+            publisher.eos()
+            async for frame in subscriber:
+                seen.append((frame.seq, pictures.difference(frame, frame.seq)))
+                frame.release()
+        assert subscriber.closed
+        return seen
+
+    assert run(main()) == [(number, "") for number in range(1, 6)]
+
+
+def test_connecting_takes_turns_with_others(key, memory, cleanup):
+    """connect_async() waits for a publisher that a task of the same loop makes later."""
+
+    async def come():
+        await asyncio.sleep(0)
+        cleanup.append(cuframes.publish(key, format="NV12", width=64, height=48, memory=memory))
+        publish_numbers(cleanup[-1], 1, 1)
+
+    async def main():
+        async with cuframes.Subscriber(key) as subscriber:
+            task = asyncio.create_task(come())
+            await subscriber.connect_async()
+            await task
+            return (await subscriber.next_frame_async()).seq
+
+    assert run(main()) == 1
+
+
+def test_frames_published_meanwhile(publish, key):
+    """A task that publishes and one that awaits frames share a loop, frame by frame, and none is lost."""
+    publisher = publish(slots=8)
+
+    async def main():
+        async with cuframes.Subscriber(key, mode=STRICT) as subscriber:
+            await subscriber.connect_async()
+
+            async def take():
+                return [(await subscriber.next_frame_async()).seq for _ in range(100)]
+
+            task = asyncio.create_task(take())
+            for number in range(1, 101):
+                publish_numbers(publisher, number, number)
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                while subscriber.last_seq < number:
+                    await asyncio.sleep(0)
+            return await task
+
+    assert run(main()) == list(range(1, 101))
+
+
+def test_timeout(publish, key):
+    """next_frame_async(timeout_ms) raises FrameTimeout, not early; the next await gets the next frame."""
+    publisher = publish()
+
+    async def main():
+        async with cuframes.Subscriber(key) as subscriber:
+            await subscriber.connect_async()
+            before = monotonic_ns()
+            with pytest.raises(cuframes.FrameTimeout):
+                await subscriber.next_frame_async(timeout_ms=30)
+            assert monotonic_ns() - before >= 30_000_000
+            publish_numbers(publisher, 1, 1)
+            return (await subscriber.next_frame_async(timeout_ms=10000)).seq
+
+    assert run(main()) == 1
+
+
+def test_connect_timeout(key):
+    """connect_async(timeout_ms) raises PublisherGone when nobody came."""
+
+    async def main():
+        async with cuframes.Subscriber(key) as subscriber:
+            with pytest.raises(cuframes.PublisherGone, match=key):
+                await subscriber.connect_async(timeout_ms=20)
+
+    run(main())
+
+
+def test_cancelling(publish, key):
+    """Cancelling an await leaves nothing behind in the loop, loses no frame, and the subscriber goes on."""
+    publisher = publish()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        async with cuframes.Subscriber(key, mode=STRICT) as subscriber:
+            await subscriber.connect_async()
+            for number in range(1, 11):
+                task = asyncio.create_task(subscriber.next_frame_async())
+                await asyncio.sleep(0)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert not loop.remove_reader(subscriber.fileno())
+                publish_numbers(publisher, number, number)
+                frame = await subscriber.next_frame_async(timeout_ms=10000)
+                assert frame.seq == number
+                frame.release()
+
+    run(main())
+
+
+def test_two_subscribers_in_one_loop(publish, key):
+    """Subscribers of one loop do not get in each other's way."""
+    publishers = [publish(key=f"{key}-{name}") for name in "ab"]
+
+    async def count(name):
+        async with cuframes.Subscriber(f"{key}-{name}", mode=STRICT) as subscriber:
+            seen = []
+            async for frame in subscriber:
+                seen.append(frame.seq)
+                frame.release()
+            return seen
+
+    async def main():
+        tasks = [asyncio.create_task(count(name)) for name in "ab"]
+        while any(publisher.stats()["subscribers"] == 0 for publisher in publishers):
+            await asyncio.sleep(0.001)
+        for number in range(1, 6):
+            for publisher in publishers:
+                publish_numbers(publisher, number, number)
+        for publisher in publishers:
+            publisher.eos()
+        return await asyncio.gather(*tasks)
+
+    assert run(main()) == [[1, 2, 3, 4, 5]] * 2
+
+
+def test_closing_ends_an_await(publish, key):
+    """close() while a task awaits a frame ends the await with Closed; an `async for` ends."""
+    publish()
+
+    async def main():
+        subscriber = cuframes.Subscriber(key)
+        await subscriber.connect_async()
+        waiting = asyncio.create_task(subscriber.next_frame_async())
+        await asyncio.sleep(0.01)
+        subscriber.close()
+        with pytest.raises(cuframes.Closed):
+            await waiting
+
+    run(main())
+
+
+def test_publisher_dies_during_an_await(publisher_process, key):
+    """PublisherGone reaches an await when the publisher is killed."""
+    publisher = publisher_process()
+
+    async def main():
+        async with cuframes.Subscriber(key) as subscriber:
+            await subscriber.connect_async()
+            waiting = asyncio.create_task(subscriber.next_frame_async())
+            await asyncio.sleep(0)
+            publisher.kill()
+            with pytest.raises(cuframes.PublisherGone):
+                await waiting
+
+    run(main())
