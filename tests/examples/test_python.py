@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The Python examples do what their first lines say, each in a process of its own against publishers in others.
+
+usage: test_python.py TEST…; exit code 77: all of them need what is not here.
+"""
+
+import importlib.util
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import numpy
+
+import cuframes
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"
+SECONDS = 60 * float(os.environ.get("CUFRAMES_TEST_TIMEOUT_SCALE", "1"))
+LIVE = "videotestsrc is-live=true pattern={} ! video/x-raw,format={},width={},height={},framerate={}/1"
+
+
+def needs(*modules):
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    return unittest.skipIf(missing, f"no {', '.join(missing)} here")
+
+
+def gst_is_missing():
+    """Whether this build has no introspection data."""
+    return subprocess.run([sys.executable, "-c", "import cuframes.gst"], capture_output=True).returncode != 0
+
+
+class Process:
+    """A program whose output can be waited for."""
+
+    def __init__(self, command, folder):
+        self._log = tempfile.NamedTemporaryFile(dir=folder)
+        self.process = subprocess.Popen(
+            list(map(str, command)), stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
+        )
+
+    def output(self):
+        return pathlib.Path(self._log.name).read_text(errors="replace")
+
+    def expect(self, pattern):
+        """Waits until the output has this, and returns the match; fails if the program ends before."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            ended = self.process.poll() is not None
+            if found := re.search(pattern, self.output(), re.MULTILINE):
+                return found
+            if ended or time.monotonic() > deadline:
+                raise AssertionError(f"{self.process.args}: no '{pattern}' in\n{self.output()}")
+            time.sleep(0.02)
+
+    def finish(self):
+        """Waits for its end, and says what it said. An exit code other than 0 is an error."""
+        try:
+            code = self.process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.process.args} does not end\n{self.output()}") from None
+        if code != 0:
+            raise AssertionError(f"{self.process.args} ended with {code}\n{self.output()}")
+        return self.output()
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self._log.close()
+
+
+class PythonExamples(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="examples-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        os.environ["CUFRAMES_DIR"] = str(self.folder / "sockets")
+
+    def start(self, *command):
+        process = Process(command, self.folder)
+        self.addCleanup(process.stop)
+        return process
+
+    def example(self, name, *arguments):
+        return self.start(sys.executable, EXAMPLES / name, *arguments)
+
+    def publish(self, key, pattern="ball", format="NV12", width=320, height=240, rate=60, sink=""):
+        """A pipeline as a camera."""
+        source = LIVE.format(pattern, format, width, height, rate)
+        return self.start("gst-launch-1.0", "-e", *f"{source} ! cuframessink key={key} {sink}".split())
+
+    def subscribe(self, key, **options):
+        options.setdefault("connect_timeout_ms", int(SECONDS * 1000))
+        subscriber = cuframes.subscribe(key, **options)
+        self.addCleanup(subscriber.close)
+        return subscriber
+
+    @needs("torch")
+    def test_read(self):
+        """Prints a tensor for each frame, with the pixels of the camera, and ends with the stream."""
+        reader = self.example("read.py", "cam")
+        camera = self.publish("cam", pattern="white")
+        found = reader.expect(r"frame \d+: \(240, 320\) on cpu, mean ([\d.]+)$")
+        self.assertAlmostEqual(float(found[1]), 235, delta=1)
+        camera.process.send_signal(signal.SIGINT)
+        reader.finish()
+
+    @needs("torch")
+    def test_batch(self):
+        """Four cameras of other sizes and formats become one tensor, each with its own colour in RGB."""
+        cameras = {
+            "red": ("NV12", 320, 240, (1, 0, 0)),
+            "green": ("I420", 322, 180, (0, 1, 0)),
+            "blue": ("RGBA", 160, 120, (0, 0, 1)),
+            "white": ("NV12", 66, 47, (1, 1, 1)),
+        }
+        for key, (format, width, height, _) in cameras.items():
+            format = f"{format},colorimetry=bt709" if format != "RGBA" else format
+            self.publish(key, pattern=key, format=format, width=width, height=height)
+        output = self.example("batch.py", *cameras, "--height", 96, "--width", 160, "--count", 3).finish()
+        lines = output.splitlines()
+        self.assertEqual(len(lines), 3)
+        for line in lines:
+            self.assertTrue(line.startswith("[4, 3, 96, 160] on cpu"), line)
+            colours = [tuple(map(float, found.split())) for found in re.findall(r"\(([\d. ]+)\)", line)]
+            for colour, (*_, expected) in zip(colours, cameras.values(), strict=True):
+                self.assertLess(max(abs(a - b) for a, b in zip(colour, expected)), 0.03, line)
+
+    def test_reconnect(self):
+        """One reader waits for a publisher, learns of its death, goes on with the next, and ends with the stream."""
+        reader = self.example("reconnect.py", "cam")
+        reader.expect("nothing for 1000 ms; state waiting")
+        first = self.publish("cam")
+        first_epoch = reader.expect(r"frames from epoch (\w+)")[1]
+        first.process.kill()
+        reader.expect("the publisher is gone; waiting for the next one")
+        second = self.publish("cam")
+        reader.expect(rf"frames from epoch (?!{first_epoch}\b)\w+, the first is \d+")
+        second.process.send_signal(signal.SIGINT)
+        self.assertRegex(reader.finish(), r"the stream ended: frames_received \d+, skipped \d+, reconnects 1$")
+
+    def test_two_cameras(self):
+        """Frames of both cameras come in one loop, and both ends are noticed."""
+        reader = self.example("two_cameras.py", "gate", "yard")
+        cameras = [self.publish(key, width=width) for key, width in (("gate", 320), ("yard", 160))]
+        reader.expect("^gate: frame [0-9]+, NV12 320x240$")
+        reader.expect("^yard: frame [0-9]+, NV12 160x240$")
+        for camera in cameras:
+            camera.process.send_signal(signal.SIGINT)
+        output = reader.finish()
+        for key in ("gate", "yard"):
+            count = int(re.search(rf"^{key} ended after (\d+) frames$", output, re.MULTILINE)[1])
+            self.assertEqual(count, len(re.findall(rf"^{key}: frame ", output, re.MULTILINE)))
+
+    def test_publish(self):
+        """Readers see the bar where the number of the frame puts it, and no picture was copied."""
+        program = self.example("publish.py", "drawn", "--count", 60, "--rate", 100)
+        seen = 0
+        for frame in self.subscribe("drawn", mode=cuframes.SubscriberMode.STRICT_ORDER):
+            with frame:
+                picture = numpy.asarray(frame.planes[0])
+                left = 4 * (frame.seq - 1) % 640
+                expected = numpy.full((360, 640, 3), 96, "u1")
+                expected[:, left : left + 16] = (255, 0, 0)
+                self.assertTrue((picture == expected).all(), frame)
+                seen += 1
+        self.assertGreater(seen, 0)
+        self.assertIn("published 60, 0 of them copied", program.finish())
+
+    @needs("torch", "gi")
+    def test_mirror_pipeline(self):
+        """The pipeline's pictures arrive at other processes the other way round, pixel by pixel."""
+        if gst_is_missing():
+            self.skipTest("cuframes.gst cannot be used here")
+        camera = self.publish("cam", pattern="smpte100")
+        mirror = self.example("mirror_pipeline.py", "cam", "mirrored")
+        with self.subscribe("cam") as original, self.subscribe("mirrored") as mirrored:
+            frame, other = original.next_frame(int(SECONDS * 1000)), mirrored.next_frame(int(SECONDS * 1000))
+            for plane, reversed_plane in zip(frame.planes, other.planes, strict=True):
+                self.assertTrue((numpy.asarray(plane) == numpy.asarray(reversed_plane)[:, ::-1]).all())
+            self.assertFalse((numpy.asarray(frame.planes[0]) == numpy.asarray(other.planes[0])).all())
+        camera.process.send_signal(signal.SIGINT)
+        mirror.finish()
+
+    @needs("av")
+    def test_record_and_play(self):
+        """What was received is in the file, every frame of it, and what is decoded from the file is published."""
+        film = self.folder / "film.mkv"
+        levels = list(range(40, 220, 6))
+        patient = {"policy": "wait", "wait_timeout_ms": 10000}
+        with cuframes.publish("cam", format="NV12", width=320, height=240, **patient) as publisher:
+            recorder = self.example("record_with_pyav.py", "cam", film)
+            publisher.wait_subscribers(timeout_ms=int(SECONDS * 1000))
+            start = time.monotonic_ns()
+            for number, level in enumerate(levels):
+                with publisher.acquire() as slot:
+                    numpy.asarray(slot.planes[0])[...] = level
+                    numpy.asarray(slot.planes[1])[...] = 128
+                    slot.pts = start + number * 40_000_000
+            publisher.eos()
+            self.assertIn(f"{len(levels)} frames with libx264, 0 missed", recorder.finish())
+
+        player = self.example("play_with_pyav.py", film, "film", "--fast")
+        played = []
+        for frame in self.subscribe("film", mode=cuframes.SubscriberMode.STRICT_ORDER):
+            with frame:
+                self.assertEqual((frame.format, frame.width, frame.height), ("I420", 320, 240))
+                played.append(float(numpy.asarray(frame.planes[0]).mean()))
+        self.assertEqual(len(played), len(levels))
+        self.assertLess(max(abs(a - b) for a, b in zip(played, levels)), 4)
+        self.assertIn(f"published {len(levels)}", player.finish())
+
+    def test_all_examples_are_tested(self):
+        """No example is left out: each is started by name in one of these tests."""
+        text = pathlib.Path(__file__).read_text()
+        self.assertEqual([path.name for path in EXAMPLES.glob("*.py") if f'"{path.name}"' not in text], [])
+
+
+def main():
+    names = [f"PythonExamples.{name}" for name in sys.argv[1:]]
+    suite = unittest.defaultTestLoader.loadTestsFromNames(names or ["PythonExamples"], sys.modules[__name__])
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    if not result.wasSuccessful():
+        return 1
+    return 77 if len(result.skipped) == result.testsRun else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
