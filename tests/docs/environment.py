@@ -28,12 +28,16 @@ def make(build, folder=None, gpu=False):
         **os.environ,
         "LC_ALL": "C.UTF-8",
         "PATH": prepend("PATH", build / "examples" / "c"),
-        "LD_LIBRARY_PATH": prepend("LD_LIBRARY_PATH", *driver, build / "lib" / "cuframes"),
+        "LD_LIBRARY_PATH": prepend(
+            "LD_LIBRARY_PATH", *driver, build / "lib" / "cuframes", build / "lib" / "cuframes-gst"
+        ),
+        "PYTHONPATH": prepend("PYTHONPATH", build / "lib" / "python"),
+        "GI_TYPELIB_PATH": prepend("GI_TYPELIB_PATH", build / "lib" / "cuframes-gst"),
         "GST_PLUGIN_PATH": prepend("GST_PLUGIN_PATH", build / "gst"),
         "GST_REGISTRY": str(build / "tests" / "docs" / f"gst-registry{'-gpu' if gpu else ''}.bin"),
         "PKG_CONFIG_PATH": prepend("PKG_CONFIG_PATH", build / "meson-uninstalled"),
         # Meson's file for the uninstalled library names the folder of the library, not that of its public headers.
-        "CPATH": prepend("CPATH", SOURCE / "lib" / "cuframes" / "include"),
+        "CPATH": prepend("CPATH", *(SOURCE / "lib" / name / "include" for name in ("cuframes", "cuframes-gst"))),
     }
     env.pop("GST_DEBUG", None)
     if folder is not None:
@@ -45,6 +49,11 @@ def make(build, folder=None, gpu=False):
 
 def has_stand_in(build):
     return (pathlib.Path(build) / "tests" / "fake-cuda" / "libcuda.so.1").exists()
+
+
+def has_package(build):
+    """Whether the Python package was built."""
+    return any((pathlib.Path(build) / "lib" / "python" / "cuframes").glob("_native*.so"))
 
 
 def output_of(command, env):

@@ -10,6 +10,7 @@ from pages import SOURCE
 
 HEADER = SOURCE / "lib/cuframes/include/cuframes/cuframes.h"
 CORE = SOURCE / "lib/cuframes"
+GST_HEADER = SOURCE / "lib/cuframes-gst/include/cuframes-gst/cuframes-gst.h"
 
 
 def header_errors():
@@ -20,14 +21,19 @@ def header_functions():
     return set(re.findall(r"CUFRAMES_API [\w\s*]*?\b(cuframes_\w+)\(", HEADER.read_text()))
 
 
+def gst_header_functions():
+    return set(re.findall(r"CUFRAMES_GST_API [\w\s*]*?\b(cuframes_gst_\w+)\(", GST_HEADER.read_text()))
+
+
 def header_words():
-    """Everything of ours that the header defines or names."""
-    return set(re.findall(r"\b(?:cuframes|CUFRAMES)_\w+", HEADER.read_text()))
+    """Everything of ours that the headers define or name."""
+    text = HEADER.read_text() + GST_HEADER.read_text()
+    return set(re.findall(r"\b(?:cuframes|CUFRAMES)_\w+", text))
 
 
 def environment_variables():
     """Variables of ours, and those that ./dev and the library look up."""
-    text = "".join(path.read_text() for path in CORE.rglob("*.cpp"))
+    text = "".join(path.read_text() for path in (*CORE.rglob("*.cpp"), *CORE.rglob("*.h")))
     found = set(re.findall(r'getenv\("(\w+)"\)', text))
     usage = (SOURCE / "dev").read_text().split("END")[1]
     return found | set(re.findall(r"\b(CUFRAMES_\w+|XDG_CACHE_HOME|CUDA_HOME)\b", usage))

@@ -49,6 +49,14 @@ class Page:
         titles = re.findall(r"^#+ +(.*)$", self.prose, re.MULTILINE)
         return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
+    def program_of(self, block):
+        """The whole program of a python block: one that `continues` follows the ones before it."""
+        blocks = [one for one in self.blocks if one.language == "python" and not one.value("file")]
+        texts = []
+        for one in blocks[: blocks.index(block) + 1]:
+            texts = [*texts, one.text] if one.has("continues") else [one.text]
+        return "\n".join(texts)
+
     def code_words(self):
         """What stands between backquotes, and the lines of C blocks."""
         blocks = [block.text for block in self.blocks if block.language == "c"]
@@ -73,7 +81,7 @@ class Page:
                     if last is None:
                         raise AssertionError(f"{self}:{start}: expected output of nothing")
                     last.output = block
-                elif block.language == "sh":
+                elif block.language == "sh" or (block.language == "python" and not block.value("file")):
                     last = block
                 fence = None
                 yield block

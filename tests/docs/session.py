@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs the commands of a page from top to bottom, as a reader would who has a terminal for each of them.
+"""Runs the commands and Python programs of a page from top to bottom, as a reader would who has a terminal for each.
 
 The fence says how: `background` is left running until the page ends, `fails` has to fail, `no-run` is read only, and so
 is what needs-SOMETHING that is not here. A block ```text output after a command is what its output has to contain, line
 by line in this order, where … stands for anything. Files that a block with file=NAME shows are there for the commands.
+
+A python block that `continues` is one program with those before it. For a key that a Python program reads and that nobody
+on the page publishes there is a camera (camera.py).
 """
 
 import os
@@ -11,16 +14,27 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 
 import environment
 
 SECONDS = 60
 SHELL = ["bash", "-eu", "-c"]
+PYTHON = [sys.executable, "-X", "faulthandler", "-c"]
+CAMERA = pathlib.Path(__file__).with_name("camera.py")
+# What stands on the fence after needs-, and what shows whether it is here.
+MODULES = {"torch": "torch", "jax": "jax", "cupy": "cupy", "numba": "numba.cuda", "av": "av", "gst": "cuframes.gst"}
+READS = re.compile(r"""(?:subscribe|Subscriber)\(\s*"([\w.-]+)"|cuframessrc key=([\w.-]+)""")
+PUBLISHES = re.compile(r"""(?:publish|Publisher)\(\s*"([\w.-]+)"|cuframessink key=([\w.-]+)""")
 
 
 class CommandFailed(AssertionError):
     pass
+
+
+def keys(pattern, text):
+    return {name for found in pattern.findall(text) for name in found if name}
 
 
 def missing_line(expected, output):
@@ -37,13 +51,12 @@ def missing_line(expected, output):
 class Background:
     """A command that goes on while others run, with everything it starts."""
 
-    def __init__(self, block, folder, env):
+    def __init__(self, block, command, folder, env):
         self.block = block
-        self.log = folder / f"line-{block.line}.log"
+        self.log = folder / f"line-{block.line}-{pathlib.Path(command[0]).name}.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                SHELL + [block.text], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
+                command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def output(self):
@@ -96,8 +109,9 @@ class Session:
     def _do(self, block):
         if block.value("file"):
             (self.folder / block.value("file")).write_text(block.text + "\n")
-        elif block.language == "sh" and not block.has("no-run"):
-            if missing := [need for need in block.needs() if not self._is_there(need, block)]:
+        elif block.language in ("sh", "python") and not block.has("no-run"):
+            needs = block.needs() + (["package"] if block.language == "python" else [])
+            if missing := [need for need in needs if not self._is_there(need, block)]:
                 self.not_run.append((block, missing))
             elif block.has("background"):
                 self._start(block)
@@ -107,6 +121,12 @@ class Session:
     def _is_there(self, need, block):
         """What a block needs and may be tried here. Cameras and displays are not, even where there are some; for a GPU
         the stand-in driver serves, which decodes nothing."""
+        if need == "package":
+            return environment.has_package(self.build)
+        if need == "torch-cuda":
+            return environment.output_of([*PYTHON, "import torch; torch.zeros(1).cuda()"], self.env) is not None
+        if need in MODULES:
+            return environment.output_of([*PYTHON, f"import {MODULES[need]}"], self.env) is not None
         if need == "gpu":
             return environment.has_stand_in(self.build) and not re.search(r"\bnv\w+(dec|enc)\b", block.text)
         if need == "namespaces":
@@ -117,8 +137,11 @@ class Session:
     def _env_for(self, block):
         return self.gpu_env if "gpu" in block.needs() else self.env
 
+    def _command_of(self, block):
+        return SHELL + [block.text] if block.language == "sh" else PYTHON + [self.page.program_of(block)]
+
     def _start(self, block):
-        background = Background(block, self.folder, self._env_for(block))
+        background = Background(block, self._command_of(block), self.folder, self._env_for(block))
         self.backgrounds.append(background)
         if block.output:
             first = block.output.text.strip().splitlines()[0]
@@ -126,8 +149,30 @@ class Session:
                 self._fail(block, f"'{first}' did not come", background.output())
 
     def _run(self, block):
+        cameras = self._start_cameras(block) if block.language == "python" else []
+        try:
+            self._run_command(block)
+        finally:
+            for camera in cameras:
+                camera.stop()
+
+    def _start_cameras(self, block):
+        """Publishers of what the program reads, unless it or the page has them."""
+        published = keys(PUBLISHES, "\n".join(one.text for one in self.page.blocks if self._runs(one)))
+        memory = "cuda" if "gpu" in block.needs() else "host"
+        return [
+            Background(block, [sys.executable, str(CAMERA), key, memory], self.folder, self._env_for(block))
+            for key in keys(READS, self.page.program_of(block)) - published
+        ]
+
+    def _runs(self, block):
+        """Whether a block is run here, as far as is known already."""
+        is_program = block.language in ("sh", "python") and not block.has("no-run")
+        return is_program and all(block is not one for one, _ in self.not_run)
+
+    def _run_command(self, block):
         process = subprocess.Popen(
-            SHELL + [block.text], cwd=self.folder, env=self._env_for(block), stdin=subprocess.DEVNULL,
+            self._command_of(block), cwd=self.folder, env=self._env_for(block), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
         )
         try:

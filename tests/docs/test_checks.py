@@ -6,7 +6,9 @@ import time
 import unittest
 import unittest.mock
 
+import environment
 import facts
+import snippets
 from commands import Reader
 from pages import Page, SOURCE, page
 from session import CommandFailed, Session, missing_line
@@ -32,6 +34,16 @@ class SessionTest(unittest.TestCase):
         self.run_page("```sh fails", "false", "```")
         self.run_page("```sh needs-camera", "false", "```", "```sh no-run", "false", "```")
         self.run_page("```c file=x.h", "int x;", "```", "```sh", "grep int x.h", "```")
+
+    def test_python_programs_run(self):
+        self.run_page("```python", "print(6 * 7)", "```", "```text output", "42", "```")
+        self.run_page("```python", "answer = 6", "```", "```python continues", "assert answer == 6", "```")
+        self.assert_fails("```python", "assert 6 * 9 == 42", "```", why="exit code is 1")
+        self.assert_fails("```python", "a = 1", "```", "```python", "print(a)", "```", why="NameError")
+
+    def test_python_programs_have_a_camera(self):
+        self.run_page("```python", "import cuframes", 'with cuframes.subscribe("made-up") as subscriber:',
+                      "    print(subscriber.next_frame())", "```", "```text output", "NV12 640x360 cpu", "```")
 
     def test_failing_command(self):
         self.assert_fails("```sh", "false", "true", "```", why="exit code is 1")
@@ -87,8 +99,29 @@ class ReaderTest(unittest.TestCase):
     def test_unknown_verb_option_and_file(self):
         self.assertEqual(self.problems("./dev walk"), ["./dev has no verb walk"])
         self.assertEqual(self.problems("./dev test unites"), ["there is no suite unites"])
-        self.assertEqual(self.problems("meson setup build -Dpython=true"), ["there is no Meson option python"])
+        self.assertEqual(self.problems("meson setup build -Drust=true"), ["there is no Meson option rust"])
         self.assertEqual(self.problems("python3 tests/bench/benches.py"), ["there is no tests/bench/benches.py"])
+
+
+@unittest.skipUnless(environment.has_package(BUILD), "the Python package was not built")
+class SnippetsTest(unittest.TestCase):
+    def problems(self, *lines):
+        return snippets.Reader(BUILD).problems("\n".join(lines))
+
+    def test_good_ones(self):
+        self.assertEqual(self.problems("import cuframes", 'subscriber = cuframes.subscribe("a", max_held=3)',
+                                       "frame = subscriber.next_frame(timeout_ms=5)", "frame.planes[0].anything",
+                                       "slot.pts = 3", "from cuframes import Frame, errors", "errors.Closed"), [])
+
+    def test_what_does_not_exist(self):
+        self.assertCountEqual(
+            self.problems("import cuframes", "cuframes.subscribe(held=3)", "cuframes.open()", "frame.rows",
+                          "frame.copy(to=1)", "from cuframes import Film"),
+            ["cuframes has no open", "frame has no rows", "cuframes.subscribe() has no held", "frame.copy() has no to",
+             "cuframes has no Film"])
+
+    def test_what_is_no_program(self):
+        self.assertIn("line 1", self.problems("for frame in")[0])
 
 
 class FactsTest(unittest.TestCase):
@@ -114,6 +147,7 @@ class FactsTest(unittest.TestCase):
     def test_what_is_compared_is_not_empty(self):
         self.assertGreater(len(facts.header_errors()), 20)
         self.assertGreater(len(facts.header_functions()), 30)
+        self.assertGreater(len(facts.gst_header_functions()), 20)
         self.assertIn("CUFRAMES_DIR", facts.environment_variables())
         self.assertIn("cuframessink", facts.debug_categories())
         self.assertIn("publisher_waits", facts.struct_fields("RingState"))

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every command in the documentation works as it is printed there, or, where it needs what is not here, names elements,
-properties and options that exist."""
+"""Every command and Python program in the documentation works as it is printed there, or, where it needs what is not
+here, names elements, properties, options, classes, methods and arguments that exist."""
 
 import os
 import sys
 import unittest
 
+import environment
+import snippets
 from commands import Reader
 from pages import all_pages
 from session import Session
@@ -22,6 +24,12 @@ class CommandsTest(unittest.TestCase):
             if block.language in ("sh", "console") and (block.language == "console" or block.words)
             for problem in reader.problems(block)
         ]
+        if environment.has_package(BUILD):
+            reader = snippets.Reader(BUILD)
+            for block in page.blocks:
+                if block.language == "python" and not block.value("file"):
+                    found = reader.problems(page.program_of(block))
+                    problems += [f"{page}:{block.line}: {problem}" for problem in found]
         self.assertEqual(problems, [])
         session = Session(page, BUILD)
         session.run()
@@ -31,7 +39,7 @@ class CommandsTest(unittest.TestCase):
 
 def add_tests():
     for page in all_pages():
-        if any(block.language in ("sh", "console") for block in page.blocks):
+        if any(block.language in ("sh", "console", "python") for block in page.blocks):
             name = "test_" + str(page).removesuffix(".md").replace("/", "_").replace("-", "_")
             setattr(CommandsTest, name, lambda self, page=page: self.check(page))
 

@@ -106,6 +106,10 @@ class LibraryTest(unittest.TestCase):
         named = set(re.findall(r"`(cuframes_\w+)\(\)`", guide.prose))
         self.assertEqual(named, facts.header_functions())
 
+    def test_every_function_of_cuframes_gst_is_in_its_guide(self):
+        guide = page("docs/reference/cuframes-gst.md")
+        self.assertEqual(set(re.findall(r"`(cuframes_gst_\w+)\(\)`", guide.prose)), facts.gst_header_functions())
+
     def test_environment_variables(self):
         prose = page("docs/reference/environment.md")
         listed = {code_of(row[0]) for heading in ("Of the library and the elements", "Of ./dev")
