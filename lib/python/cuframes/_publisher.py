@@ -117,9 +117,8 @@ class Publisher:
     `publish()` makes one. The layout of the frames is set by `configure()`, by the arguments of `publish()`, or by the
     first tensor that is sent; a later `configure()` starts a new generation, and readers follow by themselves.
 
-    Threads: any. Blocking calls release the interpreter lock. Ctrl-C ends `wait_subscribers()` at once; waiting for a slot
-    under policy "wait" lasts `wait_timeout_ms` at most. Readers keep the frames they hold when this process dies. After
-    fork() every call raises `Forked`.
+    Threads: any. Blocking calls release the interpreter lock and end with Ctrl-C. Readers keep the frames they hold when this
+    process dies. After fork() every call raises `Forked`.
     """
 
     _handle: _native.Publisher | None = None

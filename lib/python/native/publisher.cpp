@@ -5,6 +5,10 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+#include <thread>
+#include <utility>
+
 #include "capsule.h"
 #include "errors.h"
 
@@ -30,11 +34,64 @@ nb::dict to_dict(const cuframes_subscriber_info& info) {
     return out;
 }
 
+/** A wait for a slot, which goes on in a thread while its caller may be called away by a signal. */
+struct SlotWait {
+    std::mutex mutex;
+    bool finished = false;
+    bool given_up = false;
+    Error error{CUFRAMES_OK, {}};
+    cuframes_slot* slot = nullptr;
+    Event done;
+
+    void run(cuframes_publisher* publisher) {
+        cuframes_slot* got = nullptr;
+        const int code = cuframes_publisher_acquire(publisher, CUFRAMES_ACQUIRE_DEFAULT, &got);
+        const std::lock_guard lock(mutex);
+        if (given_up && got) {
+            cuframes_slot_release(got);
+            got = nullptr;
+        }
+        if (code < 0) {
+            error = {static_cast<cuframes_error>(code), cuframes_last_error_message()};
+        }
+        slot = got;
+        finished = true;
+        done.set();
+    }
+
+    void give_up() {
+        const std::lock_guard lock(mutex);
+        given_up = true;
+        if (slot) {
+            cuframes_slot_release(std::exchange(slot, nullptr));
+        }
+    }
+};
+
+/** Waits as the policy says; a signal's exception ends it. */
+cuframes_slot* wait_for_slot(const std::shared_ptr<cuframes_publisher>& publisher) {
+    const auto wait = std::make_shared<SlotWait>();
+    std::thread([wait, publisher] { wait->run(publisher.get()); }).detach();
+    try {
+        // A signal whose handler does nothing wakes it too.
+        while (!wait_readable(wait->done.fd(), wait->done.fd(), Deadline(-1))) {
+        }
+    } catch (...) {
+        wait->give_up();
+        throw;
+    }
+    const std::lock_guard lock(wait->mutex);
+    if (!wait->slot) {
+        raise(wait->error);
+    }
+    return wait->slot;
+}
+
 } // namespace
 
 Publisher::Publisher(const std::string& key, const std::string& directory, const std::string& access, uint32_t slots,
                      int policy, uint32_t wait_timeout_ms, uint32_t max_subscribers)
-    : key_(key) {
+    : waits_(policy == CUFRAMES_POLICY_WAIT), key_(key) {
     cuframes_publisher_options options;
     CUFRAMES_INIT(options);
     options.key = key.c_str();
@@ -87,15 +144,39 @@ void Publisher::configure(const std::string& format, uint32_t width, uint32_t he
     config.geometry = *geometry;
     config.caps = caps.c_str();
     config.cuda_device = cuda_device;
+    const DLDevice device = on_gpu ? DLDevice{kDLCUDA, cuda_device < 0 ? 0 : cuda_device} : DLDevice{kDLCPU, 0};
     int code = 0;
     {
         const nb::gil_scoped_release unlocked;
+        const std::lock_guard configuring(configuring_);
         code = cuframes_publisher_configure(handle.get(), &config);
+        cuframes_publisher_stats stats;
+        CUFRAMES_INIT(stats);
+        if (code >= 0 && (code = cuframes_publisher_get_stats(handle.get(), &stats)) >= 0) {
+            const std::lock_guard lock(mutex_);
+            constexpr size_t kept = 4; // No acquire() is that late.
+            layouts_.push_back({stats.epoch, *geometry, device});
+            if (layouts_.size() > kept) {
+                layouts_.pop_front();
+            }
+        }
     }
     check(code);
+}
+
+Publisher::Layout Publisher::layout_of(uint64_t epoch) {
+    // A slot of a generation that is being made is had before its layout is noted.
+    const nb::gil_scoped_release unlocked;
+    const std::lock_guard configuring(configuring_);
     const std::lock_guard lock(mutex_);
-    geometry_ = *geometry;
-    device_ = on_gpu ? DLDevice{kDLCUDA, cuda_device < 0 ? 0 : cuda_device} : DLDevice{kDLCPU, 0};
+    const auto found = std::find_if(layouts_.rbegin(), layouts_.rend(),
+                                    [epoch](const Layout& layout) { return layout.epoch == epoch; });
+    return found == layouts_.rend() ? Layout{} : *found;
+}
+
+Publisher::Layout Publisher::newest_layout() {
+    const std::lock_guard lock(mutex_);
+    return layouts_.empty() ? Layout{} : layouts_.back();
 }
 
 std::unique_ptr<Slot> Publisher::acquire(bool wait) {
@@ -104,12 +185,15 @@ std::unique_ptr<Slot> Publisher::acquire(bool wait) {
     int code = 0;
     {
         const nb::gil_scoped_release unlocked;
-        code =
-            cuframes_publisher_acquire(handle.get(), wait ? CUFRAMES_ACQUIRE_DEFAULT : CUFRAMES_ACQUIRE_NO_WAIT, &slot);
+        code = cuframes_publisher_acquire(handle.get(), CUFRAMES_ACQUIRE_NO_WAIT, &slot);
     }
-    check(code);
-    const std::lock_guard lock(mutex_);
-    return std::make_unique<Slot>(slot, geometry_, device_);
+    if (code == CUFRAMES_ERROR_NO_FREE_SLOT && wait && waits_) {
+        slot = wait_for_slot(handle);
+    } else {
+        check(code);
+    }
+    const Layout layout = layout_of(cuframes_slot_epoch(slot));
+    return std::make_unique<Slot>(slot, layout.geometry, layout.device);
 }
 
 bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags,
@@ -122,15 +206,16 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
     for (const dlpack::ImportedTensor& tensor : tensors) {
         views.push_back(&tensor.tensor());
     }
-    auto read = dlpack::read_tensors(views, geometry_);
+    const Layout layout = newest_layout();
+    auto read = dlpack::read_tensors(views, layout.geometry);
     if (const auto* mismatch = std::get_if<dlpack::Mismatch>(&read)) {
         raise(*mismatch);
     }
     const auto& source = std::get<dlpack::SourceFrame>(read);
     dlpack::Stream queue;
     const bool from_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
-    if (from_gpu || device_.device_type == kDLCUDA) {
-        auto resolved = dlpack::resolve_stream(from_gpu ? source.device.device_id : device_.device_id, stream);
+    if (from_gpu || layout.device.device_type == kDLCUDA) {
+        auto resolved = dlpack::resolve_stream(from_gpu ? source.device.device_id : layout.device.device_id, stream);
         if (!resolved) {
             raise(resolved.error());
         }

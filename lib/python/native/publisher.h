@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -65,14 +66,23 @@ public:
 
 private:
     using Handle = std::shared_ptr<cuframes_publisher>;
+    /** Of one generation. */
+    struct Layout {
+        uint64_t epoch = 0;
+        cuframes_geometry geometry = {};
+        DLDevice device = {kDLCPU, 0};
+    };
 
     Handle held();
+    Layout layout_of(uint64_t epoch);
+    Layout newest_layout();
 
+    std::mutex configuring_; ///< Held while a generation is made and its layout noted.
     std::mutex mutex_;
     Handle handle_;
-    cuframes_geometry geometry_ = {};
-    DLDevice device_ = {kDLCPU, 0};
+    std::deque<Layout> layouts_; ///< The newest last: a slot may be of a generation that was just superseded.
     Event arrivals_;
+    const bool waits_;
     const std::string key_;
 };
 

@@ -87,10 +87,11 @@ void Subscriber::repeat(int64_t timeout_ms, Step&& step) {
             raise({CUFRAMES_ERROR_TIMEOUT,
                    text("nothing from the publisher of \"", key_, "\" within ", timeout_ms, " ms")});
         }
-        wait_readable(fileno(), nudge_.fd(), deadline);
-        const std::lock_guard lock(mutex_);
-        if (handle_) {
-            nudge_.clear();
+        if (wait_readable(fileno(), nudge_.fd(), deadline)) {
+            const std::lock_guard lock(mutex_);
+            if (handle_) {
+                nudge_.clear();
+            }
         }
     }
 }

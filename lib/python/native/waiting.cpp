@@ -50,7 +50,7 @@ int Deadline::left_ms() const {
     return static_cast<int>(std::clamp<int64_t>(left, 0, INT_MAX));
 }
 
-void wait_readable(int first, int second, const Deadline& deadline) {
+bool wait_readable(int first, int second, const Deadline& deadline) {
     pollfd fds[] = {{first, POLLIN, 0}, {second, POLLIN, 0}};
     {
         const nb::gil_scoped_release unlocked;
@@ -59,6 +59,7 @@ void wait_readable(int first, int second, const Deadline& deadline) {
     if (PyErr_CheckSignals() != 0) {
         throw nb::python_error();
     }
+    return fds[1].revents != 0;
 }
 
 } // namespace cuframes::python

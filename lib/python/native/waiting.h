@@ -43,8 +43,8 @@ private:
 
 /**
  * Sleeps until one of two descriptors can be read, the deadline passes or a signal comes; runs Python's signal handlers,
- * whose exception (KeyboardInterrupt) it passes on. Call with the interpreter lock held.
+ * whose exception (KeyboardInterrupt) it passes on. True: the second can be read. Call with the interpreter lock held.
  */
-void wait_readable(int first, int second, const Deadline& deadline);
+bool wait_readable(int first, int second, const Deadline& deadline);
 
 } // namespace cuframes::python
