@@ -75,11 +75,10 @@ wanted_system_files() {
         ! -path '*/lib2to3/*' ! -path '*/numpy/f2py/*' 2>/dev/null || true
 }
 
-# What is run without being built: scripts of tests and examples, and the pure part of the Python package.
+# What is run without being built: scripts of tests and examples.
 wanted_project_files() {
     find "$checkout/tests" "$checkout/examples" -type f -perm -u+x
     find "$checkout/tests" "$checkout/examples" -type f -name '*.py'
-    [ ! -d "$checkout/lib/python" ] || find "$checkout/lib/python" -type f -name '*.py*'
 }
 
 # Programs, libraries and plugins as built.
@@ -151,7 +150,7 @@ here=\$(dirname "\$(readlink -f "\${BASH_SOURCE[0]}")")
 export CUFRAMES_KEEP='$checkout'
 exec "\$here/.enter-root" "\$here" env CUFRAMES_BUILD='$build' GST_REGISTRY="/tmp/cuframes-registry-\$(id -u).bin" \\
     GST_PLUGIN_PATH='$build/gst' GI_TYPELIB_PATH='$build/lib/cuframes-gst' \\
-    PYTHONPATH='$build/lib/python:$checkout/lib/python' \\
-    LD_LIBRARY_PATH='$build/lib/cuframes:/usr/lib/nvidia-driver' "\$@"
+    PYTHONPATH='$build/lib/python' \\
+    LD_LIBRARY_PATH='$build/lib/cuframes:$build/lib/cuframes-gst:/usr/lib/nvidia-driver' "\$@"
 END
 }

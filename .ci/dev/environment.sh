@@ -10,8 +10,9 @@ package_list=$checkout/.ci/dev/packages.txt
 # Headers only, and pinned: they decide what the build knows of CUDA on hosts without a toolkit.
 cuda_wheel='nvidia-cuda-runtime==13.0.96 --hash=sha256:7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548'
 
+# packages [DISTRIBUTION]: the names in the list, with those that only this distribution has.
 packages() {
-    sed 's/#.*//' "$package_list" | tr -s ' \n' '\n' | sed '/^$/d'
+    sed "s/#.*//; s/^${1:-debian}: //; /^[a-z]*: /d" "$package_list" | tr -s ' \n' '\n' | sed '/^$/d'
 }
 
 root_name() {
@@ -68,7 +69,7 @@ install_packages() {
 
 missing_packages() {
     local name
-    for name in $(packages); do
+    for name in $(packages "$(. /etc/os-release && echo "$ID")"); do
         dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || echo "$name"
     done
 }
@@ -104,7 +105,7 @@ prepare_root() {
 make_root() {
     local part=$root.part
     say "This host's GStreamer is older than $gstreamer_floor: everything runs in a private Debian 13 root instead."
-    say "It goes to $root (about 2.3 GB, two to five minutes, once); the host stays as it is."
+    say "It goes to $root (about 3 GB, two to five minutes, once); the host stays as it is."
     [ "$(df --output=avail -k "$cache" | tail -n 1)" -gt 5000000 ] ||
         fail "Less than 5 GB are free in $cache." "Make room there, or name another place with XDG_CACHE_HOME."
     require_bootstrap_tools
@@ -210,6 +211,45 @@ fetch_cuda_headers() {
         in_environment python3 -m zipfile -e "$part"/*.whl "$part" &&
         rm -rf "$part"/*.whl "$part"/nvidia/*/lib &&
         mv "$part" "$1"
+}
+
+# -------------------------------------------------------------------------------------------------- Python packages
+
+# prepare_python NAME…: what the distributions lack, from the lists python-NAME.txt.
+prepare_python() {
+    local name folder
+    for name in "$@"; do
+        folder=$(python_folder "$name")
+        [ -e "$folder" ] ||
+            long_step "$cache/python-$name.log" "Fetching the Python packages to $name with" \
+                fetch_python "$checkout/.ci/dev/python-$name.txt" "$folder" ||
+            fail "The Python packages of .ci/dev/python-$name.txt could not be fetched with pip." \
+                "Check the network and run ./dev again; the log is $cache/python-$name.log"
+    done
+}
+
+# Named after the list, and after the environment, as it may be another Python's.
+python_folder() {
+    echo "$cache/python-$1-$({ echo "$environment"; cat "$checkout/.ci/dev/python-$1.txt"; } | sha256sum | head -c 12)"
+}
+
+# Those folders that are there, for PYTHONPATH.
+python_path() {
+    local name path=
+    for name in build test; do
+        [ ! -e "$(python_folder "$name")" ] || path+=${path:+:}$(python_folder "$name")
+    done
+    echo "$path"
+}
+
+fetch_python() {
+    local list=$1 part=$2.part
+    remove_tree "$part"
+    mkdir -p "$part"
+    # The list is complete, and what is missing in it on purpose is the distribution's.
+    in_environment python3 -m pip install --disable-pip-version-check --no-deps --only-binary=:all: --target "$part" \
+        --requirement "$list" &&
+        mv "$part" "$2"
 }
 
 # ------------------------------------------------------------------------------------------------------- all together

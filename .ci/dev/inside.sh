@@ -4,18 +4,22 @@
 # What ./dev does once it is where GStreamer is new enough: build, and run things with what was built.
 
 build=$checkout/build/$CUFRAMES_DEV_ENVIRONMENT
+# For Meson, which finds nanobind there, and for tests.
+export PYTHONPATH=${CUFRAMES_DEV_PYTHON:-}${PYTHONPATH:+:$PYTHONPATH}
 
 # configure FOLDER OPTION…: once for the same options; Meson itself notices later changes of its files.
 configure() {
-    local folder=$1 options
+    local folder=$1 options stamp
     shift
     options="-Dwerror=$(warnings_are_errors) -Dcuda-include=$CUFRAMES_DEV_CUDA_INCLUDE $*"
-    if [ ! -e "$folder/build.ninja" ] || [ "$(cat "$folder/.options" 2>/dev/null)" != "$options" ]; then
+    # Meson keeps where it found nanobind, and that changes with the list of packages.
+    stamp="$options ${CUFRAMES_DEV_PYTHON%%:*}"
+    if [ ! -e "$folder/build.ninja" ] || [ "$(cat "$folder/.options" 2>/dev/null)" != "$stamp" ]; then
         rm -rf "$folder"
         # shellcheck disable=SC2086 # several options
         long_step "$folder.log" "Configuring ${folder#"$checkout"/}" meson setup "$folder" "$checkout" $options ||
             fail "Meson could not configure the build." "The reason is above, and in $folder/meson-logs/meson-log.txt"
-        echo "$options" >"$folder/.options"
+        echo "$stamp" >"$folder/.options"
     fi
 }
 
@@ -63,9 +67,9 @@ END
 use_build() {
     local folder=$1
     export GST_PLUGIN_PATH=$folder/gst${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}
-    export LD_LIBRARY_PATH=$folder/lib/cuframes${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+    export LD_LIBRARY_PATH=$folder/lib/cuframes:$folder/lib/cuframes-gst${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
     export GI_TYPELIB_PATH=$folder/lib/cuframes-gst${GI_TYPELIB_PATH:+:$GI_TYPELIB_PATH}
-    export PYTHONPATH=$folder/lib/python:$checkout/lib/python${PYTHONPATH:+:$PYTHONPATH}
+    export PYTHONPATH=$folder/lib/python${PYTHONPATH:+:$PYTHONPATH}
     export PATH=$folder/lib/tools:$folder/examples/c:$PATH
     export GST_REGISTRY=$folder/gst-registry.bin
     export CUFRAMES_BUILD=$folder

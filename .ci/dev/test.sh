@@ -1,16 +1,21 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck disable=SC2154 # checkout and build come from ./dev and inside.sh
-# ./dev test: formatting, warnings, the test suites, the core's suites again under sanitizers, and clang-tidy.
+# ./dev test: formatting, warnings, the test suites, the core's suites again under sanitizers, clang-tidy, and what the
+# outer half began on the host.
 
 passed=0 failed=0 skipped=0
-checks=(format sanitize tidy)
+# What the list of packages and the Python folders hold: tests fail, and do not skip, where one of them is missing.
+export CUFRAMES_TEST_REQUIRE=numpy,gi,mypy,av,jax
+case $CUFRAMES_DEV_ENVIRONMENT in debian-*) CUFRAMES_TEST_REQUIRE+=,torch ;; esac
+checks=(format install sanitize tidy)
 # GStreamer and GLib keep caches until exit that leak checkers report, so the elements are tested without sanitizers.
 sanitized_suites=(unit model fake-cuda conformance)
 sanitized_options=('-Db_sanitize=address,undefined' -Db_lundef=false -Doptimization=1 -Dgst=disabled -Dexamples=false)
 
 run_tests() {
     local suites=() wanted suite
+    trap stop_background EXIT
     check_names "$@"
     for suite in "$@"; do
         is_check "$suite" || suites+=("$suite")
@@ -27,6 +32,7 @@ run_tests() {
         [[ $wanted != *" sanitize "* ]] || test_sanitized
         [[ $wanted != *" tidy "* ]] || check clang-tidy finish_tidy || true
     fi
+    [[ $wanted != *" install "* ]] || check_install
     say "Done"
     echo "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" -eq 0 ]
@@ -127,9 +133,11 @@ test_sanitized() {
     meson_test "$build-asan" "${sanitized_suites[@]}"
 }
 
+# Ours: the DLPack header is as its authors wrote it.
 sources() {
     cd "$checkout" || return
-    find lib gst examples tests -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' | sort
+    find lib gst examples tests -path lib/dlpack/dlpack -prune -o \
+        \( -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' \) -print | sort
 }
 
 check_format() {
@@ -155,19 +163,46 @@ start_tidy() {
     ) >"$checkout/build/tidy.log" 2>&1 </dev/null &
     tidy_pid=$!
     set +m
-    trap 'kill -TERM -- "-$tidy_pid" 2>/dev/null || true' EXIT
+}
+
+# Nothing that was begun beside the tests outlives them.
+stop_background() {
+    local pid
+    for pid in ${tidy_pid:-} ${CUFRAMES_DEV_HOST_INSTALL:-}; do
+        kill -TERM -- "-$pid" 2>/dev/null || true
+    done
 }
 
 finish_tidy() {
     say "Waiting for clang-tidy"
-    while [ ! -s "$checkout/build/tidy.status" ] && kill -0 "$tidy_pid" 2>/dev/null; do
-        sleep 0.2
-    done
-    cat "$checkout/build/tidy.log"
-    [ "$(cat "$checkout/build/tidy.status")" = 0 ]
+    await_background "$checkout/build/tidy" "$tidy_pid"
 }
 
-# Not the sources that include GoogleTest: its macros expand to what half of the checks object to.
+# await_background FILES PID: shows FILES.log once FILES.status is there, and succeeds if that is 0.
+await_background() {
+    while [ ! -s "$1.status" ] && kill -0 "$2" 2>/dev/null; do
+        sleep 0.2
+    done
+    cat "$1.log"
+    [ "$(cat "$1.status")" = 0 ]
+}
+
+check_install() {
+    if [ -n "${CUFRAMES_DEV_HOST_INSTALL:-}" ]; then
+        check "pip install on this host" finish_install || true
+    else
+        say "pip install is not tried on the host: it is this environment, or lacks Python's headers, pip or g++ 12"
+        skipped=$((skipped + 1))
+    fi
+}
+
+finish_install() {
+    say "Waiting for pip install on the host"
+    await_background "$checkout/build/host-install" "$CUFRAMES_DEV_HOST_INSTALL"
+}
+
+# What is shipped and shown: half of the checks object to what GoogleTest's macros expand to, and tests have the
+# compiler's warnings.
 #
 # clang-tidy takes seconds for each file, so a file is skipped while it, every header and the rules are as they were
 # when it last passed.
@@ -195,8 +230,8 @@ compiled_sources() {
     checkout=$checkout python3 -c '
 import json, os, sys
 def ours(name):
-    inside = name.startswith(os.environ["checkout"] + "/") and "/build/" not in name
-    return inside and not name.endswith("_test.cpp") and "gtest" not in open(name).read()
+    folder = os.path.relpath(name, os.environ["checkout"]).split("/")[0]
+    return folder in ("lib", "gst", "examples")
 names = {os.path.realpath(os.path.join(e["directory"], e["file"])) for e in json.load(sys.stdin)}
 print("\n".join(sorted(filter(ours, names))))' <"$build/compile_commands.json"
 }
