@@ -18,7 +18,8 @@ from . import _native
 from ._formats import PixelFormat, SubscriberMode
 from ._frame import Frame, PlanarFrame
 from ._plane import Plane
-from ._publisher import Publisher, Slot, publish
+from ._publisher import Publisher, publish
+from ._slot import Slot
 from ._subscriber import Subscriber, subscribe
 from .errors import (
     AccessDenied,

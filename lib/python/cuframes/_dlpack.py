@@ -42,9 +42,14 @@ class SupportsDLPack(Protocol):
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
 
+def is_gpu(device: Device) -> bool:
+    """Whether its tensors are in GPU memory."""
+    return device[0] in (DeviceType.CUDA, DeviceType.CUDA_MANAGED)
+
+
 def device_text(device: Device) -> str:
     """ "cpu" or "cuda:0"."""
-    if device[0] in (DeviceType.CUDA, DeviceType.CUDA_MANAGED):
+    if is_gpu(device):
         return f"cuda:{device[1]}"
     return "cpu"
 

@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
-from ._dlpack import STREAM_LEGACY, CapsuleType, Device, DeviceType, device_of, request, stream_number
+from ._dlpack import STREAM_LEGACY, CapsuleType, is_gpu, stream_number
 from ._formats import PixelFormat
-from ._frame import PlanarFrame
+from ._incoming import capsule_of, caps_text, guess_format, size_of, tensors_of
+from ._slot import Slot, time_or_unknown
 from .errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -24,91 +25,6 @@ Memory = Literal["auto", "host", "cuda"]
 Policy = Literal["drop", "wait"]
 
 _POLICIES = {"drop": 0, "wait": 1}
-
-
-class Slot(PlanarFrame):
-    """A slot of the ring to write the next frame into, in place.
-
-        with publisher.acquire() as slot:
-            torch.from_dlpack(slot.planes[0]).copy_(luma)
-            slot.pts = captured_at
-
-    Leaving the `with` block publishes it, unless by an exception, which gives it back unpublished. Publishing waits
-    until the work is complete that was queued on the streams named by `__dlpack__(stream=…)` (torch and cupy name theirs)
-    or `record_stream()`. After that the pixels must not be changed: tensors of the slot that are still alive keep its
-    memory from being reused, but nothing keeps anybody from writing through them.
-
-    One thread at a time.
-    """
-
-    _source: _native.Slot
-
-    def __init__(self, native: _native.Slot) -> None:
-        super().__init__(native)
-        self._index = native.index
-        self._epoch = native.epoch
-        self._published = False
-        self.pts: int | None = None
-        """When the frame was captured or is to be shown: nanoseconds of CLOCK_MONOTONIC. None: when it is published."""
-        self.dts: int | None = None
-        """Likewise in decoding order; None: unknown."""
-        self.duration: int | None = None
-        """Nanoseconds; None: unknown."""
-        self.flags = 0
-        """GstBufferFlags for readers in pipelines."""
-        self.metadata = b""
-        """Opaque bytes for the readers' `Frame.metadata`."""
-
-    @property
-    def index(self) -> int:
-        """Position in the ring, from 0."""
-        return self._index
-
-    @property
-    def epoch(self) -> int:
-        """The ring's generation."""
-        return self._epoch
-
-    @property
-    def published(self) -> bool:
-        """Whether readers have it."""
-        return self._published
-
-    def record_stream(self, stream: object) -> None:
-        """Says that work on `stream` writes the slot. An int as in `__dlpack__`, or a stream object."""
-        self._source.record_stream(stream_number(stream))
-
-    def publish(self, *, stream: object = None) -> None:
-        """Makes the frame visible to readers, once all work queued on the known streams, and `stream`, is complete.
-
-        Blocks for that, with the interpreter lock released. InvalidArgument: the ring was configured anew since.
-        """
-        if stream is not None:
-            self.record_stream(stream)
-        pts = time.monotonic_ns() if self.pts is None else self.pts
-        self._source.publish(pts, _time(self.dts), _time(self.duration), self.flags, self.metadata)
-        self._published = True
-        self._source.release()
-
-    def release(self) -> None:
-        """Gives the slot back; unpublished, its frame never was. May be called again."""
-        self._source.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None and not self._source.released:
-                self.publish()
-        finally:
-            self.release()
-
-    def __repr__(self) -> str:
-        state = "published" if self._published else "given back" if self._source.released else "being written"
-        return f"<cuframes.Slot {self._index} {self._describe()} {state} at {id(self):#x}>"
 
 
 class Publisher:
@@ -237,10 +153,10 @@ class Publisher:
         """
         native = self._open()
         number = STREAM_LEGACY if stream is None else stream_number(stream)
-        capsules = [_capsule(tensor, number) for tensor in _tensors(source)]
+        capsules = [capsule_of(tensor, number) for tensor in tensors_of(source)]
         self._follow(capsules, format)
         return native.send(
-            capsules, time.monotonic_ns() if pts is None else pts, _time(duration), flags, number
+            capsules, time.monotonic_ns() if pts is None else pts, time_or_unknown(duration), flags, number
         )
 
     def drop(self) -> None:
@@ -322,7 +238,7 @@ class Publisher:
         framerate: Fraction | float | None,
         caps: str | None,
     ) -> None:
-        caps = caps or _caps_text(format, width, height, on_gpu, framerate)
+        caps = caps or caps_text(format, width, height, on_gpu, framerate)
         memory = _native.MEMORY_CUDA if on_gpu else _native.MEMORY_HOST
         self._open().configure(str(format), width, height, memory, cuda_device if on_gpu else -1, caps)
         self._layout = (format, width, height, on_gpu, cuda_device)
@@ -332,75 +248,12 @@ class Publisher:
         if not self._follows_tensors or not capsules:
             return
         device, itemsize, shape = _native.describe_capsule(capsules[0])
-        kind = PixelFormat(format) if format is not None else self._format or _guess(shape, itemsize, len(capsules))
-        width, height = _size(kind, shape, len(capsules))
-        on_gpu = self._memory == "cuda" or (self._memory == "auto" and _is_gpu(device))
-        number = self._cuda_device if self._cuda_device >= 0 else device[1] if _is_gpu(device) else 0
+        kind = PixelFormat(format) if format is not None else self._format or guess_format(shape, itemsize, len(capsules))
+        width, height = size_of(kind, shape, len(capsules))
+        on_gpu = self._memory == "cuda" or (self._memory == "auto" and is_gpu(device))
+        number = self._cuda_device if self._cuda_device >= 0 else device[1] if is_gpu(device) else 0
         if self._layout != (kind, width, height, on_gpu, number):
             self._configure(kind, width, height, on_gpu, number, self._framerate, self._caps)
-
-
-def _is_gpu(device: Device) -> bool:
-    return device[0] in (DeviceType.CUDA, DeviceType.CUDA_MANAGED)
-
-
-def _time(value: int | None) -> int:
-    return -1 if value is None else value
-
-
-def _tensors(source: Any) -> Sequence[Any]:
-    if isinstance(source, PlanarFrame):
-        return source.planes
-    if hasattr(source, "__dlpack__") or type(source).__name__ == "PyCapsule":
-        return (source,)
-    try:
-        return tuple(source)
-    except TypeError:
-        raise TypeError(
-            f"{type(source).__name__} is no tensor: it has no __dlpack__, and is no sequence of tensors"
-        ) from None
-
-
-def _capsule(tensor: Any, stream: int) -> CapsuleType:
-    return request(tensor, stream if _is_gpu(device_of(tensor)) else None)
-
-
-def _guess(shape: tuple[int, ...], itemsize: int, count: int) -> PixelFormat:
-    last = shape[2] if len(shape) == 3 else 1
-    known = {(1, 1): "GRAY8", (2, 1): "GRAY16_LE", (1, 3): "RGB", (1, 4): "RGBA"}
-    name = known.get((itemsize, last)) if count == 1 and len(shape) in (2, 3) else None
-    if name is None:
-        raise ValueError(f"which format are {count} tensor(s), the first of shape {shape}? Say format=…")
-    return PixelFormat(name)
-
-
-def _size(format: PixelFormat, shape: tuple[int, ...], count: int) -> tuple[int, int]:
-    """Width and height that a first tensor of this shape means."""
-    if len(shape) not in (2, 3):
-        raise ValueError(f"plane 0 of {format} has two or three dimensions, not the shape {shape}")
-    height, width = shape[0], shape[1]
-    layout = _native.format_layout(str(format), 2, 2)
-    if count == 1 and len(layout) > 1:
-        # One tensor of all rows: each plane's share of them is the same in every size.
-        height = height * 2 // sum(rows for _, _, _, rows in layout)
-    if len(shape) == 2:
-        width = width * 2 // (layout[0][2] // _itemsize(format))
-    return (width, height)
-
-
-def _itemsize(format: PixelFormat) -> int:
-    return _native.format_itemsize(str(format))
-
-
-def _caps_text(
-    format: PixelFormat, width: int, height: int, on_gpu: bool, framerate: Fraction | float | None
-) -> str:
-    rate = Fraction(0) if framerate is None else Fraction(framerate).limit_denominator(1001)
-    features = "(memory:CUDAMemory)" if on_gpu else ""
-    return (
-        f"video/x-raw{features}, format=(string){format}, width=(int){width}, height=(int){height}, "
-        f"framerate=(fraction){rate.numerator}/{rate.denominator}"
-    )
 
 
 def _layout_text(layout: tuple[object, ...] | None) -> str:

@@ -30,10 +30,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _native
-from ._dlpack import STREAM_LEGACY, CapsuleType, Device, DeviceType, parse_device
+from ._dlpack import STREAM_LEGACY, CapsuleType, Device, DeviceType, is_gpu, parse_device
 from ._formats import PixelFormat
 from ._frame import Description, Frame, PlanarFrame
-from ._publisher import _capsule, _caps_text, _guess, _is_gpu, _size, _tensors
+from ._incoming import capsule_of, caps_text, guess_format, size_of, tensors_of
 from .errors import DeviceLost, Internal
 
 try:
@@ -262,7 +262,7 @@ def to_sample(
     """
     buffer, kind, size = _import(source, format, width, height, copy, device, pts, duration)
     on_gpu = buffer.peek_memory(0).is_type("gst.cuda.memory")
-    caps = Gst.Caps.from_string(_caps_text(kind, size[0], size[1], on_gpu, framerate))
+    caps = Gst.Caps.from_string(caps_text(kind, size[0], size[1], on_gpu, framerate))
     return Gst.Sample.new(buffer, caps, None, None)
 
 
@@ -276,12 +276,12 @@ def _import(
     pts: int | None,
     duration: int | None,
 ) -> tuple[GstBuffer, PixelFormat, tuple[int, int]]:
-    capsules = [_capsule(tensor, STREAM_LEGACY) for tensor in _tensors(source)]
+    capsules = [capsule_of(tensor, STREAM_LEGACY) for tensor in tensors_of(source)]
     if not capsules:
         raise ValueError("a frame has at least one plane; an empty sequence of tensors was given")
     kind, size = _layout(source, capsules, format, width, height)
     flags, context = _target(device, copy, _native.describe_capsule(capsules[0])[0])
-    caps = Gst.Caps.from_string(_caps_text(kind, size[0], size[1], False, None))
+    caps = Gst.Caps.from_string(caps_text(kind, size[0], size[1], False, None))
     addresses, versioned = _take(capsules)
     try:
         buffer = CuframesGst.buffer_new_from_addresses(
@@ -311,9 +311,9 @@ def _layout(
         if width is None:
             width, height = source.width, source.height
     _, itemsize, shape = _native.describe_capsule(capsules[0])
-    kind = PixelFormat(format) if format is not None else _guess(shape, itemsize, len(capsules))
+    kind = PixelFormat(format) if format is not None else guess_format(shape, itemsize, len(capsules))
     if width is None or height is None:
-        return (kind, _size(kind, shape, len(capsules)))
+        return (kind, size_of(kind, shape, len(capsules)))
     return (kind, (width, height))
 
 
@@ -327,7 +327,7 @@ def _target(device: str | None, copy: bool | None, here: Device) -> tuple[Any, A
     kind, number = parse_device(device)
     if kind == DeviceType.CPU:
         return (flags | CuframesGst.ImportFlags.SYSTEM_MEMORY, None)
-    if _is_gpu(here) and here[1] != number:
+    if is_gpu(here) and here[1] != number:
         raise ValueError(f"the tensors are on cuda:{here[1]}; move them to {device} first")
     try:
         context = CuframesGst.context_new_primary(number)
