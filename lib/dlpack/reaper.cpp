@@ -90,7 +90,7 @@ private:
 void hand_over(WaitList wait, void (*action)(void*), void* object) noexcept {
     try {
         Reaper::get().add({std::move(wait), action, object});
-    } catch (...) {
+    } catch (...) { // NOLINT(bugprone-empty-catch)
         // No memory, or no thread to be had: what cannot be ended safely is left as it is.
     }
 }
@@ -102,7 +102,7 @@ void reap(void (*action)(void*), void* object) noexcept { hand_over({}, action, 
 void reap_after(std::span<const InFlight> work, void (*action)(void*), void* object) noexcept {
     try {
         hand_over(WaitList::record(work), action, object);
-    } catch (...) {
+    } catch (...) { // NOLINT(bugprone-empty-catch)
         // As above.
     }
 }
