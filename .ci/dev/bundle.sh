@@ -83,7 +83,7 @@ wanted_project_files() {
 
 # Programs, libraries and plugins as built.
 built_files() {
-    find "$build" \( -type f -o -type l \) ! -path '*.p/*' ! -path '*/meson-*' ! -name '*.o' ! -name '*.a' ! -name '*.ninja*' \
+    find "$build" \( -type f -o -type l \) ! -path '*/tests/packaging/*' ! -path '*.p/*' ! -path '*/meson-*' ! -name '*.o' ! -name '*.a' ! -name '*.ninja*' \
         ! -name '.ninja*' ! -name '*.log' ! -name 'compile_commands.json' ! -name 'gst-registry*.bin'
 }
 
