@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
 from ._aio import Readiness
+from ._dlpack import stream_number
 from ._formats import SubscriberMode
 from ._frame import Frame
 from .errors import Closed, EndOfStream, Forked, FrameTimeout, InvalidArgument, PublisherGone
@@ -335,12 +336,13 @@ class Subscriber:
 
 
 def _stream_address(stream: object) -> int:
-    if isinstance(stream, int) and stream >= 0:
-        return stream
-    for attribute in ("cuda_stream", "ptr"):
-        if hasattr(stream, attribute):
-            return int(getattr(stream, attribute))
-    raise InvalidArgument(f"consumer_stream is a CUstream's address or a stream object, not {stream!r}")
+    try:
+        address = stream_number(stream)
+    except TypeError as error:
+        raise InvalidArgument(f"consumer_stream: {error}") from None
+    if address < 0:
+        raise InvalidArgument(f"consumer_stream is a CUstream's address or a stream object, not {stream!r}")
+    return address
 
 
 def _deadline(timeout_ms: int) -> float | None:

@@ -29,15 +29,6 @@ void cuda_self_test(int32_t device) {
     check(code);
 }
 
-/** The device's primary context, in which torch, cupy and JAX live: its address. */
-uint64_t primary_context(int32_t device) {
-    auto stream = cuframes::dlpack::resolve_stream(device, cuframes::dlpack::stream_none);
-    if (!stream) {
-        raise(stream.error());
-    }
-    return reinterpret_cast<uintptr_t>(stream->context);
-}
-
 } // namespace
 
 NB_MODULE(_native, module) {
@@ -49,11 +40,9 @@ NB_MODULE(_native, module) {
     bind_subscriber(module);
     bind_publisher(module);
     module.def("version_string", [] { return std::string(cuframes_version_string()); });
-    module.def("protocol_version", &cuframes_protocol_version);
     module.def("error_name", [](int code) { return std::string(cuframes_error_name(code)); }, nb::arg("code"));
     module.def("default_directory", &default_directory);
     module.def("cuda_self_test", &cuda_self_test, nb::arg("device"));
-    module.def("primary_context", &primary_context, nb::arg("device"));
     module.attr("STREAM_NONE") = static_cast<int64_t>(cuframes::dlpack::stream_none);
     module.attr("MEMORY_HOST") = static_cast<int>(CUFRAMES_MEMORY_HOST);
     module.attr("MEMORY_CUDA") = static_cast<int>(CUFRAMES_MEMORY_CUDA);

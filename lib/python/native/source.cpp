@@ -146,12 +146,6 @@ std::unique_ptr<OwnedSource> OwnedSource::from_tensors(const std::string& format
     return std::make_unique<OwnedSource>(copy_frame(std::get<dlpack::SourceFrame>(read), *geometry, device, stream));
 }
 
-std::string format_refusal(const std::string& format) {
-    const dlpack::PixelFormat* known = dlpack::find_format(format);
-    const auto refusal = known ? known->refusal : dlpack::Refusal::unknown;
-    return refusal == dlpack::Refusal::none ? "" : dlpack::refusal_text(format, refusal);
-}
-
 nb::tuple format_layout(const std::string& format, uint32_t width, uint32_t height) {
     auto geometry = dlpack::make_geometry(format, width, height, 1);
     if (!geometry) {
@@ -196,7 +190,6 @@ void bind_source(nb::module_& module) {
         .def("release", &OwnedSource::release)
         .def_static("from_tensors", &OwnedSource::from_tensors, nb::arg("format"), nb::arg("width"), nb::arg("height"),
                     nb::arg("capsules"), nb::arg("device_type"), nb::arg("device_id"), nb::arg("stream"));
-    module.def("format_refusal", &format_refusal, nb::arg("format"));
     module.def("format_layout", &format_layout, nb::arg("format"), nb::arg("width"), nb::arg("height"));
     module.def("format_itemsize", &format_itemsize, nb::arg("format"));
     module.def("describe_capsule", &describe_capsule, nb::arg("capsule"));

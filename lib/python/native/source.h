@@ -58,8 +58,6 @@ private:
     std::shared_ptr<dlpack::OwnedFrame> frame_;
 };
 
-/** What libcuframes-gst and the package must know of a format: a name, or why its pixels are no tensors. */
-std::string format_refusal(const std::string& format);
 /** ((offset, pitch, row bytes, rows), …) of a compact frame. */
 nb::tuple format_layout(const std::string& format, uint32_t width, uint32_t height);
 

@@ -140,16 +140,6 @@ nb::dict Subscriber::stats() {
     return out;
 }
 
-void Subscriber::add_cuda_context(uint64_t context) {
-    const int code = locked([context](cuframes_subscriber* handle) {
-        return cuframes_subscriber_add_cuda_context(handle, reinterpret_cast<void*>(static_cast<uintptr_t>(context)));
-    });
-    if (code == closed_code) {
-        raise_closed(key_);
-    }
-    check(code);
-}
-
 void Subscriber::close() {
     cuframes_subscriber* handle = nullptr;
     {
@@ -177,7 +167,6 @@ void bind_subscriber(nb::module_& module) {
         .def("next", &Subscriber::next, nb::arg("timeout_ms"))
         .def("fileno", &Subscriber::fileno)
         .def("stats", &Subscriber::stats)
-        .def("add_cuda_context", &Subscriber::add_cuda_context, nb::arg("context"))
         .def("close", &Subscriber::close)
         .def_prop_ro("closed", &Subscriber::closed);
 }

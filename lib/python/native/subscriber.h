@@ -29,7 +29,6 @@ public:
     std::unique_ptr<RingFrame> next(int64_t timeout_ms);
     int fileno();
     nb::dict stats();
-    void add_cuda_context(uint64_t context);
     void close();
     bool closed();
 
