@@ -13,6 +13,8 @@ namespace cuframes {
 
 namespace {
 
+constexpr uint32_t fewest_slots = 3; ///< The API takes no fewer: nobody is told to ask for less.
+
 class HostStore final : public FrameStore {
 public:
     explicit HostStore(SharedMemory memory) : memory_(std::move(memory)) {}
@@ -68,7 +70,12 @@ Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint
     auto memory = create_shared_memory("cuframes-frames", slot_stride * slots, slot_stride * committed_slots,
                                        Writers::only_present_mappings);
     if (!memory) {
-        return memory.error();
+        Error error = memory.error();
+        if (error.code == CUFRAMES_ERROR_NO_MEMORY) {
+            error.message +=
+                committed_slots > fewest_slots ? "; use fewer slots or smaller pictures" : "; use smaller pictures";
+        }
+        return error;
     }
     return std::unique_ptr<FrameStore>(std::make_unique<HostStore>(std::move(*memory)));
 }
