@@ -22,7 +22,7 @@ inline std::string in_child(const std::function<std::string()>& body) {
     }
     const pid_t child = ::fork();
     if (child == 0) {
-        ::alarm(static_cast<unsigned>(scaled(default_limit).count() / 1000));
+        ::alarm(static_cast<unsigned>(3 * scaled(default_limit).count() / 1000)); // Longer than its own waits.
         const std::string said = body();
         (void)!::write(pipe[1], said.data(), said.size());
         ::_exit(0);
