@@ -24,9 +24,10 @@
  * Like any sink, cuframessink synchronises to the clock by default, which paces files. Set sync=false to share frames as
  * soon as they are there, which suits live sources.
  *
- * Metas of buffers reach the readers if they can be serialized, as GstVideoMeta, GstReferenceTimestampMeta and custom
- * metas can; others are counted in the statistics, and logged once for each type. GstVideoCropMeta is not supported and
- * not announced, so that upstream crops by itself.
+ * Metas of buffers reach the readers: time codes, regions of interest, captions, AFD and bar data, analytics, the flags of
+ * GstVideoMeta, and those that GStreamer can serialize, as GstReferenceTimestampMeta and custom metas. Others are counted
+ * in the statistics, and logged once for each kind. GstVideoCropMeta is not supported and not announced, so that upstream
+ * crops by itself.
  *
  * A camera, decoded once on the GPU and shared under the name cam-gate; then a process that shows it:
  * ## Example launch lines

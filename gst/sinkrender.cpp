@@ -10,6 +10,12 @@ GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_sink_debug);
 namespace cuframes::gst {
 namespace {
 
+GstClockTime running_time_of(GstBuffer* buffer, const GstSegment& segment) {
+    return segment.format == GST_FORMAT_TIME
+               ? gst_segment_to_running_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer))
+               : GST_CLOCK_TIME_NONE;
+}
+
 /// A mapped video frame that unmaps itself.
 class MappedFrame {
 public:
@@ -80,7 +86,7 @@ GstFlowReturn SinkState::render(GstBuffer* buffer) {
 cuframes_frame_info SinkState::frame_info(GstBuffer* buffer) {
     const TimeMap times(element_);
     const GstSegment& segment = GST_BASE_SINK(sink_)->segment;
-    const GByteArray* metadata = metas_.pack(buffer);
+    const GByteArray* metadata = metas_.pack(buffer, running_time_of(buffer, segment));
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
     info.flags = GST_BUFFER_FLAGS(buffer) & portable_flag_mask;

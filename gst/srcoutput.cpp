@@ -236,7 +236,7 @@ void SrcState::describe(GstBuffer* buffer, const cuframes_frame_view& view) {
             gst_buffer_remove_meta(buffer, &ours->meta);
         }
     }
-    metas_.unpack(buffer, info.metadata, info.metadata_size);
+    metas_.unpack(buffer, GST_BUFFER_PTS(buffer), info.metadata, info.metadata_size);
     if (video_meta_ || gpu_out_ || gst_buffer_get_video_meta(buffer))
         put_video_meta(buffer, layout);
 

@@ -10,8 +10,8 @@ namespace cuframes::gst {
 GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_serialized);
 
 /// The `stats` of cuframessrc; `subscriber` may be NULL before the first start. `copied`: frames that were copied out of
-/// the ring here.
-GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied);
+/// the ring here; `metas_skipped`: metas that could not be read here.
+GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 metas_skipped);
 
 /// "waiting", "attached", "ended", "gone".
 const char* state_name(cuframes_subscriber_state state);

@@ -25,6 +25,9 @@ GstPadProbeReturn decorate(GstPad*, GstPadProbeInfo* info, gpointer) {
     gst_structure_set(gst_custom_meta_get_structure(custom), "offset", G_TYPE_UINT64, offset, "words", G_TYPE_STRING,
                       "as they were", nullptr);
     gst_buffer_add_video_region_of_interest_meta(buffer, "face", 1, 2, 3, 4);
+    gst_buffer_add_video_time_code_meta_full(buffer, 30, 1, nullptr, GST_VIDEO_TIME_CODE_FLAGS_NONE, 1, 2, 3,
+                                             static_cast<guint>(offset), 0);
+    gst_buffer_add_video_crop_meta(buffer);
     GST_BUFFER_FLAG_SET(buffer, decoration_flags());
     GST_PAD_PROBE_INFO_DATA(info) = buffer;
     return GST_PAD_PROBE_OK;

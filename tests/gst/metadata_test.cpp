@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: what is known of a frame arrives with it: caps to the last field, flags, offsets, duration and every meta that
-// can be serialized; what cannot is counted.
+// has a form between processes; what has none is counted.
 #include "decoration.hpp"
 #include "fixture.hpp"
 
@@ -104,6 +104,20 @@ TEST_P(Caps, ArriveToTheLastField) {
     ASSERT_TRUE(sample);
     GstCaps* wanted = gst_caps_from_string(caps.c_str());
     EXPECT_TRUE(gst_caps_is_subset(gst_sample_get_caps(sample.get()), wanted));
+TEST_F(Metadata, RegionOfInterestAndTimeCodeArrive) {
+    const Sample sample = one_decorated_sample();
+    ASSERT_TRUE(sample);
+    GstBuffer* buffer = gst_sample_get_buffer(sample.get());
+    const auto* region = reinterpret_cast<GstVideoRegionOfInterestMeta*>(
+        gst_buffer_get_meta(buffer, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE));
+    ASSERT_NE(region, nullptr);
+    EXPECT_STREQ(g_quark_to_string(region->roi_type), "face");
+    const auto* code =
+        reinterpret_cast<GstVideoTimeCodeMeta*>(gst_buffer_get_meta(buffer, GST_VIDEO_TIME_CODE_META_API_TYPE));
+    ASSERT_NE(code, nullptr);
+    EXPECT_EQ(code->tc.frames, 1u);
+}
+
     gst_caps_unref(wanted);
 }
 
@@ -132,3 +146,5 @@ TEST_F(Metadata, CapsOfAnyTypeCanBeReadByAPlainReader) {
 
 } // namespace
 } // namespace cuframes::test
+    if (HasFatalFailure())
+        return;
