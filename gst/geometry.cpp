@@ -188,25 +188,11 @@ bool meta_matches(const GstVideoMeta* meta, const Layout& layout) {
     return true;
 }
 
-GstVideoMeta* put_video_meta(GstBuffer* buffer, const Layout& layout) {
-    const GstVideoInfo& info = layout.info;
-    GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
-    if (!meta) {
-        meta = gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT(&info),
-                                              static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)),
-                                              static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info)),
-                                              GST_VIDEO_INFO_N_PLANES(&info), info.offset, info.stride);
-    } else if (!meta_matches(meta, layout)) {
-        // It came with the frame and told of the publisher's own memory before the copy into the ring.
-        meta->format = GST_VIDEO_INFO_FORMAT(&info);
-        meta->width = static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info));
-        meta->height = static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info));
-        meta->n_planes = GST_VIDEO_INFO_N_PLANES(&info);
-        std::copy_n(info.offset, GST_VIDEO_MAX_PLANES, meta->offset);
-        std::copy_n(info.stride, GST_VIDEO_MAX_PLANES, meta->stride);
-        gst_video_alignment_reset(&meta->alignment);
-    }
-    return meta;
+GstVideoMeta* add_video_meta(GstBuffer* buffer, const GstVideoInfo& info) {
+    return gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT(&info),
+                                          static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)),
+                                          static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info)),
+                                          GST_VIDEO_INFO_N_PLANES(&info), info.offset, info.stride);
 }
 
 } // namespace cuframes::gst

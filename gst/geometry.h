@@ -41,7 +41,7 @@ cuframes_image image_of(const GstVideoFrame& frame, cuframes_memory memory);
 /// The buffer's one video meta describes exactly the slot's layout.
 bool meta_matches(const GstVideoMeta* meta, const Layout& layout);
 
-/// Adds or corrects the video meta so that it describes `layout`.
-GstVideoMeta* put_video_meta(GstBuffer* buffer, const Layout& layout);
+/// Says in a video meta where the planes of `info` are.
+GstVideoMeta* add_video_meta(GstBuffer* buffer, const GstVideoInfo& info);
 
 } // namespace cuframes::gst

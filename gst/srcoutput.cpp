@@ -225,20 +225,13 @@ void SrcState::describe(GstBuffer* buffer, const cuframes_frame_view& view) {
     if (std::exchange(discontinuity_pending_, false))
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
 
-    // A video meta that came with the frame keeps its flags; where the planes are, we know better.
-    GstVideoMeta* ours = gst_buffer_get_video_meta(buffer);
-    Layout layout = layout_;
-    if (output_ == Output::copied) {
-        layout.info = info_;
-        if (ours) {
-            std::copy_n(ours->offset, GST_VIDEO_MAX_PLANES, layout.info.offset);
-            std::copy_n(ours->stride, GST_VIDEO_MAX_PLANES, layout.info.stride);
-            gst_buffer_remove_meta(buffer, &ours->meta);
-        }
-    }
-    metas_.unpack(buffer, GST_BUFFER_PTS(buffer), info.metadata, info.metadata_size);
-    if (video_meta_ || gpu_out_ || gst_buffer_get_video_meta(buffer))
-        put_video_meta(buffer, layout);
+    const FrameTraits traits = metas_.unpack(buffer, GST_BUFFER_PTS(buffer), info.metadata, info.metadata_size);
+    // Where the planes of a copy are, its pool may have said already, and locked that.
+    GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
+    if (!meta)
+        meta = add_video_meta(buffer, output_ == Output::copied ? info_ : layout_.info);
+    meta->flags = static_cast<GstVideoFrameFlags>(traits.flags);
+    meta->id = traits.id;
 
     if (latency_.update(info.pts, view.publish_time)) {
         GST_INFO_OBJECT(src_, "latency is %" GST_TIME_FORMAT " now", GST_TIME_ARGS(latency_.value()));

@@ -68,6 +68,14 @@ GstPadProbeReturn move_to_padded(GstPad* pad, GstPadProbeInfo* info, gpointer) {
     return GST_PAD_PROBE_OK;
 }
 
+GstPadProbeReturn flag_meta(GstPad*, GstPadProbeInfo* info, gpointer) {
+    GstBuffer* buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+    GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
+    meta->flags = static_cast<GstVideoFrameFlags>(GST_VIDEO_FRAME_FLAG_INTERLACED | GST_VIDEO_FRAME_FLAG_TFF);
+    GST_PAD_PROBE_INFO_DATA(info) = buffer;
+    return GST_PAD_PROBE_OK;
+}
+
 void add_probe(GstElement* element, GstPadProbeCallback probe) {
     GstPad* sink_pad = gst_element_get_static_pad(element, "sink");
     gst_pad_add_probe(sink_pad, GST_PAD_PROBE_TYPE_BUFFER, probe, nullptr, nullptr);
@@ -93,6 +101,8 @@ void decorate_buffers(GstElement* element) {
     register_custom_meta();
     add_probe(element, decorate);
 }
+
+void flag_video_meta(GstElement* element) { add_probe(element, flag_meta); }
 
 void pad_rows(GstElement* element) { add_probe(element, move_to_padded); }
 
