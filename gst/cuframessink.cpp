@@ -60,11 +60,17 @@ GST_ELEMENT_REGISTER_DEFINE(cuframessink, "cuframessink", GST_RANK_NONE, GST_TYP
 // format, which has 64 bits a pixel.
 #define USUAL_FORMATS "{ NV12, I420 }"
 #define HOST_CAPS GST_VIDEO_CAPS_MAKE(USUAL_FORMATS) "; " GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)
+// One field of a frame in each buffer.
+#define FIELDS_CAPS(features)                                                                                          \
+    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(features, GST_VIDEO_FORMATS_ALL) ", interlace-mode = (string) alternate"
+#define HOST_FIELDS_CAPS FIELDS_CAPS(GST_CAPS_FEATURE_FORMAT_INTERLACED)
 #if HAVE_GST_CUDA
 #define SINK_CAPS                                                                                                      \
-    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY, GST_VIDEO_FORMATS_ALL) "; " HOST_CAPS
+    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY, GST_VIDEO_FORMATS_ALL)                      \
+    "; " HOST_CAPS "; " FIELDS_CAPS(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY                                                \
+                                    ", " GST_CAPS_FEATURE_FORMAT_INTERLACED) "; " HOST_FIELDS_CAPS
 #else
-#define SINK_CAPS HOST_CAPS
+#define SINK_CAPS HOST_CAPS "; " HOST_FIELDS_CAPS
 #endif
 
 static GstStaticPadTemplate sink_template =

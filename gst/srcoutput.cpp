@@ -25,8 +25,14 @@ GstCaps* caps_of(const cuframes_frame_view& view) {
 }
 
 void set_memory_feature(GstCaps* caps, bool on_gpu) {
-    gst_caps_set_features(caps, 0,
-                          on_gpu ? gst_caps_features_new(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY, nullptr) : nullptr);
+    // What is not about memory stays: buffers may be single fields.
+    const bool fields = gst_caps_features_contains(gst_caps_get_features(caps, 0), GST_CAPS_FEATURE_FORMAT_INTERLACED);
+    GstCapsFeatures* features = on_gpu || fields ? gst_caps_features_new_empty() : nullptr;
+    if (on_gpu)
+        gst_caps_features_add(features, GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY);
+    if (fields)
+        gst_caps_features_add(features, GST_CAPS_FEATURE_FORMAT_INTERLACED);
+    gst_caps_set_features(caps, 0, features);
 }
 
 guint info_size(const GstVideoInfo& info) { return static_cast<guint>(GST_VIDEO_INFO_SIZE(&info)); }

@@ -143,6 +143,35 @@ TEST_F(CudaMetadata, FrameFlagsArriveInADownloadedFrameToo) {
     EXPECT_EQ(reader->stat("src", "copied"), 5u);
 }
 
+/// Fields of two pictures, as `interlace` makes them of a test source.
+std::string fields(int pictures) {
+    return "videotestsrc num-buffers=" + std::to_string(2 * pictures) + " pattern=ball animation-mode=frames ! " +
+           raw_caps("I420", 320, 244, 50) +
+           " ! interlace field-pattern=1:1 ! video/x-raw(format:Interlaced),interlace-mode=alternate";
+}
+
+TEST_F(Metadata, AlternateFieldsArriveByteForByteWithTheirFlagsAndCaps) {
+    RemotePipeline source(fields(4) + " ! " + lossless_sink("fields"));
+    Pipeline wanted(fields(4) + " ! appsink name=out sync=false");
+    reader = std::make_unique<Pipeline>(strict_reader("fields"));
+    wanted.play();
+    source.play();
+    reader->play();
+    int count = 0;
+    while (const Sample expected = wanted.pull()) {
+        const Sample sample = reader->pull();
+        ASSERT_TRUE(sample);
+        EXPECT_EQ(digest(sample.get()), digest(expected.get()));
+        EXPECT_TRUE(gst_caps_is_equal(gst_sample_get_caps(sample.get()), gst_sample_get_caps(expected.get())));
+        constexpr guint field_flags = GST_VIDEO_BUFFER_FLAG_INTERLACED | GST_VIDEO_BUFFER_FLAG_TOP_FIELD;
+        EXPECT_EQ(GST_BUFFER_FLAGS(gst_sample_get_buffer(sample.get())) & field_flags,
+                  GST_BUFFER_FLAGS(gst_sample_get_buffer(expected.get())) & field_flags);
+        ++count;
+    }
+    EXPECT_GE(count, 8);
+    EXPECT_FALSE(reader->pull());
+}
+
 void expect_meta_to_fit(GstSample* sample) {
     GstBuffer* buffer = gst_sample_get_buffer(sample);
     const GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
