@@ -19,8 +19,15 @@ GstClockTime running_time_of(GstBuffer* buffer, const GstSegment& segment) {
 /// A mapped video frame that unmaps itself.
 class MappedFrame {
 public:
-    MappedFrame(const GstVideoInfo& info, GstBuffer* buffer, bool on_gpu)
-        : mapped_(gst_video_frame_map(&frame_, &info, buffer, read_flags(on_gpu))) {}
+    MappedFrame(const GstVideoInfo& info, GstBuffer* buffer, bool on_gpu) : why_not_(contradiction(info, buffer)) {
+        mapped_ = why_not_.empty() && gst_video_frame_map(&frame_, &info, buffer, read_flags(on_gpu));
+        if (!mapped_)
+            return;
+        // The picture is what the caps say; a GstVideoMeta may speak of a border around it.
+        frame_.info.width = GST_VIDEO_INFO_WIDTH(&info);
+        frame_.info.height = GST_VIDEO_INFO_HEIGHT(&info);
+        why_not_ = unreadable_rows(frame_);
+    }
     MappedFrame(const MappedFrame&) = delete;
     MappedFrame& operator=(const MappedFrame&) = delete;
     ~MappedFrame() {
@@ -28,13 +35,28 @@ public:
             gst_video_frame_unmap(&frame_);
     }
 
-    explicit operator bool() const { return mapped_; }
+    explicit operator bool() const { return mapped_ && why_not_.empty(); }
     const GstVideoFrame& operator*() const { return frame_; }
+    /// What is wrong with the buffer; empty where GStreamer alone could say.
+    const std::string& why_not() const { return why_not_; }
 
 private:
     GstVideoFrame frame_{};
-    bool mapped_;
+    std::string why_not_;
+    bool mapped_ = false;
 };
+
+/// The memory of a frame whose planes are all on the GPU. Without GstVideoMeta several memories are one after they were
+/// downloaded.
+std::optional<CudaMemoryView> gpu_memory_of(GstBuffer* buffer) {
+    const guint count = gst_buffer_n_memory(buffer);
+    if (count > 1 && !gst_buffer_get_video_meta(buffer))
+        return std::nullopt;
+    for (guint i = 1; i < count; ++i)
+        if (!view_cuda_memory(gst_buffer_peek_memory(buffer, i)))
+            return std::nullopt;
+    return view_cuda_memory(gst_buffer_peek_memory(buffer, 0));
+}
 
 /// Error of ours for a buffer that does not hold what its caps say; none of the library's means that.
 constexpr int bad_buffer = CUFRAMES_ERROR_INVALID_ARGUMENT;
@@ -132,12 +154,13 @@ int SinkState::publish_in_place(GstMemory* memory, MemoryRecord* record, const c
 }
 
 int SinkState::copy_and_publish(cuframes_slot* slot, GstBuffer* buffer, const cuframes_frame_info& info) {
-    const std::optional<CudaMemoryView> gpu = view_cuda_memory(gst_buffer_peek_memory(buffer, 0));
+    const std::optional<CudaMemoryView> gpu = gpu_memory_of(buffer);
     const MappedFrame frame(info_, buffer, gpu.has_value());
     if (!frame) {
         post_error(element_, bad_buffer,
                    "cuframessink key=" + copy_settings().key + ": a buffer of " +
-                       std::to_string(gst_buffer_get_size(buffer)) + " bytes does not hold a frame of these caps",
+                       std::to_string(gst_buffer_get_size(buffer)) + " bytes does not hold a frame of these caps" +
+                       (frame.why_not().empty() ? "" : ": " + frame.why_not()),
                    "reading a frame");
         return bad_buffer;
     }
