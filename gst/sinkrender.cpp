@@ -99,6 +99,13 @@ GstFlowReturn SinkState::render(GstBuffer* buffer) {
     // Gaps in the stream are sent as buffers without memory: there is no picture to show.
     if (gst_buffer_n_memory(buffer) == 0)
         return GST_FLOW_OK;
+    if (!caps_) {
+        post_error(element_, CUFRAMES_ERROR_INVALID_ARGUMENT,
+                   "cuframessink key=" + copy_settings().key +
+                       ": frames come without caps; put a capsfilter before it that says their format and size",
+                   "reading the caps");
+        return GST_FLOW_NOT_NEGOTIATED;
+    }
     if (!ensure_generation())
         return GST_FLOW_ERROR;
     const GstFlowReturn flow = hold_for_subscribers();

@@ -93,6 +93,12 @@ TEST_F(BadInput, BuffersThatAreSmallerThanTheirCaps) {
     expect_nothing_left();
 }
 
+TEST_F(BadInput, FramesWithoutCaps) {
+    expect_refusal("fakesrc num-buffers=3 sizetype=fixed sizemax=3072 ! cuframessink key=k",
+                   "CUFRAMES_ERROR_INVALID_ARGUMENT", {"key=k", "without caps"});
+    expect_nothing_left();
+}
+
 /// What a GstVideoMeta says of a frame of 64x48 NV12 in 4608 bytes, and the words of the refusal.
 struct HostileMeta {
     const char* name;
