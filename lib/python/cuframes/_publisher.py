@@ -174,7 +174,7 @@ class Publisher:
 
         Pipelines that show the frames wait for just that long. Where it is not told they measure.
         """
-        self._open().set_latency(_native.TIME_NONE if latency_ns is None else latency_ns)
+        self._open().set_latency(-1 if latency_ns is None else latency_ns)
 
     def eos(self) -> None:
         """Ends the stream: readers' iterations end after the last frame. Publishing again revives it."""

@@ -240,7 +240,10 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
 
 void Publisher::drop() { check(cuframes_publisher_drop(held().get())); }
 
-void Publisher::set_latency(uint64_t latency) { check(cuframes_publisher_set_latency(held().get(), latency)); }
+void Publisher::set_latency(int64_t latency) {
+    const uint64_t told = latency < 0 ? CUFRAMES_TIME_NONE : static_cast<uint64_t>(latency);
+    check(cuframes_publisher_set_latency(held().get(), told));
+}
 
 void Publisher::eos() { check(cuframes_publisher_eos(held().get())); }
 

@@ -56,7 +56,7 @@ public:
     /** Copies tensors into a slot and publishes it. False: no slot was free, and the frame counts as dropped. */
     bool send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags, int64_t stream);
     void drop();
-    void set_latency(uint64_t latency);
+    void set_latency(int64_t latency); ///< Negative: not known.
     void eos();
     void wait_subscribers(uint32_t count, int64_t timeout_ms);
     nb::dict stats();
