@@ -68,7 +68,7 @@ check_names() {
 }
 
 known_suites() {
-    (configure "$build") >&2
+    (configure "$build" && ninja -C "$build" build.ninja >/dev/null) >&2
     meson introspect --tests "$build" | python3 -c '
 import json, sys
 for test in json.load(sys.stdin):
