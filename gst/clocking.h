@@ -16,11 +16,12 @@ public:
     explicit TimeMap(GstElement* element);
 
     /// When `time` of `segment` is reached, in CLOCK_MONOTONIC; without latency: that is when the frame was captured,
-    /// not when some sink is to show it. GST_CLOCK_TIME_NONE stays that.
+    /// not when some sink is to show it. GST_CLOCK_TIME_NONE stays that. In a segment that is not in time, `time` is taken
+    /// for the running time, as nothing else can be meant.
     GstClockTime to_monotonic(const GstSegment& segment, GstClockTime time) const;
 
-    /// The running time of a moment; 0 for moments before the pipeline was set to PLAYING.
-    GstClockTime to_running_time(GstClockTime monotonic) const;
+    /// The running time of a moment; negative before the pipeline was set to PLAYING.
+    GstClockTimeDiff to_running_time(GstClockTime monotonic) const;
 
 private:
     GstClockTimeDiff clock_minus_monotonic_ = 0;

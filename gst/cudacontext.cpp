@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cudacontext.h"
 
+#include "copypool.h"
 #include "primarycontext.h"
 
 #include <utility>
@@ -205,6 +206,18 @@ std::shared_ptr<MemoryBook> make_cuda_memory_book(MemoryRecord::Release release,
     return std::make_shared<CudaMemoryBook>(release, cuda, info, read_only);
 }
 
+GstBufferPool* new_cuda_copy_pool(const CudaHandles& cuda) { return gst_cuda_buffer_pool_new(cuda.context()); }
+
+void set_pool_stream(GstStructure* config, const CudaHandles& cuda) {
+    if (cuda.stream())
+        gst_buffer_pool_config_set_cuda_stream(config, cuda.stream());
+}
+
+void mark_copy_under_way(GstBuffer* buffer) {
+    for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i)
+        GST_MINI_OBJECT_FLAG_SET(gst_buffer_peek_memory(buffer, i), GST_CUDA_MEMORY_TRANSFER_NEED_SYNC);
+}
+
 bool is_cuda_caps(const GstCaps* caps) {
     const GstCapsFeatures* features = gst_caps_get_features(caps, 0);
     return features && gst_caps_features_contains(features, GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY);
@@ -222,6 +235,12 @@ std::optional<CudaMemoryView> view_cuda_memory(GstMemory* memory) {
 GstMapFlags read_flags(bool on_gpu) {
     return static_cast<GstMapFlags>(on_gpu ? GST_MAP_READ | GST_MAP_CUDA : GST_MAP_READ);
 }
+
+GstMapFlags write_flags(bool on_gpu) {
+    return static_cast<GstMapFlags>(on_gpu ? GST_MAP_WRITE | GST_MAP_CUDA : GST_MAP_WRITE);
+}
+
+void* CudaHandles::stream_handle() const { return stream_ ? gst_cuda_stream_get_handle(stream_) : nullptr; }
 
 bool cuda_is_usable() { return gst_cuda_load_library(); }
 

@@ -40,6 +40,7 @@ public:
     GstCudaContext* context() const { return context_; }
     GstCudaStream* stream() const { return stream_; }
     void* context_handle() const; ///< CUcontext
+    void* stream_handle() const;  ///< CUstream
     int device() const;           ///< Ordinal, or -1.
 
 private:
@@ -98,8 +99,9 @@ struct CudaMemoryView {
 };
 std::optional<CudaMemoryView> view_cuda_memory(GstMemory* memory);
 
-/// GST_MAP_READ, on the GPU where `on_gpu`.
+/// GST_MAP_READ or GST_MAP_WRITE, on the GPU where `on_gpu`.
 GstMapFlags read_flags(bool on_gpu);
+GstMapFlags write_flags(bool on_gpu);
 
 /// Whether this build has GPU support at all, and a driver can be loaded.
 bool cuda_is_usable();

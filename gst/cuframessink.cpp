@@ -99,6 +99,10 @@ static gboolean gst_cuframes_sink_propose_allocation(GstBaseSink* base, GstQuery
     return state_of(base).propose_allocation(query);
 }
 
+static GstFlowReturn gst_cuframes_sink_preroll(GstBaseSink* base, GstBuffer* buffer) {
+    return state_of(base).preroll(buffer);
+}
+
 static GstFlowReturn gst_cuframes_sink_render(GstBaseSink* base, GstBuffer* buffer) {
     return state_of(base).render(buffer);
 }
@@ -111,8 +115,10 @@ static gboolean gst_cuframes_sink_event(GstBaseSink* base, GstEvent* event) {
         state.ring().interrupt(Ring::flushing, true);
     // With EOS this returns when the last frame's time has come and it was rendered.
     const gboolean handled = GST_BASE_SINK_CLASS(gst_cuframes_sink_parent_class)->event(base, event);
-    if (type == GST_EVENT_FLUSH_STOP)
+    if (type == GST_EVENT_FLUSH_STOP) {
         state.ring().interrupt(Ring::flushing, false);
+        state.flushed();
+    }
     if (type == GST_EVENT_EOS && handled)
         state.end_of_stream();
     return handled;
@@ -122,6 +128,17 @@ static gboolean gst_cuframes_sink_query(GstBaseSink* base, GstQuery* query) {
     if (GST_QUERY_TYPE(query) == GST_QUERY_CONTEXT && state_of(base).cuda().answer(query))
         return TRUE;
     return GST_BASE_SINK_CLASS(gst_cuframes_sink_parent_class)->query(base, query);
+}
+
+static gboolean gst_cuframes_sink_send_event(GstElement* element, GstEvent* event) {
+    if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY) {
+        GstClockTime latency = 0;
+        gst_event_parse_latency(event, &latency);
+        const GstClockTime own = state_of(element).tell_latency(latency);
+        gst_event_unref(event);
+        event = gst_event_new_latency(own);
+    }
+    return GST_ELEMENT_CLASS(gst_cuframes_sink_parent_class)->send_event(element, event);
 }
 
 static void gst_cuframes_sink_set_context(GstElement* element, GstContext* context) {
@@ -148,7 +165,11 @@ static GstStateChangeReturn gst_cuframes_sink_change_state(GstElement* element, 
     return result;
 }
 
-static void gst_cuframes_sink_init(GstCuframesSink* self) { self->state = new SinkState(self); }
+static void gst_cuframes_sink_init(GstCuframesSink* self) {
+    self->state = new SinkState(self);
+    // A frame that is there is shared at once.
+    gst_base_sink_set_processing_deadline(GST_BASE_SINK(self), 0);
+}
 
 static void gst_cuframes_sink_finalize(GObject* object) {
     delete GST_CUFRAMES_SINK(object)->state;
@@ -170,6 +191,7 @@ static void gst_cuframes_sink_class_init(GstCuframesSinkClass* klass) {
                                           "in GPU or host memory",
                                           "The cuframes authors");
     element_class->set_context = GST_DEBUG_FUNCPTR(gst_cuframes_sink_set_context);
+    element_class->send_event = GST_DEBUG_FUNCPTR(gst_cuframes_sink_send_event);
     element_class->change_state = GST_DEBUG_FUNCPTR(gst_cuframes_sink_change_state);
 
     base_class->unlock = GST_DEBUG_FUNCPTR(gst_cuframes_sink_unlock);
@@ -177,6 +199,7 @@ static void gst_cuframes_sink_class_init(GstCuframesSinkClass* klass) {
     base_class->get_caps = GST_DEBUG_FUNCPTR(gst_cuframes_sink_get_caps);
     base_class->set_caps = GST_DEBUG_FUNCPTR(gst_cuframes_sink_set_caps);
     base_class->propose_allocation = GST_DEBUG_FUNCPTR(gst_cuframes_sink_propose_allocation);
+    base_class->preroll = GST_DEBUG_FUNCPTR(gst_cuframes_sink_preroll);
     base_class->render = GST_DEBUG_FUNCPTR(gst_cuframes_sink_render);
     base_class->event = GST_DEBUG_FUNCPTR(gst_cuframes_sink_event);
     base_class->query = GST_DEBUG_FUNCPTR(gst_cuframes_sink_query);

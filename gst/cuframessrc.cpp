@@ -118,6 +118,21 @@ static gboolean gst_cuframes_src_query(GstBaseSrc* base, GstQuery* query) {
     return GST_BASE_SRC_CLASS(gst_cuframes_src_parent_class)->query(base, query);
 }
 
+static gboolean gst_cuframes_src_event(GstBaseSrc* base, GstEvent* event) {
+    if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY) {
+        GstClockTime latency = 0;
+        gst_event_parse_latency(event, &latency);
+        state_of(base).set_pipeline_latency(latency);
+    }
+    return GST_BASE_SRC_CLASS(gst_cuframes_src_parent_class)->event(base, event);
+}
+
+static gboolean gst_cuframes_src_send_event(GstElement* element, GstEvent* event) {
+    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)
+        state_of(element).restart_time();
+    return GST_ELEMENT_CLASS(gst_cuframes_src_parent_class)->send_event(element, event);
+}
+
 static GstFlowReturn gst_cuframes_src_create(GstPushSrc* push, GstBuffer** buffer) {
     return state_of(push).create(buffer);
 }
@@ -128,6 +143,8 @@ static void gst_cuframes_src_set_context(GstElement* element, GstContext* contex
 }
 
 static GstStateChangeReturn gst_cuframes_src_change_state(GstElement* element, GstStateChange transition) {
+    if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+        state_of(element).play();
     const GstStateChangeReturn result =
         GST_ELEMENT_CLASS(gst_cuframes_src_parent_class)->change_state(element, transition);
     if (transition == GST_STATE_CHANGE_READY_TO_NULL)
@@ -161,6 +178,7 @@ static void gst_cuframes_src_class_init(GstCuframesSrcClass* klass) {
                                           "in GPU or host memory",
                                           "The cuframes authors");
     element_class->set_context = GST_DEBUG_FUNCPTR(gst_cuframes_src_set_context);
+    element_class->send_event = GST_DEBUG_FUNCPTR(gst_cuframes_src_send_event);
     element_class->change_state = GST_DEBUG_FUNCPTR(gst_cuframes_src_change_state);
 
     base_class->start = GST_DEBUG_FUNCPTR(gst_cuframes_src_start);
@@ -171,6 +189,7 @@ static void gst_cuframes_src_class_init(GstCuframesSrcClass* klass) {
     base_class->negotiate = GST_DEBUG_FUNCPTR(gst_cuframes_src_negotiate);
     base_class->decide_allocation = GST_DEBUG_FUNCPTR(gst_cuframes_src_decide_allocation);
     base_class->get_caps = GST_DEBUG_FUNCPTR(gst_cuframes_src_get_caps);
+    base_class->event = GST_DEBUG_FUNCPTR(gst_cuframes_src_event);
     base_class->query = GST_DEBUG_FUNCPTR(gst_cuframes_src_query);
     GST_PUSH_SRC_CLASS(klass)->create = GST_DEBUG_FUNCPTR(gst_cuframes_src_create);
 }

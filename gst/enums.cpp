@@ -47,8 +47,28 @@ GType gst_cuframes_on_gone_get_type() {
     return type;
 }
 
+GType gst_cuframes_on_eos_get_type() {
+    static const GEnumValue values[] = {
+        {GST_CUFRAMES_ON_EOS_EOS, "End the stream", "eos"},
+        {GST_CUFRAMES_ON_EOS_WAIT, "Go on with what follows, from this publisher or the next", "wait"},
+        {0, nullptr, nullptr},
+    };
+    static const GType type = g_enum_register_static("GstCuframesOnEos", values);
+    return type;
+}
+
+GType gst_cuframes_on_exhausted_get_type() {
+    static const GEnumValue values[] = {
+        {GST_CUFRAMES_ON_EXHAUSTED_COPY, "Copy the frame, so that the pipeline goes on", "copy"},
+        {GST_CUFRAMES_ON_EXHAUSTED_WAIT, "Wait until a frame is given back", "wait"},
+        {0, nullptr, nullptr},
+    };
+    static const GType type = g_enum_register_static("GstCuframesOnExhausted", values);
+    return type;
+}
+
 void gst_cuframes_enums_mark_plugin_api() {
-    for (const GType type :
-         {GST_TYPE_CUFRAMES_MEMORY, GST_TYPE_CUFRAMES_POLICY, GST_TYPE_CUFRAMES_MODE, GST_TYPE_CUFRAMES_ON_GONE})
+    for (const GType type : {GST_TYPE_CUFRAMES_MEMORY, GST_TYPE_CUFRAMES_POLICY, GST_TYPE_CUFRAMES_MODE,
+                             GST_TYPE_CUFRAMES_ON_GONE, GST_TYPE_CUFRAMES_ON_EOS, GST_TYPE_CUFRAMES_ON_EXHAUSTED})
         gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
 }

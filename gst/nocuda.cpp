@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Stands in for cudacontext.cpp in builds without the CUDA headers or GStreamer's CUDA library: there is never a context.
+#include "copypool.h"
 #include "cudacontext.h"
 
 namespace cuframes::gst {
@@ -10,6 +11,7 @@ CudaHandles& CudaHandles::operator=(CudaHandles) noexcept { return *this; }
 CudaHandles::~CudaHandles() {}
 CudaHandles CudaHandles::with_stream_of(const GstStructure*) const { return {}; }
 void* CudaHandles::context_handle() const { return nullptr; }
+void* CudaHandles::stream_handle() const { return nullptr; }
 int CudaHandles::device() const { return -1; }
 
 void CudaContextHolder::set_device(int device) { device_ = device; }
@@ -28,6 +30,11 @@ std::shared_ptr<MemoryBook> make_cuda_memory_book(MemoryRecord::Release, const C
 bool is_cuda_caps(const GstCaps*) { return false; }
 std::optional<CudaMemoryView> view_cuda_memory(GstMemory*) { return std::nullopt; }
 GstMapFlags read_flags(bool) { return GST_MAP_READ; }
+GstMapFlags write_flags(bool) { return GST_MAP_WRITE; }
+
+GstBufferPool* new_cuda_copy_pool(const CudaHandles&) { return nullptr; }
+void set_pool_stream(GstStructure*, const CudaHandles&) {}
+void mark_copy_under_way(GstBuffer*) {}
 bool cuda_is_usable() { return false; }
 
 } // namespace cuframes::gst

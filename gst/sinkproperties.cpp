@@ -10,6 +10,7 @@ enum Property {
     PROP_KEY,
     PROP_DIRECTORY,
     PROP_SLOTS,
+    PROP_MAX_SLOTS,
     PROP_POLICY,
     PROP_WAIT_TIMEOUT,
     PROP_WAIT_FOR_SUBSCRIBERS,
@@ -52,6 +53,9 @@ void set_property(GObject* object, guint id, const GValue* value, GParamSpec* sp
     case PROP_SLOTS:
         settings.slots = g_value_get_uint(value);
         break;
+    case PROP_MAX_SLOTS:
+        settings.max_slots = g_value_get_uint(value);
+        break;
     case PROP_POLICY:
         settings.policy = static_cast<GstCuframesPolicy>(g_value_get_enum(value));
         break;
@@ -89,6 +93,9 @@ bool get_setting(const SinkSettings& settings, guint id, GValue* value) {
         return true;
     case PROP_SLOTS:
         g_value_set_uint(value, settings.slots);
+        return true;
+    case PROP_MAX_SLOTS:
+        g_value_set_uint(value, settings.max_slots);
         return true;
     case PROP_POLICY:
         g_value_set_enum(value, settings.policy);
@@ -143,13 +150,23 @@ void make_ring_properties() {
     /**
      * GstCuframesSink:slots:
      *
-     * Frames that the ring holds for readers. All readers' max-held values together plus 2 must fit, or the last reader
-     * is refused with the number that would do. More slots let strict readers lag further behind.
+     * Frames that the ring holds for readers. By default the ring begins with 8 and grows when readers come and when they
+     * hold more, up to #GstCuframesSink:max-slots. With a number (3 to 128) it has so many, whoever comes: readers that
+     * want more than it can spare copy frames, and one for which there is none left is refused.
      *
      * Since: 0.1
      */
     properties[PROP_SLOTS] = g_param_spec_uint(
-        "slots", "Slots", "Frames the ring holds; the max-held of all readers and 2 more must fit", 3, 128, 8, setting);
+        "slots", "Slots", "Frames the ring holds (0: at least 8, growing as readers need it)", 0, 128, 0, setting);
+    /**
+     * GstCuframesSink:max-slots:
+     *
+     * The most frames that a ring with slots=0 may grow to: 3 to 128. Memory is taken when it is needed.
+     *
+     * Since: 0.1
+     */
+    properties[PROP_MAX_SLOTS] = g_param_spec_uint(
+        "max-slots", "Max slots", "The most frames that a ring with slots=0 may grow to", 3, 128, 128, setting);
     /**
      * GstCuframesSink:policy:
      *
@@ -200,7 +217,8 @@ void make_reader_properties() {
     /**
      * GstCuframesSink:wait-for-subscribers:
      *
-     * Hold the first frame until so many readers have attached, so that strict ones get every frame from the first on.
+     * Hold the first frame until so many readers have attached, so that strict ones get every frame from the first on. The
+     * pipeline does not play before, and its clock does not run; a live source's frames are left out meanwhile.
      *
      * Since: 0.1
      */
@@ -273,7 +291,8 @@ void make_general_properties() {
      * GstCuframesSink:stats:
      *
      * A structure with the uint64 fields epoch, last-sequence, published, dropped, copied, lapped, bytes, waited
-     * (nanoseconds), metas-not-serialized and metadata-too-large, and an array subscribers of structures with name, pid,
+     * (nanoseconds), metas-not-serialized, metadata-too-large, slots (frames that the ring keeps now) and memory (bytes of
+     * frame memory it has), and an array subscribers of structures with name, pid,
      * mode, max-held, held, lag, received, skipped and lost. After a stop they are those of the end.
      *
      * Since: 0.1
@@ -330,6 +349,7 @@ void deliver_subscriber_event(GstElement* sink, const SubscriberEvents::Event& e
     else
         g_signal_emit(sink, signals[SIGNAL_SUBSCRIBER_ADDED], 0, event.name.c_str(), event.pid);
     g_object_notify_by_pspec(G_OBJECT(sink), properties[PROP_NUM_SUBSCRIBERS]);
+    GST_CUFRAMES_SINK(sink)->state->subscribers_changed();
 }
 
 } // namespace cuframes::gst

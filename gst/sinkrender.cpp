@@ -43,28 +43,57 @@ GstFlowReturn SinkState::after_interruption() {
     return GST_FLOW_OK;
 }
 
-GstFlowReturn SinkState::hold_for_subscribers() {
+bool SinkState::enough_subscribers() {
+    if (!subscribers_came_ && num_subscribers() >= copy_settings().wait_for_subscribers)
+        subscribers_came_ = true;
+    return subscribers_came_;
+}
+
+void SinkState::subscribers_changed() {
     if (subscribers_came_)
+        return;
+    // Whoever holds the first frame waits as the base class does for its state changes.
+    GST_BASE_SINK_PREROLL_LOCK(sink_);
+    GST_BASE_SINK_PREROLL_SIGNAL(sink_);
+    GST_BASE_SINK_PREROLL_UNLOCK(sink_);
+}
+
+bool SinkState::upstream_is_live() const {
+    GstQuery* query = gst_query_new_latency();
+    gboolean live = FALSE;
+    if (gst_pad_peer_query(GST_BASE_SINK_PAD(sink_), query))
+        gst_query_parse_latency(query, &live, nullptr, nullptr);
+    gst_query_unref(query);
+    return live;
+}
+
+/// Before the pipeline plays, so that its clock does not run meanwhile: this is called while the sink prerolls, with the
+/// preroll lock held, and the state change is not done before it returns.
+GstFlowReturn SinkState::hold_for_subscribers() {
+    if (enough_subscribers() || upstream_is_live())
         return GST_FLOW_OK;
-    const guint count = copy_settings().wait_for_subscribers;
-    if (count > 0)
-        GST_INFO_OBJECT(sink_, "holding the first frame until %u subscribers have attached", count);
-    while (!subscribers_came_ && count > 0) {
-        const int result = ring_->with_publisher(
-            [&](cuframes_publisher* publisher) { return cuframes_publisher_wait_subscribers(publisher, count, -1); });
-        if (result == CUFRAMES_ERROR_INTERRUPTED) {
-            const GstFlowReturn flow = after_interruption();
-            if (flow != GST_FLOW_OK)
-                return flow;
-        } else if (result != CUFRAMES_OK) {
-            post_library_error(element_, result, "waiting for subscribers");
-            return GST_FLOW_ERROR;
-        } else {
-            subscribers_came_ = true;
-        }
+    GST_INFO_OBJECT(sink_, "holding the first frame until %u subscribers have attached",
+                    copy_settings().wait_for_subscribers);
+    while (!enough_subscribers()) {
+        if (ring_->interruptions() & (Ring::unlocking | Ring::flushing | Ring::stopping))
+            return GST_FLOW_FLUSHING;
+        GST_BASE_SINK_PREROLL_WAIT(sink_);
     }
-    subscribers_came_ = true;
     return GST_FLOW_OK;
+}
+
+GstFlowReturn SinkState::preroll(GstBuffer* buffer) {
+    if (gst_buffer_n_memory(buffer) == 0)
+        return GST_FLOW_OK;
+    if (!caps_)
+        return GST_FLOW_OK; // render() says what is missing
+    // Readers attach to a ring that knows its caps.
+    if (!ensure_generation())
+        return GST_FLOW_ERROR;
+    if (const GstFlowReturn flow = hold_for_subscribers(); flow != GST_FLOW_OK)
+        return flow;
+    // Paused and sought: that picture is to be seen now, and its time of capture is now, as no clock runs.
+    return shows_preroll_.exchange(false) ? publish(buffer, monotonic_now()) : GST_FLOW_OK;
 }
 
 GstFlowReturn SinkState::render(GstBuffer* buffer) {
@@ -73,13 +102,22 @@ GstFlowReturn SinkState::render(GstBuffer* buffer) {
         return GST_FLOW_OK;
     if (!ensure_generation())
         return GST_FLOW_ERROR;
-    const GstFlowReturn flow = hold_for_subscribers();
-    return flow == GST_FLOW_OK ? publish(buffer) : flow;
+    // A live source cannot be held: what it sends before the readers are there is for nobody.
+    if (!enough_subscribers())
+        return GST_FLOW_OK;
+    shows_preroll_ = false;
+    return publish(buffer);
 }
 
 cuframes_frame_info SinkState::frame_info(GstBuffer* buffer) {
     const TimeMap times(element_);
     const GstSegment& segment = GST_BASE_SINK(sink_)->segment;
+    if (segment.format != GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID(buffer) && !std::exchange(segment_told_, true))
+        GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
+                            ("cuframessink key=%s: the stream's segment is in %s, not in time, so that nothing waits for "
+                             "the times of its buffers; set format=time on the appsrc or other source",
+                             copy_settings().key.c_str(), gst_format_get_name(segment.format)),
+                            ("the time stamps are taken for running times"));
     const GByteArray* metadata = metas_.pack(buffer);
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
@@ -179,8 +217,10 @@ GstFlowReturn SinkState::publish_copy(GstBuffer* buffer, const cuframes_frame_in
     }
 }
 
-GstFlowReturn SinkState::publish(GstBuffer* buffer) {
-    const cuframes_frame_info info = frame_info(buffer);
+GstFlowReturn SinkState::publish(GstBuffer* buffer, GstClockTime capture) {
+    cuframes_frame_info info = frame_info(buffer);
+    if (GST_CLOCK_TIME_IS_VALID(capture))
+        info.pts = capture;
     if (MemoryRecord* record = own_unpublished_slot(buffer)) {
         const int result = publish_in_place(gst_buffer_peek_memory(buffer, 0), record, info);
         if (result == CUFRAMES_OK)

@@ -6,6 +6,8 @@
 #include "slotpool.h"
 #include "stats.h"
 
+#include <algorithm>
+
 GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_sink_debug);
 #define GST_CAT_DEFAULT gst_cuframes_sink_debug
 
@@ -26,6 +28,7 @@ cuframes_publisher_options options_of(const SinkSettings& settings) {
     options.directory = or_null(settings.directory);
     options.access = or_null(settings.access);
     options.slots = settings.slots;
+    options.max_slots = settings.max_slots;
     options.policy = settings.policy == GST_CUFRAMES_POLICY_WAIT ? CUFRAMES_POLICY_WAIT : CUFRAMES_POLICY_DROP;
     options.wait_timeout_ms = settings.wait_timeout;
     options.max_subscribers = settings.max_subscribers;
@@ -96,7 +99,8 @@ bool SinkState::start() {
         post_library_error(element_, result, "taking the key");
         return false;
     }
-    subscribers_came_ = false;
+    subscribers_came_ = settings.wait_for_subscribers == 0;
+    segment_told_ = shows_preroll_ = false;
     return true;
 }
 
@@ -124,6 +128,25 @@ GstStructure* SinkState::stats() const {
     stats = last_stats_ ? gst_structure_copy(last_stats_) : nullptr;
     GST_OBJECT_UNLOCK(sink_);
     return stats ? stats : publisher_stats(nullptr, 0);
+}
+
+GstClockTime SinkState::tell_latency(GstClockTime pipeline_latency) {
+    gboolean live = FALSE, upstream_live = FALSE;
+    GstClockTime least = 0, most = 0;
+    GstBaseSink* base = GST_BASE_SINK(sink_);
+    GstClockTime told = 0, own = pipeline_latency;
+    if (gst_base_sink_query_latency(base, &live, &upstream_live, &least, &most) && upstream_live) {
+        own = std::min(least, pipeline_latency);
+        const GstClockTimeDiff offset = gst_base_sink_get_ts_offset(base);
+        // Without sync a frame is shared as soon as it is there, and how late that is readers can see best.
+        told = gst_base_sink_get_sync(base) ? own + static_cast<GstClockTime>(std::max<GstClockTimeDiff>(offset, 0))
+                                            : GST_CLOCK_TIME_NONE;
+    }
+    GST_INFO_OBJECT(sink_, "latency of frames is %" GST_TIME_FORMAT ", of the pipeline %" GST_TIME_FORMAT,
+                    GST_TIME_ARGS(told), GST_TIME_ARGS(pipeline_latency));
+    ring_->with_publisher(
+        [&](cuframes_publisher* publisher) { return cuframes_publisher_set_latency(publisher, told); });
+    return own;
 }
 
 guint64 SinkState::epoch() const {

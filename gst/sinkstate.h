@@ -8,6 +8,7 @@
 #include "ring.h"
 #include "subscriberevents.h"
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -18,7 +19,8 @@ struct SinkSettings {
     std::string key;
     std::string directory;
     std::string access = "user";
-    guint slots = 8;
+    guint slots = 0;
+    guint max_slots = 128;
     GstCuframesPolicy policy = GST_CUFRAMES_POLICY_DROP;
     guint wait_timeout = 1000;
     guint wait_for_subscribers = 0;
@@ -49,7 +51,14 @@ public:
     GstCaps* acceptable_caps() const;
     bool set_caps(GstCaps* caps);
     bool propose_allocation(GstQuery* query);
+    GstFlowReturn preroll(GstBuffer* buffer);
     GstFlowReturn render(GstBuffer* buffer);
+    void subscribers_changed();
+    /// After a flush: what is prerolled next is a picture that somebody looks for.
+    void flushed() { shows_preroll_ = true; }
+    /// Tells readers how long after its capture a frame becomes visible, and returns what this sink is to wait for: the
+    /// latency of what is upstream, whatever other branches of the pipeline need.
+    GstClockTime tell_latency(GstClockTime pipeline_latency);
     void end_of_stream();
 
     GstStructure* stats() const;
@@ -62,9 +71,11 @@ private:
     bool find_gpu(const SinkSettings& settings, bool frames_on_gpu, RingSpec* spec);
     GstBufferPool* make_pool(GstCaps* caps, const RingSpec& spec, guint* size);
     bool ensure_generation();
+    bool enough_subscribers();
+    bool upstream_is_live() const;
     GstFlowReturn hold_for_subscribers();
     GstFlowReturn after_interruption();
-    GstFlowReturn publish(GstBuffer* buffer);
+    GstFlowReturn publish(GstBuffer* buffer, GstClockTime capture = GST_CLOCK_TIME_NONE);
     int publish_in_place(GstMemory* memory, MemoryRecord* record, const cuframes_frame_info& info);
     GstFlowReturn publish_copy(GstBuffer* buffer, const cuframes_frame_info& info);
     int copy_and_publish(cuframes_slot* slot, GstBuffer* buffer, const cuframes_frame_info& info);
@@ -86,7 +97,9 @@ private:
     RingSpec default_spec_{}; ///< For frames that come in somebody else's memory.
     bool caps_changed_ = false;
     GenerationPtr generation_;
-    bool subscribers_came_ = false;
+    std::atomic<bool> subscribers_came_ = false;
+    bool segment_told_ = false; ///< That it is not in time.
+    std::atomic<bool> shows_preroll_ = false;
 };
 
 } // namespace cuframes::gst

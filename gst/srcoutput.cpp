@@ -170,6 +170,7 @@ bool SrcState::decide_allocation(GstQuery* query) {
 }
 
 void SrcState::make_book(const cuframes_frame_view& view) {
+    copies_.reset();
     if (book_)
         book_->close();
     if (slots_on_gpu_ && gpu_out_) {
@@ -191,18 +192,43 @@ GstFlowReturn SrcState::wrap(cuframes_frame* frame, GstBuffer** buffer) {
     return GST_FLOW_OK;
 }
 
-GstFlowReturn SrcState::copy(cuframes_frame* frame, GstBuffer** buffer) {
+/// From the pool that was negotiated, or from one of our own where none was.
+GstBuffer* SrcState::buffer_for(Copy why) {
+    if (why == Copy::of_slot)
+        return copies_.acquire(info_, caps_, gpu_out_ ? cuda_.current() : CudaHandles());
+    GstBuffer* buffer = nullptr;
     GstBufferPool* pool = gst_base_src_get_buffer_pool(GST_BASE_SRC(src_));
-    GstFlowReturn flow = pool ? gst_buffer_pool_acquire_buffer(pool, buffer, nullptr) : GST_FLOW_ERROR;
+    if (pool)
+        gst_buffer_pool_acquire_buffer(pool, &buffer, nullptr);
     gst_clear_object(&pool);
-    if (flow != GST_FLOW_OK)
-        return flow;
+    return buffer;
+}
+
+GstFlowReturn SrcState::copy(cuframes_frame* frame, Copy why, GstBuffer** buffer) {
+    *buffer = buffer_for(why);
+    if (!*buffer) {
+        if (GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(src_)))
+            return GST_FLOW_FLUSHING;
+        post_error(element_, CUFRAMES_ERROR_NO_MEMORY,
+                   "cuframessrc key=" + copy_settings().key + ": no memory could be had to copy a frame to",
+                   "copying a frame out of the ring");
+        return GST_FLOW_ERROR;
+    }
     GstVideoFrame there;
     int result = CUFRAMES_ERROR_NO_MEMORY;
-    if (gst_video_frame_map(&there, &info_, *buffer, GST_MAP_WRITE)) {
-        const cuframes_image image = image_of(there, CUFRAMES_MEMORY_HOST);
+    if (gst_video_frame_map(&there, &info_, *buffer, write_flags(gpu_out_))) {
+        cuframes_image image = image_of(there, gpu_out_ ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST);
+        if (gpu_out_) {
+            const CudaHandles cuda = cuda_.current();
+            image.cuda_stream = cuda.stream_handle();
+            image.cuda_context = cuda.context_handle();
+            // The lease ends when the copy is done, and nobody waits for that here.
+            cuframes_frame_record_stream(frame, image.cuda_stream, image.cuda_context);
+        }
         result = cuframes_frame_read(frame, &image);
         gst_video_frame_unmap(&there);
+        if (gpu_out_)
+            mark_copy_under_way(*buffer);
     }
     if (result != CUFRAMES_OK) {
         post_library_error(element_, result, "copying a frame out of the ring");
@@ -213,11 +239,40 @@ GstFlowReturn SrcState::copy(cuframes_frame* frame, GstBuffer** buffer) {
     return GST_FLOW_OK;
 }
 
-void SrcState::describe(GstBuffer* buffer, const cuframes_frame_view& view) {
-    const cuframes_frame_info& info = view.info;
+GstFlowReturn SrcState::output(cuframes_frame* frame, GstBuffer** buffer, bool* left_out) {
+    const cuframes_frame_view& view = *cuframes_frame_get(frame);
+    discontinuity_pending_ = discontinuity_pending_ || view.discontinuity;
     const TimeMap times(element_);
-    GST_BUFFER_PTS(buffer) = times.to_running_time(info.pts);
-    GST_BUFFER_DTS(buffer) = times.to_running_time(info.dts);
+    const std::optional<GstClockTime> pts = timeline_.place(times, view.info.pts);
+    if (!pts) {
+        GST_LOG_OBJECT(src_, "frame %" G_GUINT64_FORMAT " was captured before this pipeline ran: left out", view.sequence);
+        ++early_;
+        *left_out = true;
+        return GST_FLOW_OK;
+    }
+    GstFlowReturn flow = follow_generation(view);
+    if (flow != GST_FLOW_OK)
+        return flow;
+    const bool copies = output_ == Output::copied || leases_are_used_up(view);
+    flow = copies ? copy(frame, output_ == Output::copied ? Copy::to_output : Copy::of_slot, buffer) : wrap(frame, buffer);
+    if (flow != GST_FLOW_OK)
+        return flow;
+    describe(*buffer, view, times, *pts, copies);
+    if (latency_.update(view.latency, view.info.pts, view.publish_time)) {
+        GST_INFO_OBJECT(src_, "latency is %" GST_TIME_FORMAT " now", GST_TIME_ARGS(latency_.value()));
+        use_latency();
+        gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT_CAST(src_)));
+    }
+    keep_frames_for_sinks(view);
+    return GST_FLOW_OK;
+}
+
+void SrcState::describe(GstBuffer* buffer, const cuframes_frame_view& view, const TimeMap& times, GstClockTime pts,
+                        bool copied) {
+    const cuframes_frame_info& info = view.info;
+    GST_BUFFER_PTS(buffer) = pts;
+    const GstClockTimeDiff dts = GST_CLOCK_TIME_IS_VALID(info.dts) ? times.to_running_time(info.dts) : -1;
+    GST_BUFFER_DTS(buffer) = dts >= 0 ? static_cast<GstClockTime>(dts) : GST_CLOCK_TIME_NONE;
     GST_BUFFER_DURATION(buffer) = info.duration;
     GST_BUFFER_OFFSET(buffer) = info.offset;
     GST_BUFFER_OFFSET_END(buffer) = info.offset_end;
@@ -228,7 +283,7 @@ void SrcState::describe(GstBuffer* buffer, const cuframes_frame_view& view) {
     // A video meta that came with the frame keeps its flags; where the planes are, we know better.
     GstVideoMeta* ours = gst_buffer_get_video_meta(buffer);
     Layout layout = layout_;
-    if (output_ == Output::copied) {
+    if (copied) {
         layout.info = info_;
         if (ours) {
             std::copy_n(ours->offset, GST_VIDEO_MAX_PLANES, layout.info.offset);
@@ -239,11 +294,6 @@ void SrcState::describe(GstBuffer* buffer, const cuframes_frame_view& view) {
     metas_.unpack(buffer, info.metadata, info.metadata_size);
     if (video_meta_ || gpu_out_ || gst_buffer_get_video_meta(buffer))
         put_video_meta(buffer, layout);
-
-    if (latency_.update(info.pts, view.publish_time)) {
-        GST_INFO_OBJECT(src_, "latency is %" GST_TIME_FORMAT " now", GST_TIME_ARGS(latency_.value()));
-        gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT_CAST(src_)));
-    }
 }
 
 } // namespace cuframes::gst

@@ -15,6 +15,8 @@ enum Property {
     PROP_CUDA_DEVICE_ID,
     PROP_CONNECT_TIMEOUT,
     PROP_ON_GONE,
+    PROP_ON_EOS,
+    PROP_ON_EXHAUSTED,
     PROP_NAME_TAG,
     PROP_STATS,
     PROP_LAST,
@@ -61,6 +63,12 @@ void set_property(GObject* object, guint id, const GValue* value, GParamSpec* sp
     case PROP_ON_GONE:
         settings.on_gone = static_cast<GstCuframesOnGone>(g_value_get_enum(value));
         break;
+    case PROP_ON_EOS:
+        settings.on_eos = static_cast<GstCuframesOnEos>(g_value_get_enum(value));
+        break;
+    case PROP_ON_EXHAUSTED:
+        settings.on_exhausted = static_cast<GstCuframesOnExhausted>(g_value_get_enum(value));
+        break;
     case PROP_NAME_TAG:
         settings.name_tag = text_of(value);
         break;
@@ -97,6 +105,12 @@ void get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {
         break;
     case PROP_ON_GONE:
         g_value_set_enum(value, settings.on_gone);
+        break;
+    case PROP_ON_EOS:
+        g_value_set_enum(value, settings.on_eos);
+        break;
+    case PROP_ON_EXHAUSTED:
+        g_value_set_enum(value, settings.on_exhausted);
         break;
     case PROP_NAME_TAG:
         set_text(value, settings.name_tag);
@@ -147,8 +161,9 @@ void make_general_properties() {
     /**
      * GstCuframesSrc:stats:
      *
-     * A structure with the fields state, epoch, last-sequence, received, skipped, lost, reconnects, copied (frames that
-     * were copied out of the ring here), held, max-held and publisher-pid. After a stop they are those of the end.
+     * A structure with the fields state, epoch, last-sequence, received, skipped, lost, early (frames received that were
+     * captured before this pipeline ran, and left out), reconnects, copied (frames that were copied out of the ring here),
+     * held, max-held (frames that may be held now) and publisher-pid. After a stop they are those of the end.
      *
      * Since: 0.1
      */
@@ -169,13 +184,26 @@ void make_delivery_properties() {
     /**
      * GstCuframesSrc:max-held:
      *
-     * Frames that this reader, with everything downstream of it, may hold at once. The publisher refuses the reader if
-     * its ring has not enough slots for that, and says how many would do.
+     * Frames of the ring that everything downstream of this reader may hold at once. By default it is as many as they
+     * hold: the reader begins with a few and asks the publisher for more. What is beyond, or beyond what the ring can
+     * spare, is copied, see #GstCuframesSrc:on-exhausted.
      *
      * Since: 0.1
      */
-    properties[PROP_MAX_HELD] = g_param_spec_uint("max-held", "Max held", "Frames this reader may hold at once", 1,
-                                                  CUFRAMES_MAX_HELD, 2, setting);
+    properties[PROP_MAX_HELD] =
+        g_param_spec_uint("max-held", "Max held", "Frames of the ring that may be held at once (0: as many as it takes)",
+                          0, CUFRAMES_MAX_HELD, 0, setting);
+    /**
+     * GstCuframesSrc:on-exhausted:
+     *
+     * What to do when all the frames that may be held are, and another is there. Copies are counted as `copied` in
+     * #GstCuframesSrc:stats.
+     *
+     * Since: 0.1
+     */
+    properties[PROP_ON_EXHAUSTED] =
+        g_param_spec_enum("on-exhausted", "On exhausted", "What to do when max-held frames are held downstream",
+                          GST_TYPE_CUFRAMES_ON_EXHAUSTED, GST_CUFRAMES_ON_EXHAUSTED_COPY, setting);
     /**
      * GstCuframesSrc:memory:
      *
@@ -216,6 +244,16 @@ void make_delivery_properties() {
      */
     properties[PROP_ON_GONE] = g_param_spec_enum("on-gone", "On gone", "What to do when the publisher goes without EOS",
                                                  GST_TYPE_CUFRAMES_ON_GONE, GST_CUFRAMES_ON_GONE_WAIT, setting);
+    /**
+     * GstCuframesSrc:on-eos:
+     *
+     * What to do when the publisher ends its stream. With wait a publisher that is restarted politely is the same to this
+     * reader as one that is killed.
+     *
+     * Since: 0.1
+     */
+    properties[PROP_ON_EOS] = g_param_spec_enum("on-eos", "On EOS", "What to do when the publisher ends its stream",
+                                                GST_TYPE_CUFRAMES_ON_EOS, GST_CUFRAMES_ON_EOS_EOS, setting);
 }
 
 } // namespace

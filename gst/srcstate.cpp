@@ -4,14 +4,13 @@
 #include "errors.h"
 #include "stats.h"
 
+#include <algorithm>
+
 GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_src_debug);
 #define GST_CAT_DEFAULT gst_cuframes_src_debug
 
 namespace cuframes::gst {
 namespace {
-
-/// Downstream holding every frame is normal for a moment, as with a full queue; longer than this it starves the source.
-constexpr int64_t starvation_ms = 1000;
 
 const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
@@ -23,6 +22,12 @@ cuframes_subscriber_options options_of(const SrcSettings& settings) {
     options.name = or_null(settings.name_tag);
     options.mode = settings.mode == GST_CUFRAMES_MODE_STRICT ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST;
     options.max_held = settings.max_held;
+    if (settings.max_held > 0) {
+        // One more than downstream may hold, to copy the frames that are beyond.
+        const bool copies = settings.on_exhausted == GST_CUFRAMES_ON_EXHAUSTED_COPY;
+        options.max_held = std::min<guint>(settings.max_held + (copies ? 1 : 0), CUFRAMES_MAX_HELD);
+        options.min_held = 1;
+    }
     options.connect_timeout_ms = settings.connect_timeout;
     options.end_when_gone = settings.on_gone != GST_CUFRAMES_ON_GONE_WAIT;
     options.cuda_device = settings.cuda_device;
@@ -72,18 +77,22 @@ bool SrcState::start() {
     if (result != CUFRAMES_OK)
         post_library_error(element_, result, "making the subscriber");
     latency_.reset();
-    copied_ = 0;
-    waiting_told_ = starvation_told_ = discontinuity_pending_ = false;
+    timeline_.restart();
+    copied_ = early_ = 0;
+    leases_ = 0;
+    waiting_told_ = starvation_told_ = copies_told_ = discontinuity_pending_ = false;
+    use_latency();
     return result == CUFRAMES_OK;
 }
 
 void SrcState::stop() {
     const std::unique_lock life(life_);
     gst_clear_structure(&last_stats_);
-    last_stats_ = subscriber_stats(subscriber_, copied_);
+    last_stats_ = subscriber_stats(subscriber_, copied_, early_);
     if (book_)
         book_->close();
     book_.reset();
+    copies_.reset();
     epoch_ = 0;
     GST_OBJECT_LOCK(src_);
     gst_clear_caps(&caps_);
@@ -101,7 +110,7 @@ GstStructure* SrcState::stats() const {
     const std::shared_lock life(life_);
     if (!subscriber_ && last_stats_)
         return gst_structure_copy(last_stats_);
-    return subscriber_stats(subscriber_, copied_);
+    return subscriber_stats(subscriber_, copied_, early_);
 }
 
 GstCaps* SrcState::caps() const {
@@ -119,20 +128,26 @@ void SrcState::state_changed(cuframes_subscriber_state state, uint64_t epoch, in
     gst_element_post_message(element_, gst_message_new_element(GST_OBJECT_CAST(src_), news));
 }
 
+void SrcState::play() {
+    GstClock* clock = gst_element_get_clock(element_);
+    if (!clock)
+        return;
+    timeline_.run_from(GST_CLOCK_DIFF(gst_element_get_base_time(element_), gst_clock_get_time(clock)));
+    gst_object_unref(clock);
+}
+
 GstFlowReturn SrcState::create(GstBuffer** buffer) {
-    cuframes_frame* frame = nullptr;
-    GstFlowReturn flow = next_frame(&frame);
-    if (flow != GST_FLOW_OK)
-        return flow;
-    const cuframes_frame_view& view = *cuframes_frame_get(frame);
-    discontinuity_pending_ = discontinuity_pending_ || view.discontinuity;
-    flow = follow_generation(view);
-    if (flow == GST_FLOW_OK)
-        flow = output_ == Output::in_place ? wrap(frame, buffer) : copy(frame, buffer);
-    if (flow == GST_FLOW_OK)
-        describe(*buffer, view);
-    cuframes_frame_unref(frame);
-    return flow;
+    for (;;) {
+        cuframes_frame* frame = nullptr;
+        GstFlowReturn flow = next_frame(&frame);
+        if (flow != GST_FLOW_OK)
+            return flow;
+        bool left_out = false;
+        flow = output(frame, buffer, &left_out);
+        cuframes_frame_unref(frame);
+        if (!left_out)
+            return flow;
+    }
 }
 
 GstFlowReturn SrcState::next_frame(cuframes_frame** frame) {
@@ -141,30 +156,12 @@ GstFlowReturn SrcState::next_frame(cuframes_frame** frame) {
         state_changed(CUFRAMES_STATE_WAITING, 0, 0);
     for (;;) {
         const int result = cuframes_subscriber_next(subscriber_, -1, frame);
+        if (result == CUFRAMES_ERROR_EOS && copy_settings().on_eos == GST_CUFRAMES_ON_EOS_WAIT)
+            continue;
         const GstFlowReturn flow = result == CUFRAMES_ERROR_LEASES_EXHAUSTED ? wait_for_lease() : flow_of(result);
         if (result == CUFRAMES_OK || flow != GST_FLOW_OK)
             return flow;
     }
-}
-
-GstFlowReturn SrcState::wait_for_lease() {
-    int result = cuframes_subscriber_wait_lease(subscriber_, starvation_ms);
-    if (result == CUFRAMES_ERROR_TIMEOUT) {
-        warn_of_starvation();
-        result = cuframes_subscriber_wait_lease(subscriber_, -1);
-    }
-    return flow_of(result);
-}
-
-void SrcState::warn_of_starvation() {
-    if (std::exchange(starvation_told_, true))
-        return;
-    const SrcSettings settings = copy_settings();
-    GST_ELEMENT_WARNING(element_, RESOURCE, BUSY,
-                        ("cuframessrc key=%s: all max-held=%u frames are held downstream, so no other can be taken. "
-                         "Raise max-held to what the elements downstream keep, and one more",
-                         settings.key.c_str(), settings.max_held),
-                        ("no frame was given back within %d ms", static_cast<int>(starvation_ms)));
 }
 
 GstFlowReturn SrcState::flow_of(int result) {

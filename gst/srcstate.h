@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "copypool.h"
 #include "cudacontext.h"
 #include "cuframessrc.h"
 #include "enums.h"
@@ -8,6 +9,7 @@
 #include "latency.h"
 #include "memorybook.h"
 #include "metadata.h"
+#include "timeline.h"
 
 #include <cuframes/cuframes.h>
 
@@ -24,11 +26,13 @@ struct SrcSettings {
     std::string directory;
     std::string name_tag;
     GstCuframesMode mode = GST_CUFRAMES_MODE_NEWEST;
-    guint max_held = 2;
+    guint max_held = 0;
     GstCuframesMemory memory = GST_CUFRAMES_MEMORY_AUTO;
     gint cuda_device = -1;
     guint connect_timeout = 0;
     GstCuframesOnGone on_gone = GST_CUFRAMES_ON_GONE_WAIT;
+    GstCuframesOnEos on_eos = GST_CUFRAMES_ON_EOS_EOS;
+    GstCuframesOnExhausted on_exhausted = GST_CUFRAMES_ON_EXHAUSTED_COPY;
 };
 
 void install_src_properties(GObjectClass* klass);
@@ -53,6 +57,12 @@ public:
     bool decide_allocation(GstQuery* query);
     GstFlowReturn create(GstBuffer** buffer);
     GstClockTime latency() const { return latency_.value(); }
+    /// What the pipeline's sinks wait for, from a LATENCY event.
+    void set_pipeline_latency(GstClockTime latency);
+    /// The element is about to play, or to go on.
+    void play();
+    /// A flush has ended, after which running time begins anew.
+    void restart_time() { timeline_.restart(); }
     GstStructure* stats() const;
 
 private:
@@ -62,7 +72,19 @@ private:
         copied,   ///< Copied to host memory: downloaded, or set in rows for elements that know the default layout only.
     };
 
+    /// What a copy is made for.
+    enum class Copy {
+        to_output, ///< As frames leave the element in other memory.
+        of_slot,   ///< In place of the slot itself, whose lease goes back.
+    };
+
     void state_changed(cuframes_subscriber_state state, uint64_t epoch, int32_t pid);
+    GstFlowReturn output(cuframes_frame* frame, GstBuffer** buffer, bool* left_out);
+    bool leases_are_used_up(const cuframes_frame_view& view);
+    void ask_for_leases();
+    void tell_of_copies(guint held);
+    void use_latency();
+    void keep_frames_for_sinks(const cuframes_frame_view& view);
     GstFlowReturn next_frame(cuframes_frame** frame);
     GstFlowReturn wait_for_lease();
     void warn_of_starvation();
@@ -75,8 +97,9 @@ private:
     void make_book(const cuframes_frame_view& view);
     GstBufferPool* host_pool(GstQuery* query, GstCaps* caps, guint* size, guint* min, guint* max);
     GstFlowReturn wrap(cuframes_frame* frame, GstBuffer** buffer);
-    GstFlowReturn copy(cuframes_frame* frame, GstBuffer** buffer);
-    void describe(GstBuffer* buffer, const cuframes_frame_view& view);
+    GstBuffer* buffer_for(Copy copy);
+    GstFlowReturn copy(cuframes_frame* frame, Copy why, GstBuffer** buffer);
+    void describe(GstBuffer* buffer, const cuframes_frame_view& view, const TimeMap& times, GstClockTime pts, bool copied);
 
     GstCuframesSrc* src_;
     GstElement* element_;
@@ -84,12 +107,15 @@ private:
     CudaContextHolder cuda_;
     MetaReader metas_;
     LatencyMeter latency_;
+    Timeline timeline_;
+    std::atomic<GstClockTime> pipeline_latency_ = 0;
 
     mutable std::shared_mutex
         life_; ///< Shared by calls of other threads, exclusive to make and destroy the subscriber.
     cuframes_subscriber* subscriber_ = nullptr;
     GstStructure* last_stats_ = nullptr; ///< Of the subscriber that was stopped.
     std::atomic<guint64> copied_ = 0;
+    std::atomic<guint64> early_ = 0;
     GstCaps* caps_ = nullptr; ///< Guarded by the object lock: queries read it.
 
     // The streaming thread's.
@@ -101,8 +127,12 @@ private:
     bool video_meta_ = false;
     Output output_ = Output::in_place;
     std::shared_ptr<MemoryBook> book_;
+    CopyPool copies_; ///< For frames that are copied in place of being lent.
+    guint leases_ = 0; ///< When last asked for more.
+    GstClockTime leases_since_ = 0;
     bool waiting_told_ = false;
     bool starvation_told_ = false;
+    bool copies_told_ = false;
     bool discontinuity_pending_ = false;
 };
 

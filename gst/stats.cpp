@@ -55,12 +55,12 @@ GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_s
         now.last_sequence, "published", G_TYPE_UINT64, now.published, "dropped", G_TYPE_UINT64, now.dropped, "copied",
         G_TYPE_UINT64, now.copied, "lapped", G_TYPE_UINT64, now.lapped, "bytes", G_TYPE_UINT64, now.bytes, "waited",
         G_TYPE_UINT64, now.waited_ns, "metas-not-serialized", G_TYPE_UINT64, metas_not_serialized, "metadata-too-large",
-        G_TYPE_UINT64, now.metadata_dropped, nullptr);
+        G_TYPE_UINT64, now.metadata_dropped, "slots", G_TYPE_UINT, now.slots, "memory", G_TYPE_UINT64, now.memory, nullptr);
     set_subscribers(stats, publisher);
     return stats;
 }
 
-GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied) {
+GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early) {
     cuframes_subscriber_stats now;
     CUFRAMES_INIT(now);
     if (subscriber)
@@ -68,7 +68,7 @@ GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied) 
     return gst_structure_new("cuframes-subscriber-stats", "state", G_TYPE_STRING, state_name(now.state), "epoch",
                              G_TYPE_UINT64, now.epoch, "last-sequence", G_TYPE_UINT64, now.last_sequence, "received",
                              G_TYPE_UINT64, now.received, "skipped", G_TYPE_UINT64, now.skipped, "lost", G_TYPE_UINT64,
-                             now.lost, "reconnects", G_TYPE_UINT64, now.reconnects, "copied", G_TYPE_UINT64, copied,
+                             now.lost, "early", G_TYPE_UINT64, early, "reconnects", G_TYPE_UINT64, now.reconnects, "copied", G_TYPE_UINT64, copied,
                              "held", G_TYPE_UINT, now.held, "max-held", G_TYPE_UINT, now.max_held, "publisher-pid",
                              G_TYPE_INT, now.publisher_pid, nullptr);
 }

@@ -11,7 +11,7 @@ GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_s
 
 /// The `stats` of cuframessrc; `subscriber` may be NULL before the first start. `copied`: frames that were copied out of
 /// the ring here.
-GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied);
+GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early);
 
 /// "waiting", "attached", "ended", "gone".
 const char* state_name(cuframes_subscriber_state state);

@@ -115,9 +115,11 @@ TEST_F(Protocol, OtherVersionIsRefused) {
 TEST_F(Protocol, HelloWithValuesOutOfRangeIsRefused) {
     const std::function<void(Hello&)> changes[] = {
         [](Hello& hello) { hello.mode = 77; },
-        [](Hello& hello) { hello.max_held = 0; },
-        [](Hello& hello) { hello.max_held = CUFRAMES_MAX_HELD + 1; },
-        [](Hello& hello) { hello.max_held = 0xffffffff; },
+        [](Hello& hello) { hello.leases = 0; },
+        [](Hello& hello) { hello.leases = CUFRAMES_MAX_HELD + 1; },
+        [](Hello& hello) { hello.leases = 0xffffffff; },
+        [](Hello& hello) { hello.least = 0; },
+        [](Hello& hello) { hello.least = hello.leases + 1; },
         [](Hello& hello) { hello.boot_id.fill(0xA5); },
     };
     for (const auto& change : changes) {

@@ -132,7 +132,7 @@ Hello RawPeer::valid_hello(uint32_t max_held) {
     Hello hello = {};
     hello.version = protocol_version;
     hello.mode = CUFRAMES_MODE_NEWEST;
-    hello.max_held = max_held;
+    hello.leases = hello.least = max_held;
     hello.boot_id = read_boot_id();
     std::strcpy(hello.name, "raw");
     return hello;

@@ -21,12 +21,13 @@ constexpr auto nobody = [](uint32_t) { return false; };
 
 /** A ring of bare records and words, as the publisher keeps it. */
 struct Ring {
-    explicit Ring(uint32_t slots, uint32_t kept) : records(slots), table(records, kept) {}
+    explicit Ring(uint32_t slots, uint32_t kept) : records(slots), table(records, kept, slots - kept) {}
 
     void publish(uint32_t slot) {
         sequence += 1;
         make_visible(records[slot].sequence, state.latest, slot, sequence);
         state.last_sequence.store(sequence);
+        state.slots_in_use.store(table.used());
         table.published(slot, sequence);
     }
 

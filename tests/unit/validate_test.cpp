@@ -90,7 +90,9 @@ protected:
         header().control_size = memory_.size();
         header().frames_size = frames_size;
         header().slot_stride = 8192;
+        header().chunk_stride = frames_size;
         header().slot_count = 8;
+        header().chunk_slots = 8;
         header().memory = CUFRAMES_MEMORY_HOST;
         header().caps_offset = sizeof(RingHeader);
         header().caps_size = 4;

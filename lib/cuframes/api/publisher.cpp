@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher/publisher.h"
 
+#include <algorithm>
+
 #include "api/api.h"
 #include "protocol/validate.h"
 
@@ -19,9 +21,8 @@ struct cuframes_slot {
 
 namespace {
 
-constexpr uint32_t default_slots = 8;
+constexpr uint32_t least_slots = 8; ///< Of a ring that grows by itself.
 constexpr uint32_t min_slots = 3;
-constexpr uint32_t max_slots = 128;
 constexpr uint32_t default_metadata_size = 256 * 1024;
 
 template <class Handle>
@@ -47,27 +48,33 @@ Result<PublisherOptions> read_options(const cuframes_publisher_options* given) {
     if (!access) {
         return access.error();
     }
-    const uint32_t slots = o->slots ? o->slots : default_slots;
-    if (slots < min_slots || slots > max_slots) {
+    if (o->slots && (o->slots < min_slots || o->slots > max_ring_slots)) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
-                     text("slots=", slots, " is out of range; use ", min_slots, " to ", max_slots)};
+                     text("slots=", o->slots, " is out of range; use ", min_slots, " to ", max_ring_slots,
+                          ", or 0 for a ring that grows by itself")};
     }
+    if (o->max_slots && (o->max_slots < min_slots || o->max_slots > max_ring_slots)) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     text("max-slots=", o->max_slots, " is out of range; use ", min_slots, " to ", max_ring_slots)};
+    }
+    const uint32_t most = o->slots ? o->slots : o->max_slots ? o->max_slots : max_ring_slots;
     if (o->policy != CUFRAMES_POLICY_DROP && o->policy != CUFRAMES_POLICY_WAIT) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("policy ", static_cast<int>(o->policy), " is not known")};
     }
     return PublisherOptions{o->key,
                             o->directory && *o->directory ? o->directory : default_directory(),
                             std::move(*access),
-                            slots,
+                            o->slots ? o->slots : std::min(least_slots, most),
+                            most,
                             o->policy,
                             o->wait_timeout_ms ? o->wait_timeout_ms : 1000,
-                            o->max_subscribers ? o->max_subscribers : 64,
+                            o->max_subscribers ? o->max_subscribers : default_max_subscribers,
                             o->on_subscriber_added,
                             o->on_subscriber_removed,
                             o->user_data};
 }
 
-Result<GenerationConfig> read_config(const cuframes_ring_config* given, uint32_t slots) {
+Result<GenerationConfig> read_config(const cuframes_ring_config* given, const PublisherOptions& options) {
     auto c = api::versioned(given, "config");
     if (!c) {
         return c.error();
@@ -84,7 +91,7 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, uint32_t
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                      text("the caps have ", caps.size(), " bytes; at most ", max_caps_size, " are possible")};
     }
-    if (c->producer_slots > CUFRAMES_MAX_SLOTS - slots || c->metadata_size > max_metadata_size) {
+    if (c->producer_slots > CUFRAMES_MAX_SLOTS - options.max_slots || c->metadata_size > max_metadata_size) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("producer_slots ", c->producer_slots, " or metadata_size ",
                                                            c->metadata_size, " is too large")};
     }
@@ -93,9 +100,11 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, uint32_t
                             caps,
                             c->cuda_device,
                             c->cuda_context,
-                            slots,
+                            options.slots,
+                            options.max_slots,
                             c->producer_slots,
-                            c->metadata_size ? c->metadata_size : default_metadata_size};
+                            c->metadata_size ? c->metadata_size : default_metadata_size,
+                            CUFRAMES_TIME_NONE};
 }
 
 /** The checks that every call on a live handle begins with, and the fence against exceptions. */
@@ -141,7 +150,7 @@ void cuframes_publisher_destroy(cuframes_publisher* publisher) {
 
 int cuframes_publisher_configure(cuframes_publisher* publisher, const cuframes_ring_config* config) {
     return call(publisher, [&](Publisher& p) {
-        auto read = read_config(config, p.options().slots);
+        auto read = read_config(config, p.options());
         return read ? api::finish(p.configure(*read)) : api::fail(read.error());
     });
 }
@@ -151,7 +160,7 @@ int cuframes_publisher_acquire(cuframes_publisher* publisher, cuframes_acquire_f
         if (!slot) {
             return api::fail(api::null_error("slot"));
         }
-        auto acquired = p.acquire((flags & CUFRAMES_ACQUIRE_NO_WAIT) != 0);
+        auto acquired = p.acquire(static_cast<uint32_t>(flags));
         if (!acquired) {
             return api::fail(acquired.error());
         }
@@ -163,6 +172,13 @@ int cuframes_publisher_acquire(cuframes_publisher* publisher, cuframes_acquire_f
 int cuframes_publisher_drop(cuframes_publisher* publisher) {
     return call(publisher, [](Publisher& p) {
         p.drop();
+        return static_cast<int>(CUFRAMES_OK);
+    });
+}
+
+int cuframes_publisher_set_latency(cuframes_publisher* publisher, uint64_t latency) {
+    return call(publisher, [&](Publisher& p) {
+        p.set_latency(latency);
         return static_cast<int>(CUFRAMES_OK);
     });
 }

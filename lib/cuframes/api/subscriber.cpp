@@ -15,7 +15,8 @@ struct cuframes_subscriber {
 
 namespace {
 
-constexpr uint32_t default_max_held = 2;
+/** Where max_held is automatic: a sink holds the frame that it shows and the one that it waits to show; and one more. */
+constexpr uint32_t first_leases = 3;
 
 // A frame is its own handle: frames are made and freed at the frame rate.
 Frame* from_handle(cuframes_frame* frame) { return reinterpret_cast<Frame*>(frame); }
@@ -30,10 +31,15 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
     if (auto key = check_key(o->key); !key) {
         return key.error();
     }
-    const uint32_t max_held = o->max_held ? o->max_held : default_max_held;
-    if (max_held > CUFRAMES_MAX_HELD) {
+    if (o->max_held > CUFRAMES_MAX_HELD) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
-                     text("max_held ", max_held, " is out of range; use 1 to ", CUFRAMES_MAX_HELD)};
+                     text("max_held ", o->max_held, " is out of range; use 1 to ", CUFRAMES_MAX_HELD,
+                          ", or 0 for as many as it takes")};
+    }
+    const uint32_t max_held = o->max_held ? o->max_held : first_leases;
+    if (o->min_held > max_held) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     text("min_held ", o->min_held, " is more than the ", max_held, " frames of max_held")};
     }
     if (o->mode != CUFRAMES_MODE_NEWEST && o->mode != CUFRAMES_MODE_STRICT) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("mode ", static_cast<int>(o->mode), " is not known")};
@@ -50,6 +56,10 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
                              o->name && *o->name ? o->name : program_invocation_short_name,
                              {o->mode, o->cuda_device, o->cuda_context},
                              max_held,
+                             o->min_held   ? o->min_held
+                             : o->max_held ? max_held
+                                           : 1,
+                             o->max_held == 0,
                              o->connect_timeout_ms,
                              o->end_when_gone,
                              o->on_state,
@@ -128,6 +138,20 @@ void cuframes_subscriber_set_interrupted(cuframes_subscriber* subscriber, bool i
 
 int cuframes_subscriber_wait_lease(cuframes_subscriber* subscriber, int64_t timeout_ms) {
     return call(subscriber, [&](Subscriber& s) { return api::finish(s.wait_lease(timeout_ms)); });
+}
+
+int cuframes_subscriber_want(cuframes_subscriber* subscriber, uint32_t max_held, uint32_t frames) {
+    return call(subscriber, [&](Subscriber& s) {
+        s.want(max_held, frames);
+        return static_cast<int>(CUFRAMES_OK);
+    });
+}
+
+int cuframes_subscriber_set_latency(cuframes_subscriber* subscriber, uint64_t latency) {
+    return call(subscriber, [&](Subscriber& s) {
+        s.set_latency(latency);
+        return static_cast<int>(CUFRAMES_OK);
+    });
 }
 
 int cuframes_subscriber_start(cuframes_subscriber* subscriber, cuframes_frame_func func, void* user_data) {

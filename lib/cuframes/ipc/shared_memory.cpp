@@ -37,9 +37,8 @@ Result<SharedMemory> create_shared_memory(const char* name, uint64_t size, uint6
     if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
         return system_error(text("size shared memory to ", size, " bytes"), errno, CUFRAMES_ERROR_NO_MEMORY);
     }
-    // Memory that cannot be had should fail here, by name, and not as a SIGBUS at some frame.
-    if (committed > 0 && ::fallocate(fd.get(), 0, 0, static_cast<off_t>(committed)) != 0) {
-        return system_error(text("get ", committed, " bytes of memory"), errno, CUFRAMES_ERROR_NO_MEMORY);
+    if (auto done = commit_shared_memory(fd, 0, committed); !done) {
+        return done.error();
     }
     auto mapping = map(fd.get(), size, PROT_READ | PROT_WRITE);
     if (!mapping) {
@@ -51,6 +50,13 @@ Result<SharedMemory> create_shared_memory(const char* name, uint64_t size, uint6
         return system_error("seal shared memory (Linux 5.1 or later is needed)");
     }
     return SharedMemory{std::move(fd), std::move(*mapping)};
+}
+
+Result<> commit_shared_memory(const UniqueFd& fd, uint64_t offset, uint64_t size) {
+    if (size > 0 && ::fallocate(fd.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) {
+        return system_error(text("get ", size, " bytes of memory"), errno, CUFRAMES_ERROR_NO_MEMORY);
+    }
+    return {};
 }
 
 Result<Mapping> map_shared_memory(const UniqueFd& fd, uint64_t size, Access access) {

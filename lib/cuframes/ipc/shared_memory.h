@@ -49,6 +49,9 @@ struct SharedMemory {
 /** Makes a zeroed memfd of `size` bytes, commits its first `committed` bytes, maps it, and seals it. */
 Result<SharedMemory> create_shared_memory(const char* name, uint64_t size, uint64_t committed, Writers writers);
 
+/** Commits a part of a memfd: memory that cannot be had fails here, by name, and not as a SIGBUS at some frame. */
+Result<> commit_shared_memory(const UniqueFd& fd, uint64_t offset, uint64_t size);
+
 /**
  * Maps a memfd that a peer sent. Refuses one that is not sealed against shrinking or is smaller than `size`: touching it
  * could otherwise kill us with SIGBUS.

@@ -15,8 +15,8 @@ using cuda::Current;
 
 class CudaAccess final : public FrameAccess {
 public:
-    CudaAccess(cuda::Context context, cuda::VmmMapping memory)
-        : context_(std::move(context)), memory_(std::move(memory)) {}
+    CudaAccess(cuda::Context context, cuda::VmmRange memory, uint32_t chunk_slots)
+        : context_(std::move(context)), memory_(std::move(memory)), chunk_slots_(chunk_slots) {}
 
     Result<> start(std::byte* lease_page) {
         auto queue = cuda::ReleaseQueue::create(context_, lease_page);
@@ -28,7 +28,18 @@ public:
     }
 
     const std::byte* base() const override { return reinterpret_cast<const std::byte*>(memory_.address()); }
+    uint32_t mapped_slots() const override { return memory_.mapped() * chunk_slots_; }
     int32_t device() const override { return context_.device(); }
+
+    Result<> add_chunk(const UniqueFd& fd) override {
+        auto mapped = memory_.import(fd.get());
+        if (!mapped) {
+            return Error{CUFRAMES_ERROR_NO_GPU_SHARING,
+                         text("cannot map the ring's GPU memory: ", mapped.error().message,
+                              "; read it in host memory where the publisher runs (memory=system)")};
+        }
+        return {};
+    }
 
     Result<> read(const std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) const override {
         const auto& driver = context_.driver();
@@ -56,7 +67,8 @@ public:
 private:
     // Destroyed in reverse: releases finish before the memory goes, and both before the context.
     cuda::Context context_;
-    cuda::VmmMapping memory_;
+    cuda::VmmRange memory_;
+    uint32_t chunk_slots_;
     std::unique_ptr<cuda::ReleaseQueue> releases_;
 };
 
@@ -102,13 +114,14 @@ Result<std::unique_ptr<FrameAccess>> open_cuda_frames(const UniqueFd& fd, const 
     if (auto reach = check_reach(**driver, ring, opened->device()); !reach) {
         return reach.error();
     }
-    auto memory = cuda::VmmMapping::import(*opened, fd.get(), ring.frames_size);
+    auto memory = cuda::VmmRange::reserve(*opened, ring.chunk_stride, ring.chunk_count());
     if (!memory) {
-        return Error{CUFRAMES_ERROR_NO_GPU_SHARING,
-                     text("cannot map the ring's GPU memory: ", memory.error().message,
-                          "; read it in host memory where the publisher runs (memory=system)")};
+        return memory.error();
     }
-    auto access = std::make_unique<CudaAccess>(std::move(*opened), std::move(*memory));
+    auto access = std::make_unique<CudaAccess>(std::move(*opened), std::move(*memory), ring.chunk_slots);
+    if (auto mapped = access->add_chunk(fd); !mapped) {
+        return mapped.error();
+    }
     if (auto started = access->start(lease_page); !started) {
         return started.error();
     }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /**
- * The publisher's end of a ring in GPU memory: one VMM allocation for all slots, exported once.
+ * The publisher's end of a ring in GPU memory: VMM allocations, each exported once.
  */
+#include <algorithm>
+
 #include "memory/cuda_copy.h"
 #include "memory/cuda_vmm.h"
 #include "memory/frame_store.h"
@@ -14,13 +16,33 @@ using cuda::Current;
 
 class CudaStore final : public FrameStore {
 public:
-    CudaStore(cuda::Context context, cuda::VmmMapping memory, UniqueFd fd, cuda::Uuid uuid)
-        : context_(std::move(context)), memory_(std::move(memory)), fd_(std::move(fd)), uuid_(uuid) {}
+    CudaStore(cuda::Context context, cuda::VmmRange memory, const ChunkLayout& layout, cuda::Uuid uuid)
+        : context_(std::move(context)), memory_(std::move(memory)), layout_(layout), uuid_(uuid) {}
 
+    const ChunkLayout& layout() const override { return layout_; }
     std::byte* base() const override { return reinterpret_cast<std::byte*>(memory_.address()); }
-    int fd() const override { return fd_.get(); }
     uint64_t size() const override { return memory_.size(); }
+    uint64_t committed() const override { return chunk_count_ * layout_.chunk_stride; }
     std::array<uint8_t, 16> gpu_uuid() const override { return uuid_; }
+
+    Result<> grow(uint32_t slots) override {
+        while (chunks() * layout_.chunk_slots < std::min(slots, layout_.slots)) {
+            if (memory_.mapped() == chunks()) {
+                if (auto made = memory_.allocate(); !made) {
+                    return made;
+                }
+            }
+            auto fd = memory_.export_fd(chunks());
+            if (!fd) {
+                return fd.error();
+            }
+            fds_.push_back(std::move(*fd));
+            chunk_count_ = static_cast<uint32_t>(fds_.size());
+        }
+        return {};
+    }
+    uint32_t chunks() const override { return chunk_count_; }
+    int chunk_fd(uint32_t chunk) const override { return fds_[chunk].get(); }
 
     Result<> write(std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) override {
         const auto& driver = context_.driver();
@@ -52,15 +74,17 @@ private:
     CUcontext context_of(void* given) const { return given ? static_cast<CUcontext>(given) : context_.get(); }
 
     cuda::Context context_;
-    cuda::VmmMapping memory_;
-    UniqueFd fd_;
+    cuda::VmmRange memory_;
+    std::vector<UniqueFd> fds_; ///< Of each chunk.
+    std::atomic<uint32_t> chunk_count_ = 0;
+    ChunkLayout layout_;
     cuda::Uuid uuid_;
 };
 
 } // namespace
 
-Result<std::unique_ptr<FrameStore>> create_cuda_store(uint64_t slot_stride, uint32_t slots, int32_t device,
-                                                      void* context) {
+Result<std::unique_ptr<FrameStore>> create_cuda_store(uint64_t slot_stride, uint32_t slots, uint32_t chunk_slots,
+                                                      int32_t device, void* context) {
     auto driver = cuda::driver();
     if (!driver) {
         return driver.error();
@@ -76,16 +100,18 @@ Result<std::unique_ptr<FrameStore>> create_cuda_store(uint64_t slot_stride, uint
     if (!uuid) {
         return uuid.error();
     }
-    auto memory = cuda::VmmMapping::allocate(*opened, slot_stride * slots);
+    auto unit = cuda::VmmRange::granularity(*opened);
+    if (!unit) {
+        return unit.error();
+    }
+    const uint64_t chunk_stride = (slot_stride * chunk_slots + *unit - 1) / *unit * *unit;
+    const ChunkLayout layout{slot_stride, chunk_stride, slots, chunk_slots};
+    auto memory = cuda::VmmRange::reserve(*opened, chunk_stride, (slots + chunk_slots - 1) / chunk_slots);
     if (!memory) {
         return memory.error();
     }
-    auto fd = memory->export_fd();
-    if (!fd) {
-        return fd.error();
-    }
     return std::unique_ptr<FrameStore>(
-        std::make_unique<CudaStore>(std::move(*opened), std::move(*memory), std::move(*fd), *uuid));
+        std::make_unique<CudaStore>(std::move(*opened), std::move(*memory), layout, *uuid));
 }
 
 Result<> test_gpu_sharing(int32_t device) {

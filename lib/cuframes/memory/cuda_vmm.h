@@ -4,43 +4,61 @@
  */
 #pragma once
 
+#include <vector>
+
 #include "cuda/driver.h"
 #include "ipc/unique_fd.h"
 
 namespace cuframes::cuda {
 
-/** A VMM allocation mapped at an address of this process. Move-only. */
-class VmmMapping {
+/**
+ * An address range of this process that is filled with VMM allocations of one size, chunk by chunk, from its beginning.
+ * Chunks come one at a time, from one thread; what is mapped may be used by any. Move-only.
+ */
+class VmmRange {
 public:
-    /** Makes zero-filled GPU memory of at least `size` bytes on the context's device, readable and writable there. */
-    static Result<VmmMapping> allocate(const Context& context, uint64_t size);
+    /** What a chunk's size must be a multiple of. */
+    static Result<uint64_t> granularity(const Context& context);
 
-    /** Maps another process's allocation for `context`'s device, read-only. The fd is not consumed. */
-    static Result<VmmMapping> import(const Context& context, int fd, uint64_t size);
+    /** Takes addresses for `chunks` chunks, and no memory yet. */
+    static Result<VmmRange> reserve(const Context& context, uint64_t chunk_size, uint32_t chunks);
 
-    VmmMapping(VmmMapping&& other) noexcept
-        : driver_(other.driver_),
+    VmmRange(VmmRange&& other) noexcept
+        : context_(other.context_),
           address_(std::exchange(other.address_, 0)),
-          size_(other.size_),
-          handle_(std::exchange(other.handle_, 0)),
-          mapped_(std::exchange(other.mapped_, false)) {}
-    VmmMapping& operator=(VmmMapping&&) = delete;
-    ~VmmMapping();
+          chunk_size_(other.chunk_size_),
+          chunks_(other.chunks_),
+          mapped_(std::move(other.mapped_)) {
+        other.mapped_.clear();
+    }
+    VmmRange& operator=(VmmRange&&) = delete;
+    ~VmmRange();
+
+    /** Makes the next chunk: zero-filled memory of the context's device, readable and writable there. */
+    Result<> allocate();
+
+    /** Maps another process's chunk as the next one, for the context's device, read-only. The fd is not consumed. */
+    Result<> import(int fd);
 
     CUdeviceptr address() const { return address_; }
-    uint64_t size() const { return size_; }
+    uint64_t size() const { return chunk_size_ * chunks_; }
+    /** Chunks there are now. */
+    uint32_t mapped() const { return static_cast<uint32_t>(mapped_.size()); }
 
-    Result<UniqueFd> export_fd() const;
+    Result<UniqueFd> export_fd(uint32_t chunk) const;
 
 private:
-    explicit VmmMapping(const Driver& driver) : driver_(&driver) {}
-    Result<> map(int32_t device, uint64_t size, CUmemAccess_flags flags);
+    VmmRange(const Context& context, uint64_t chunk_size, uint32_t chunks)
+        : context_(context), chunk_size_(chunk_size), chunks_(chunks) {}
+    Result<> check_room() const;
+    Result<> map(CUmemGenericAllocationHandle handle, CUmemAccess_flags flags);
+    Result<> zero(CUdeviceptr address) const;
 
-    const Driver* driver_;
+    Context context_;
     CUdeviceptr address_ = 0;
-    uint64_t size_ = 0;
-    CUmemGenericAllocationHandle handle_ = 0;
-    bool mapped_ = false;
+    uint64_t chunk_size_;
+    uint32_t chunks_;
+    std::vector<CUmemGenericAllocationHandle> mapped_;
 };
 
 /**

@@ -25,18 +25,33 @@ struct StreamRef {
     void* context = nullptr; ///< CUcontext; NULL: the ring's own.
 };
 
-/** The publisher's end: owns the memory of all slots of a generation. Thread-safe. */
+/** Where slots lie: in chunks, each of them memory of its own, side by side in one address range. */
+struct ChunkLayout {
+    uint64_t slot_stride;
+    uint64_t chunk_stride; ///< From one chunk to the next.
+    uint32_t slots;        ///< The most there may ever be.
+    uint32_t chunk_slots;  ///< In each chunk.
+};
+
+/** The publisher's end: owns the memory of all slots of a generation. Thread-safe, but for growing. */
 class FrameStore {
 public:
     virtual ~FrameStore() = default;
 
+    virtual const ChunkLayout& layout() const = 0;
     /** First byte of the first slot: a host address or a CUdeviceptr. */
     virtual std::byte* base() const = 0;
-    /** For subscribers to map. Owned by the store. */
-    virtual int fd() const = 0;
-    /** Bytes that a subscriber maps. */
+    /** Bytes of the address range. */
     virtual uint64_t size() const = 0;
+    /** Bytes of memory there are in it. */
+    virtual uint64_t committed() const = 0;
     virtual std::array<uint8_t, 16> gpu_uuid() const = 0;
+
+    /** Gets memory for the first `slots` slots. May take milliseconds. One thread at a time. NO_MEMORY: not to be had. */
+    virtual Result<> grow(uint32_t slots) = 0;
+    /** Chunks there are, and the descriptor of each for subscribers to map: owned by the store. */
+    virtual uint32_t chunks() const = 0;
+    virtual int chunk_fd(uint32_t chunk) const = 0;
 
     /** Copies an image of geometry `g` to `slot`; may still run on the image's stream on return. */
     virtual Result<> write(std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) = 0;
@@ -45,9 +60,10 @@ public:
     virtual Result<> complete(const StreamRef& stream) = 0;
 };
 
-Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint32_t slots, uint32_t committed_slots);
-Result<std::unique_ptr<FrameStore>> create_cuda_store(uint64_t slot_stride, uint32_t slots, int32_t device,
-                                                      void* context);
+/** A store for at most `slots` slots, without memory for any. */
+Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint32_t slots);
+Result<std::unique_ptr<FrameStore>> create_cuda_store(uint64_t slot_stride, uint32_t slots, uint32_t chunk_slots,
+                                                      int32_t device, void* context);
 
 /** The subscriber's end: a generation's memory mapped into this process, read-only. Thread-safe. */
 class FrameAccess {
@@ -55,6 +71,10 @@ public:
     virtual ~FrameAccess() = default;
 
     virtual const std::byte* base() const = 0;
+    /** Slots whose memory is mapped. */
+    virtual uint32_t mapped_slots() const = 0;
+    /** Maps the next chunk, from the thread that takes frames. */
+    virtual Result<> add_chunk(const UniqueFd& fd) = 0;
     /** Ordinal of the GPU that reads it here; -1: host memory. */
     virtual int32_t device() const = 0;
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /**
- * Frames in host memory: one sealed memfd.
+ * Frames in host memory: one sealed memfd, as large as the ring may become and as full as it is.
  */
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "ipc/shared_memory.h"
@@ -15,12 +17,27 @@ namespace {
 
 class HostStore final : public FrameStore {
 public:
-    explicit HostStore(SharedMemory memory) : memory_(std::move(memory)) {}
+    HostStore(SharedMemory memory, const ChunkLayout& layout) : memory_(std::move(memory)), layout_(layout) {}
 
+    const ChunkLayout& layout() const override { return layout_; }
     std::byte* base() const override { return memory_.mapping.data(); }
-    int fd() const override { return memory_.fd.get(); }
     uint64_t size() const override { return memory_.mapping.size(); }
+    uint64_t committed() const override { return committed_; }
     std::array<uint8_t, 16> gpu_uuid() const override { return {}; }
+
+    Result<> grow(uint32_t slots) override {
+        const uint64_t wanted = std::min(slots, layout_.slots) * layout_.slot_stride;
+        if (wanted <= committed_) {
+            return {};
+        }
+        auto done = commit_shared_memory(memory_.fd, committed_, wanted - committed_);
+        if (done) {
+            committed_ = wanted;
+        }
+        return done;
+    }
+    uint32_t chunks() const override { return 1; }
+    int chunk_fd(uint32_t) const override { return memory_.fd.get(); }
 
     Result<> write(std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) override {
         if (image.memory == CUFRAMES_MEMORY_CUDA) {
@@ -35,13 +52,19 @@ public:
 
 private:
     SharedMemory memory_;
+    ChunkLayout layout_;
+    std::atomic<uint64_t> committed_ = 0;
 };
 
 class HostAccess final : public FrameAccess {
 public:
-    explicit HostAccess(Mapping mapping) : mapping_(std::move(mapping)) {}
+    HostAccess(Mapping mapping, uint32_t slots) : mapping_(std::move(mapping)), slots_(slots) {}
 
     const std::byte* base() const override { return mapping_.data(); }
+    uint32_t mapped_slots() const override { return slots_; }
+    Result<> add_chunk(const UniqueFd&) override {
+        return Error{CUFRAMES_ERROR_PROTOCOL, "a ring in host memory has one chunk only"};
+    }
     int32_t device() const override { return -1; }
 
     Result<> read(const std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) const override {
@@ -60,17 +83,18 @@ public:
 
 private:
     Mapping mapping_;
+    uint32_t slots_;
 };
 
 } // namespace
 
-Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint32_t slots, uint32_t committed_slots) {
-    auto memory = create_shared_memory("cuframes-frames", slot_stride * slots, slot_stride * committed_slots,
-                                       Writers::only_present_mappings);
+Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint32_t slots) {
+    const ChunkLayout layout{slot_stride, slot_stride * slots, slots, slots};
+    auto memory = create_shared_memory("cuframes-frames", layout.chunk_stride, 0, Writers::only_present_mappings);
     if (!memory) {
         return memory.error();
     }
-    return std::unique_ptr<FrameStore>(std::make_unique<HostStore>(std::move(*memory)));
+    return std::unique_ptr<FrameStore>(std::make_unique<HostStore>(std::move(*memory), layout));
 }
 
 Result<std::unique_ptr<FrameAccess>> open_host_frames(const UniqueFd& fd, const RingDescription& ring) {
@@ -78,7 +102,7 @@ Result<std::unique_ptr<FrameAccess>> open_host_frames(const UniqueFd& fd, const 
     if (!mapping) {
         return mapping.error();
     }
-    return std::unique_ptr<FrameAccess>(std::make_unique<HostAccess>(std::move(*mapping)));
+    return std::unique_ptr<FrameAccess>(std::make_unique<HostAccess>(std::move(*mapping), ring.slot_count));
 }
 
 } // namespace cuframes

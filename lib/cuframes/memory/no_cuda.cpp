@@ -19,7 +19,9 @@ Error built_without() {
 
 Result<> copy_from_gpu(const Planes&, const cuframes_geometry&, const cuframes_image&) { return built_without(); }
 
-Result<std::unique_ptr<FrameStore>> create_cuda_store(uint64_t, uint32_t, int32_t, void*) { return built_without(); }
+Result<std::unique_ptr<FrameStore>> create_cuda_store(uint64_t, uint32_t, uint32_t, int32_t, void*) {
+    return built_without();
+}
 
 Result<std::unique_ptr<FrameAccess>> open_cuda_frames(const UniqueFd&, const RingDescription&, std::byte*, int32_t,
                                                       void*) {

@@ -18,9 +18,12 @@
  *   lease memfd     one for each subscriber, made and sized by the publisher (SHRINK, GROW), written by the subscriber
  *     | LeasePage          |
  *
- *   frames          slots × header.slot_stride bytes: a sealed memfd, or one CUDA VMM allocation
+ *   frames          chunks of header.chunk_slots slots, header.chunk_stride bytes from one to the next: a sealed memfd
+ *                   with one chunk, or CUDA VMM allocations, one for each chunk, side by side in one address range
  *
- * A generation's layout never changes; new caps or a new publisher make a new one with a new epoch.
+ * A generation's layout never changes; new caps or a new publisher make a new one with a new epoch. The layout has
+ * room for the most slots that the ring may grow to: growing writes to more of them, of which RingState.slots_in_use
+ * tells. Host memory is sparse; GPU memory comes chunk by chunk, each announced by a message before it is used.
  *
  * Life of a slot, as its sequence word tells it (0 is INVALID):
  *
@@ -46,7 +49,7 @@ namespace cuframes {
 
 /** Peers speak only with their own version: both ends of a host are usually upgraded together, and a mapped ring
  *  leaves no room for half an understanding. */
-inline constexpr uint32_t protocol_version = 1;
+inline constexpr uint32_t protocol_version = 2;
 
 inline constexpr uint64_t ring_magic = 0x31676e6972756366; // "fcuring1", little-endian
 inline constexpr uint64_t invalid_sequence = 0;
@@ -77,6 +80,8 @@ struct RingState {
     std::atomic<uint64_t> last_sequence;   ///< Frames dropped since `latest` included.
     std::atomic<uint32_t> stream;          ///< StreamState
     std::atomic<uint32_t> publisher_waits; ///< Not 0: send Progress after giving something back.
+    std::atomic<uint64_t> latency;         ///< Of the publisher's pipeline, ns; CUFRAMES_TIME_NONE: not told.
+    std::atomic<uint32_t> slots_in_use;    ///< Frames lie in slots below this one only. Never falls.
 };
 
 struct RingHeader {
@@ -88,14 +93,15 @@ struct RingHeader {
     uint64_t control_size;
     uint64_t frames_size;
     uint64_t slot_stride;
-    uint32_t slot_count;
-    uint32_t memory; ///< cuframes_memory
+    uint64_t chunk_stride; ///< From one chunk to the next.
+    uint32_t slot_count;   ///< The most that the ring may grow to.
+    uint32_t chunk_slots;  ///< Slots in each chunk of frame memory.
+    uint32_t memory;       ///< cuframes_memory
     uint32_t caps_offset;
     uint32_t caps_size; ///< Without a terminating zero.
     uint32_t records_offset;
     uint32_t metadata_offset;
     uint32_t metadata_stride;
-    uint32_t reserved;
     std::array<uint8_t, 16> gpu_uuid; ///< Zero in host memory.
     cuframes_geometry geometry;
     RingState state;
@@ -105,7 +111,7 @@ struct RingHeader {
 struct alignas(64) SlotRecord {
     std::atomic<uint64_t> sequence;
     uint64_t publish_time;
-    uint64_t pts;
+    std::atomic<uint64_t> pts; ///< Also looked at before leasing, to choose a frame.
     uint64_t dts;
     uint64_t duration;
     uint64_t offset;
@@ -133,9 +139,9 @@ static_assert(sizeof(std::atomic<uint64_t>) == 8 && sizeof(std::atomic<uint32_t>
 static_assert(std::is_standard_layout_v<RingHeader> && std::is_standard_layout_v<SlotRecord> &&
               std::is_standard_layout_v<LeasePage>);
 static_assert(sizeof(cuframes_plane) == 24 && sizeof(cuframes_geometry) == 152);
-static_assert(offsetof(RingHeader, epoch) == 16 && offsetof(RingHeader, slot_count) == 56 &&
-              offsetof(RingHeader, gpu_uuid) == 88 && offsetof(RingHeader, geometry) == 104 &&
-              offsetof(RingHeader, state) == 256 && sizeof(RingHeader) == 320);
+static_assert(offsetof(RingHeader, epoch) == 16 && offsetof(RingHeader, slot_count) == 64 &&
+              offsetof(RingHeader, gpu_uuid) == 96 && offsetof(RingHeader, geometry) == 112 &&
+              offsetof(RingHeader, state) == 320 && sizeof(RingHeader) == 384);
 static_assert(sizeof(SlotRecord) == 64);
 static_assert(offsetof(LeasePage, position) == 8 && offsetof(LeasePage, leases) == 64 &&
               sizeof(LeasePage) <= lease_page_size);

@@ -6,9 +6,12 @@
  *         | --- Hello ------------------> |  who, mode, leases asked for
  *         | <-- Welcome + wake eventfd -- |  or Refused, then the connection is closed
  *         | <-- Generation + 3 fds ------ |  now and whenever caps or geometry change
+ *         | <-- Chunk + fd -------------- |  for each chunk of GPU memory behind the first, before it is used
  *         |                               |
  *         |      … frames: shared memory and the eventfd only …
  *         |                               |
+ *         | --- Want -------------------> |  more leases, or more frames to be kept
+ *         | <-- Granted ----------------- |  what there is now: the answer to each Want
  *         | --- Progress ---------------> |  only while RingState.publisher_waits is set
  *         | --- Goodbye ----------------> |  detached, but frames are still held: keep their leases
  *         | <-- Ended ------------------- |  end of stream before there was any generation
@@ -35,6 +38,9 @@ enum class MessageType : uint32_t {
     progress = 5,
     goodbye = 6,
     ended = 7,
+    chunk = 8,
+    want = 9,
+    granted = 10,
 };
 
 struct MessageHeader {
@@ -47,9 +53,9 @@ struct Hello {
     static constexpr MessageType type = MessageType::hello;
     MessageHeader header;
     uint32_t version;
-    uint32_t mode; ///< cuframes_mode
-    uint32_t max_held;
-    uint32_t reserved;
+    uint32_t mode;   ///< cuframes_mode
+    uint32_t leases; ///< Asked for.
+    uint32_t least;  ///< With fewer it does not want to attach.
     std::array<uint8_t, 16> boot_id; ///< Shared memory needs one kernel; a forwarded socket may lead to another.
     char name[64];                   ///< Zero-terminated.
 };
@@ -59,7 +65,7 @@ struct Welcome {
     static constexpr MessageType type = MessageType::welcome;
     MessageHeader header;
     uint32_t version;
-    uint32_t granted; ///< Leases: always as many as were asked for.
+    uint32_t granted; ///< Leases: Hello.least to Hello.leases.
     int32_t pid;      ///< The publisher's, in its own PID namespace.
     uint32_t reserved;
 };
@@ -72,13 +78,37 @@ struct Refused {
     char message[496];
 };
 
-/** With three fds: control, frames, lease page. */
+/** With three fds: control, the first chunk of frames, lease page. */
 struct Generation {
     static constexpr MessageType type = MessageType::generation;
     MessageHeader header;
     uint64_t epoch;
     uint64_t control_size;
     uint64_t frames_size;
+};
+
+/** With one fd: a chunk of GPU memory behind those announced before, in the generation announced last. */
+struct Chunk {
+    static constexpr MessageType type = MessageType::chunk;
+    MessageHeader header;
+    uint32_t index; ///< 1 is the first: chunk 0 came with the generation.
+    uint32_t reserved;
+};
+
+/** A subscriber's wish, in all and not on top. One at a time: the next after the answer to the last. */
+struct Want {
+    static constexpr MessageType type = MessageType::want;
+    MessageHeader header;
+    uint32_t leases;
+    uint32_t frames; ///< Newest frames that the ring should keep, whatever is leased of older ones.
+};
+
+/** In words that the publisher reads from now on. Never less than before. */
+struct Granted {
+    static constexpr MessageType type = MessageType::granted;
+    MessageHeader header;
+    uint32_t leases;
+    uint32_t frames; ///< That the ring keeps for all.
 };
 
 struct Progress {
@@ -99,7 +129,8 @@ struct Ended {
 inline constexpr size_t max_message_size = 512;
 inline constexpr size_t max_message_fds = 3;
 
-static_assert(sizeof(Hello) == 104 && sizeof(Welcome) == 24 && sizeof(Refused) == 512 && sizeof(Generation) == 32);
+static_assert(sizeof(Hello) == 104 && sizeof(Welcome) == 24 && sizeof(Refused) == 512 && sizeof(Generation) == 32 &&
+              sizeof(Chunk) == 16 && sizeof(Want) == 16 && sizeof(Granted) == 16);
 static_assert(sizeof(Refused) <= max_message_size);
 
 } // namespace cuframes

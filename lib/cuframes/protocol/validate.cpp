@@ -101,8 +101,10 @@ Result<RingDescription> read_ring_header(const void* control, uint64_t control_s
         return bad_header("its sizes contradict the message that brought it");
     }
     if (h.slot_count < 2 || h.slot_count > CUFRAMES_MAX_SLOTS || h.slot_stride < h.geometry.frame_size ||
-        !fits(0, h.slot_count, h.slot_stride, frames_size)) {
-        return bad_header(text(h.slot_count, " slots of ", h.slot_stride, " bytes in ", frames_size));
+        h.chunk_slots == 0 || !fits(0, h.chunk_slots, h.slot_stride, h.chunk_stride) ||
+        !fits(0, (h.slot_count - 1) / h.chunk_slots + 1, h.chunk_stride, frames_size)) {
+        return bad_header(text(h.slot_count, " slots of ", h.slot_stride, " bytes, ", h.chunk_slots, " in each ",
+                               h.chunk_stride, ", in ", frames_size));
     }
     if (h.caps_size > max_caps_size || !fits(h.caps_offset, 1, h.caps_size, control_size) ||
         h.records_offset % alignof(SlotRecord) != 0 ||
@@ -115,7 +117,8 @@ Result<RingDescription> read_ring_header(const void* control, uint64_t control_s
         return bad_header(checked.error().message);
     }
     RingDescription out{h.epoch,          h.first_sequence,  h.frames_size,
-                        h.slot_stride,    h.slot_count,      static_cast<cuframes_memory>(h.memory),
+                        h.slot_stride,    h.chunk_stride,    h.slot_count,
+                        h.chunk_slots,    static_cast<cuframes_memory>(h.memory),
                         h.records_offset, h.metadata_offset, h.metadata_stride,
                         h.gpu_uuid,       h.geometry,        {}};
     out.caps.assign(static_cast<const char*>(control) + h.caps_offset, h.caps_size);

@@ -25,7 +25,9 @@ struct RingDescription {
     uint64_t first_sequence;
     uint64_t frames_size;
     uint64_t slot_stride;
+    uint64_t chunk_stride;
     uint32_t slot_count;
+    uint32_t chunk_slots;
     cuframes_memory memory;
     uint32_t records_offset;
     uint32_t metadata_offset;
@@ -33,6 +35,12 @@ struct RingDescription {
     std::array<uint8_t, 16> gpu_uuid;
     cuframes_geometry geometry;
     std::string caps;
+
+    uint32_t chunk_count() const { return (slot_count + chunk_slots - 1) / chunk_slots; }
+    /** Where a slot begins, in the address range of all chunks. */
+    uint64_t slot_offset(uint32_t slot) const {
+        return slot / chunk_slots * chunk_stride + slot % chunk_slots * slot_stride;
+    }
 };
 
 /** Copies and checks the header at `control`, which is `control_size` bytes long. */

@@ -2,8 +2,11 @@
 /**
  * Who may attach to a publisher, and what becomes of it: the service thread's side of Publisher.
  */
+#include <sys/socket.h>
+
 #include <algorithm>
 
+#include "base/log.h"
 #include "ipc/boot_id.h"
 #include "publisher/publisher.h"
 
@@ -14,37 +17,111 @@ namespace {
 /** Slots that no reader may hold: the newest frame's, and the one being written. */
 constexpr uint32_t reserved_slots = 2;
 
+/** What an elastic ring keeps beyond that and its leases: for the producer's queue, and for readers that lag. */
+constexpr uint32_t spare_slots = 4;
+
 Result<> check_hello(const Hello& hello) {
     if (hello.boot_id != boot_id()) {
         return Error{CUFRAMES_ERROR_PROTOCOL,
                      "the subscriber runs on another host (its boot id differs); shared memory "
                      "does not reach there"};
     }
-    if (hello.max_held < 1 || hello.max_held > CUFRAMES_MAX_HELD || hello.mode > CUFRAMES_MODE_STRICT) {
-        return Error{CUFRAMES_ERROR_PROTOCOL,
-                     text("max_held ", hello.max_held, " or mode ", hello.mode, " is out of range")};
+    if (hello.leases < 1 || hello.leases > CUFRAMES_MAX_HELD || hello.least < 1 || hello.least > hello.leases ||
+        hello.mode > CUFRAMES_MODE_STRICT) {
+        return Error{CUFRAMES_ERROR_PROTOCOL, text("leases ", hello.leases, ", of them at least ", hello.least,
+                                                   ", or mode ", hello.mode, " is out of range")};
     }
     return {};
 }
 
 } // namespace
 
-Result<> Publisher::check_room(const Hello& hello) const {
+Result<> Publisher::check_seats() const {
     if (members_.size() >= options_.max_subscribers) {
         return Error{CUFRAMES_ERROR_TOO_MANY_SUBSCRIBERS,
                      text("the publisher of \"", options_.key, "\" has ", members_.size(),
                           " subscribers, its max-subscribers; raise that, or stop one")};
     }
-    uint32_t granted = 0;
+    return {};
+}
+
+uint32_t Publisher::granted() const {
+    uint32_t sum = 0;
     for (const Member& member : members_) {
-        granted += member.subscriber->granted();
+        sum += member.subscriber->granted();
     }
-    const uint32_t needed = reserved_slots + granted + hello.max_held;
-    if (needed > options_.slots) {
-        return Error{CUFRAMES_ERROR_RING_FULL,
-                     text("the ring \"", options_.key, "\" has ", options_.slots,
-                          " slots, and its subscribers may hold ", granted, " of them; ", hello.max_held,
-                          " more need slots=", needed, " at the publisher, or ask for a smaller max-held")};
+    return sum;
+}
+
+/**
+ * How many leases more a subscriber can have that wants `wanted`, and at least `least`. Fewer than that: 0. A lease is
+ * kept for each seat that is still free: the last reader must not be refused because the first ones were served well.
+ * A ring that can never seat them all keeps half; one of a fixed size has too few to keep any, unless many seats were
+ * asked for on purpose.
+ */
+uint32_t Publisher::leases_for(uint32_t wanted, uint32_t least) const {
+    const uint32_t taken = reserved_slots + granted();
+    const uint32_t left = options_.max_slots > taken ? options_.max_slots - taken : 0;
+    const auto seats = static_cast<uint32_t>(options_.max_subscribers - std::min<size_t>(members_.size() + 1,
+                                                                                         options_.max_subscribers));
+    const bool many_seats = options_.max_subscribers > default_max_subscribers;
+    const uint32_t half = options_.elastic() ? left / 2 : 0;
+    const uint32_t kept = many_seats || (options_.elastic() && left >= seats + least) ? seats : std::min(seats, half);
+    if (left < least) {
+        return 0;
+    }
+    return std::clamp(left > kept ? left - kept : 0, least, wanted);
+}
+
+/** Frames that an elastic ring has to keep when so many leases are granted. */
+uint32_t Publisher::frames_for(uint32_t leases, uint32_t frames) const {
+    for (const Member& member : members_) {
+        frames = std::max(frames, member.subscriber->frames());
+    }
+    return std::clamp(reserved_slots + leases + std::max(spare_slots, frames), options_.slots, options_.max_slots);
+}
+
+Error Publisher::ring_full(uint32_t least) const {
+    const uint32_t taken = granted();
+    const uint32_t needed = reserved_slots + taken + least;
+    const std::string cure =
+        needed > max_ring_slots ? text("a ring can have no more than ", max_ring_slots, ": ask for a smaller max-held")
+        : options_.elastic() ? text(least, " more need max-slots=", needed,
+                                    " at the publisher, or ask for a smaller max-held")
+                             : text(least, " more need slots=", needed,
+                                    " at the publisher (or slots=0, so that the ring grows by itself), or ask for a "
+                                    "smaller max-held");
+    return {CUFRAMES_ERROR_RING_FULL,
+            text("the ring \"", options_.key, "\" has ", options_.max_slots,
+                 " slots", options_.elastic() ? " at most" : "", ", and its subscribers may hold ", taken, " of them; ",
+                 cure)};
+}
+
+/**
+ * Lets the ring keep more frames. The memory is got without the lock, so that publishing goes on meanwhile; only the
+ * service thread grows rings. A generation that has come in between grows too.
+ */
+Result<> Publisher::grow(std::unique_lock<std::mutex>& lock, uint32_t kept) {
+    while (generation_ && kept > generation_->slots().kept()) {
+        const auto generation = generation_;
+        const uint32_t chunks = generation->store().chunks();
+        lock.unlock();
+        auto reserved = generation->reserve(kept);
+        lock.lock();
+        if (generation != generation_) {
+            continue;
+        }
+        if (!reserved) {
+            return reserved;
+        }
+        for (const Member& member : members_) {
+            if (!member.subscriber->leaving() &&
+                !AttachedSubscriber::send_chunks(*member.connection, *generation, chunks)) {
+                ::shutdown(member.connection->fd(), SHUT_RDWR); // It does not read its socket.
+            }
+        }
+        generation->grow(kept);
+        changed_.notify_all();
     }
     return {};
 }
@@ -58,18 +135,56 @@ Result<std::shared_ptr<AttachedSubscriber>> Publisher::admit(const Hello& hello,
     if (!waker) {
         return waker.error();
     }
-    std::lock_guard lock(mutex_);
-    if (auto room = check_room(hello); !room) {
-        return room.error();
+    std::unique_lock lock(mutex_);
+    if (auto seats = check_seats(); !seats) {
+        return seats.error();
     }
-    auto subscriber = std::make_shared<AttachedSubscriber>(next_id_++, hello, peer_credentials(connection->fd()).pid,
-                                                           std::move(*waker));
+    uint32_t leases = leases_for(hello.leases, hello.least);
+    if (leases == 0) {
+        return ring_full(hello.least);
+    }
+    auto grown = grow(lock, frames_for(granted() + leases, 0));
+    if (!grown && leases > hello.least) {
+        leases = hello.least;
+        grown = grow(lock, frames_for(granted() + leases, 0));
+    }
+    // What is there already may do: the ring keeps a few frames that nobody leases.
+    if (!grown && generation_ && reserved_slots + granted() + leases > generation_->slots().kept()) {
+        return grown.error();
+    }
+    auto subscriber = std::make_shared<AttachedSubscriber>(next_id_++, hello, leases,
+                                                           peer_credentials(connection->fd()).pid, std::move(*waker));
     if (!welcome(*subscriber, *connection)) {
         return Error{CUFRAMES_ERROR_PROTOCOL, "it left before it was admitted"};
     }
     members_.push_back({subscriber, connection});
     changed_.notify_all();
     return subscriber;
+}
+
+void Publisher::grant(const std::shared_ptr<AttachedSubscriber>& subscriber, const Want& want) {
+    std::unique_lock lock(mutex_);
+    const uint32_t has = subscriber->granted();
+    const uint32_t wanted = std::clamp<uint32_t>(want.leases, has, CUFRAMES_MAX_HELD);
+    // The seat that leases_for() leaves out is that of a newcomer, which this one is not.
+    const uint32_t more = wanted > has ? leases_for(wanted - has, 1) : 0;
+    const uint32_t frames = std::min(want.frames, options_.max_slots);
+    const auto grown = grow(lock, frames_for(granted() + more, frames));
+    if (grown) {
+        subscriber->grant(has + more, frames);
+    }
+    Granted answer = {};
+    answer.leases = subscriber->granted();
+    answer.frames = generation_ ? generation_->slots().kept() : 0;
+    for (const Member& member : members_) {
+        if (member.subscriber == subscriber && !member.connection->send(answer)) {
+            ::shutdown(member.connection->fd(), SHUT_RDWR);
+        }
+    }
+    lock.unlock();
+    if (!grown) {
+        log(CUFRAMES_LOG_WARNING, text("the ring \"", options_.key, "\" does not grow: ", grown.error().message));
+    }
 }
 
 bool Publisher::welcome(AttachedSubscriber& subscriber, const Connection& connection) const {

@@ -25,7 +25,19 @@ bool AttachedSubscriber::send_generation(const Connection& connection, const Rin
     message.epoch = generation.epoch();
     message.control_size = generation.control_size();
     message.frames_size = generation.store().size();
-    return connection.send(message, {generation.control_fd(), generation.store().fd(), page_.fd.get()});
+    return connection.send(message, {generation.control_fd(), generation.store().chunk_fd(0), page_.fd.get()}) &&
+           send_chunks(connection, generation, 1);
+}
+
+bool AttachedSubscriber::send_chunks(const Connection& connection, const RingGeneration& generation, uint32_t first) {
+    for (uint32_t chunk = first; chunk < generation.store().chunks(); ++chunk) {
+        Chunk message = {};
+        message.index = chunk;
+        if (!connection.send(message, {generation.store().chunk_fd(chunk)})) {
+            return false;
+        }
+    }
+    return true;
 }
 
 cuframes_subscriber_info AttachedSubscriber::info(uint64_t last_sequence) const {

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -18,16 +19,24 @@ namespace cuframes {
 
 class AttachedSubscriber {
 public:
-    AttachedSubscriber(uint64_t id, const Hello& hello, pid_t pid, Waker waker)
+    AttachedSubscriber(uint64_t id, const Hello& hello, uint32_t granted, pid_t pid, Waker waker)
         : waker_(std::move(waker)),
           id_(id),
           name_(hello.name),
           pid_(pid),
           mode_(hello.mode == CUFRAMES_MODE_STRICT ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST),
-          granted_(hello.max_held) {}
+          granted_(granted) {}
 
     /** Makes a lease page for a new generation and sends it all. False: the subscriber is gone or does not read. */
     bool send_generation(const Connection& connection, const RingGeneration& generation, uint64_t position);
+    /** Sends the chunks of memory from `first` on. False as above. */
+    static bool send_chunks(const Connection& connection, const RingGeneration& generation, uint32_t first);
+
+    /** More leases, and more frames to be kept for it. */
+    void grant(uint32_t leases, uint32_t frames) {
+        granted_ = std::max(granted_, leases);
+        frames_ = std::max(frames_, frames);
+    }
 
     bool leases(uint32_t slot, uint32_t slot_count) const {
         const LeasePage* words = page();
@@ -63,6 +72,8 @@ public:
     cuframes_subscriber_info info(uint64_t last_sequence) const;
     uint64_t id() const { return id_; }
     uint32_t granted() const { return granted_; }
+    /** Newest frames to be kept on its behalf, whatever is leased of older ones. */
+    uint32_t frames() const { return frames_; }
     bool leaving() const { return leaving_; }
     int wake_fd() const { return waker_.fd(); }
 
@@ -77,6 +88,7 @@ private:
     pid_t pid_;
     cuframes_mode mode_;
     uint32_t granted_;
+    uint32_t frames_ = 0;
     uint64_t given_up_at_ = UINT64_MAX;
     bool leaving_ = false;
 };

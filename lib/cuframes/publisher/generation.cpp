@@ -8,6 +8,9 @@ namespace cuframes {
 
 namespace {
 
+/** Slots of a chunk in GPU memory that may grow: the fewest frames that a ring keeps by itself. */
+constexpr uint32_t growing_chunk_slots = 8;
+
 constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
 
 /** Where things lie in the control memory. */
@@ -21,12 +24,18 @@ struct ControlLayout {
           size(metadata + uint64_t{slots} * metadata_size) {}
 };
 
-void write_header(RingHeader& header, const GenerationConfig& config, const ControlLayout& layout) {
+void write_header(RingHeader& header, const GenerationConfig& config, const ControlLayout& layout,
+                  const FrameStore& store) {
     header.magic = ring_magic;
     header.version = protocol_version;
     header.header_size = sizeof(RingHeader);
     header.control_size = layout.size;
-    header.slot_count = config.slots + config.producer_slots;
+    header.frames_size = store.size();
+    header.slot_stride = store.layout().slot_stride;
+    header.chunk_stride = store.layout().chunk_stride;
+    header.slot_count = store.layout().slots;
+    header.chunk_slots = store.layout().chunk_slots;
+    header.gpu_uuid = store.gpu_uuid();
     header.memory = config.memory;
     header.caps_offset = static_cast<uint32_t>(layout.caps);
     header.caps_size = static_cast<uint32_t>(config.caps.size());
@@ -38,11 +47,12 @@ void write_header(RingHeader& header, const GenerationConfig& config, const Cont
 }
 
 Result<std::unique_ptr<FrameStore>> create_store(const GenerationConfig& config, uint64_t stride) {
-    const uint32_t slots = config.slots + config.producer_slots;
+    const uint32_t slots = config.max_slots + config.producer_slots;
     if (config.memory == CUFRAMES_MEMORY_CUDA) {
-        return create_cuda_store(stride, slots, config.cuda_device, config.cuda_context);
+        const uint32_t chunk_slots = config.max_slots > config.slots ? growing_chunk_slots : slots;
+        return create_cuda_store(stride, slots, chunk_slots, config.cuda_device, config.cuda_context);
     }
-    return create_host_store(stride, slots, config.slots);
+    return create_host_store(stride, slots);
 }
 
 } // namespace
@@ -54,33 +64,47 @@ Result<std::shared_ptr<RingGeneration>> RingGeneration::create(const GenerationC
     if (!store) {
         return store.error();
     }
-    const ControlLayout layout(config.slots + config.producer_slots, config.caps.size(), config.metadata_size);
+    const ControlLayout layout((*store)->layout().slots, config.caps.size(), config.metadata_size);
     auto control =
         create_shared_memory("cuframes-control", layout.size, layout.metadata, Writers::only_present_mappings);
     if (!control) {
         return control.error();
     }
     auto& header = *new (control->mapping.data()) RingHeader{};
-    write_header(header, config, layout);
+    write_header(header, config, layout, **store);
     header.epoch = epoch;
     header.first_sequence = first_sequence;
-    header.slot_stride = stride;
-    header.frames_size = (*store)->size();
-    header.gpu_uuid = (*store)->gpu_uuid();
     header.state.last_sequence.store(first_sequence - 1);
-    return std::shared_ptr<RingGeneration>(new RingGeneration(std::move(*control), std::move(*store), config.slots));
+    header.state.latency.store(config.latency);
+    std::shared_ptr<RingGeneration> made(new RingGeneration(std::move(*control), std::move(*store), config));
+    if (auto reserved = made->reserve(config.slots); !reserved) {
+        return reserved.error();
+    }
+    return made;
 }
 
-RingGeneration::RingGeneration(SharedMemory control, std::unique_ptr<FrameStore> store, uint32_t kept)
+RingGeneration::RingGeneration(SharedMemory control, std::unique_ptr<FrameStore> store, const GenerationConfig& config)
     : control_(std::move(control)),
       store_(std::move(store)),
+      producer_slots_(config.producer_slots),
       records_(reinterpret_cast<SlotRecord*>(control_.mapping.data() + header().records_offset), header().slot_count),
-      slots_(records_, kept) {}
+      slots_(records_, config.slots, config.producer_slots) {}
+
+std::byte* RingGeneration::slot_data(uint32_t slot) const {
+    const ChunkLayout& layout = store_->layout();
+    return store_->base() + slot / layout.chunk_slots * layout.chunk_stride +
+           slot % layout.chunk_slots * layout.slot_stride;
+}
+
+Result<> RingGeneration::reserve(uint32_t kept) {
+    // Host memory for what the producer holds is committed when it is touched: most of it never is.
+    return store_->grow(kept + (on_gpu() ? producer_slots_ : 0));
+}
 
 bool RingGeneration::describe(uint32_t slot, const cuframes_frame_info& info, uint64_t now) {
     SlotRecord& record = records_[slot];
     record.publish_time = now;
-    record.pts = info.pts;
+    record.pts.store(info.pts, std::memory_order_relaxed);
     record.dts = info.dts;
     record.duration = info.duration;
     record.offset = info.offset;
@@ -97,6 +121,7 @@ bool RingGeneration::describe(uint32_t slot, const cuframes_frame_info& info, ui
 
 void RingGeneration::make_visible(uint32_t slot, uint64_t sequence) {
     state().last_sequence.store(sequence, std::memory_order_relaxed);
+    state().slots_in_use.store(slots_.used(), std::memory_order_release);
     ring::make_visible(records_[slot].sequence, state().latest, slot, sequence);
     slots_.published(slot, sequence);
 }

@@ -20,9 +20,11 @@ struct GenerationConfig {
     std::string caps;
     int32_t cuda_device;
     void* cuda_context;
-    uint32_t slots;          ///< Kept for readers.
+    uint32_t slots;          ///< Frames kept for readers, at first.
+    uint32_t max_slots;      ///< And at most.
     uint32_t producer_slots; ///< On top, for what the producer holds.
     uint32_t metadata_size;
+    uint64_t latency;
 };
 
 /** Lives as long as any slot of it is held. Calls that touch the slot table are under the publisher's mutex. */
@@ -33,17 +35,23 @@ public:
 
     uint64_t epoch() const { return header().epoch; }
     uint64_t first_sequence() const { return header().first_sequence; }
+    /** The most that the ring may grow to. */
     uint32_t slot_count() const { return header().slot_count; }
     const cuframes_geometry& geometry() const { return header().geometry; }
     bool on_gpu() const { return header().memory == CUFRAMES_MEMORY_CUDA; }
     bool superseded() const { return stream_state() == StreamState::superseded; }
     StreamState stream_state() const { return static_cast<StreamState>(state().stream.load()); }
 
-    std::byte* slot_data(uint32_t slot) const { return store_->base() + header().slot_stride * slot; }
+    std::byte* slot_data(uint32_t slot) const;
     FrameStore& store() const { return *store_; }
     ring::SlotTable& slots() { return slots_; }
     RingState& state() const { return header().state; }
     Latest latest() const { return Latest::unpack(state().latest.load(std::memory_order_relaxed)); }
+
+    /** Gets the memory to keep `kept` frames. Not under the mutex, as it takes its time; one thread at a time. */
+    Result<> reserve(uint32_t kept);
+    /** Keeps so many frames from now on, for which reserve() has got the memory. */
+    void grow(uint32_t kept) { slots_.grow(kept); }
 
     /** Fills the record of a held slot. False: the metadata did not fit and was left out. */
     bool describe(uint32_t slot, const cuframes_frame_info& info, uint64_t now);
@@ -53,11 +61,12 @@ public:
     uint64_t control_size() const { return control_.mapping.size(); }
 
 private:
-    RingGeneration(SharedMemory control, std::unique_ptr<FrameStore> store, uint32_t kept);
+    RingGeneration(SharedMemory control, std::unique_ptr<FrameStore> store, const GenerationConfig& config);
     RingHeader& header() const { return *reinterpret_cast<RingHeader*>(control_.mapping.data()); }
 
     SharedMemory control_;
     std::unique_ptr<FrameStore> store_;
+    uint32_t producer_slots_;
     std::span<SlotRecord> records_;
     ring::SlotTable slots_;
 };

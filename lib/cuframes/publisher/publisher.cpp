@@ -65,8 +65,10 @@ void Publisher::close() {
     key_.release();
 }
 
-Result<> Publisher::configure(const GenerationConfig& config) {
+Result<> Publisher::configure(GenerationConfig config) {
     std::lock_guard lock(mutex_);
+    config.slots = std::max(config.slots, options_.elastic() ? frames_for(granted(), 0) : 0);
+    config.latency = latency_;
     auto made = RingGeneration::create(config, next_epoch_, stats_.last_sequence + 1);
     if (!made) {
         return made.error();
@@ -88,7 +90,15 @@ Result<> Publisher::configure(const GenerationConfig& config) {
     return {};
 }
 
-Result<std::unique_ptr<Slot>> Publisher::acquire(bool no_wait) {
+void Publisher::set_latency(uint64_t latency) {
+    std::lock_guard lock(mutex_);
+    latency_ = latency;
+    if (generation_) {
+        generation_->state().latency.store(latency);
+    }
+}
+
+Result<std::unique_ptr<Slot>> Publisher::acquire(uint32_t flags) {
     std::unique_lock lock(mutex_);
     if (!generation_) {
         return Error{CUFRAMES_ERROR_INVALID_STATE,
@@ -96,18 +106,24 @@ Result<std::unique_ptr<Slot>> Publisher::acquire(bool no_wait) {
     }
     const auto generation = generation_;
     const bool waits = options_.policy == CUFRAMES_POLICY_WAIT;
+    // Readers may lease so many, and one more is needed to publish what lies in no slot yet.
+    const ring::SlotTable& slots = generation->slots();
+    if ((flags & CUFRAMES_ACQUIRE_SPARE) && slots.held() > 0 && slots.held() + granted() + 2 >= slots.usable()) {
+        return Error{CUFRAMES_ERROR_NO_FREE_SLOT,
+                     text("the slots of \"", options_.key, "\" that are left are for its readers")};
+    }
     auto slot = try_acquire(waits);
-    if (!slot && waits && !no_wait) {
+    if (!slot && waits && !(flags & CUFRAMES_ACQUIRE_NO_WAIT)) {
         slot = wait_for_slot(lock);
         if (!slot && interrupted_) {
             return Error{CUFRAMES_ERROR_INTERRUPTED, "interrupted while waiting for strict subscribers"};
         }
     }
     if (!slot) {
-        return Error{CUFRAMES_ERROR_NO_FREE_SLOT, text("all slots of \"", options_.key,
-                                                       "\" are leased by readers or held by the producer; use more "
-                                                       "slots (now ",
-                                                       options_.slots, ")")};
+        return Error{CUFRAMES_ERROR_NO_FREE_SLOT,
+                     text("all ", slots.usable(), " slots of \"", options_.key,
+                          "\" are leased by readers or held by the producer",
+                          options_.max_slots < max_ring_slots ? "; let the ring have more slots" : "")};
     }
     return std::make_unique<Slot>(shared_from_this(), generation_, *slot);
 }
@@ -263,6 +279,10 @@ cuframes_publisher_stats Publisher::stats() {
     std::lock_guard lock(mutex_);
     cuframes_publisher_stats out = stats_;
     out.subscribers = present();
+    if (generation_) {
+        out.slots = generation_->slots().kept();
+        out.memory = generation_->store().committed();
+    }
     return out;
 }
 

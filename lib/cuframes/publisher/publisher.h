@@ -23,17 +23,24 @@ namespace cuframes {
 class Publisher;
 class Service;
 
+/** Frames that a ring can keep for its readers at most; the producer's slots come on top. */
+inline constexpr uint32_t max_ring_slots = 128;
+inline constexpr uint32_t default_max_subscribers = 64;
+
 struct PublisherOptions {
     std::string key;
     std::string directory;
     AccessRule access;
-    uint32_t slots;
+    uint32_t slots;     ///< Frames kept for readers; in an elastic ring the fewest.
+    uint32_t max_slots; ///< The most: the same where the ring does not grow.
     cuframes_policy policy;
     uint32_t wait_timeout_ms;
     uint32_t max_subscribers;
     cuframes_subscriber_added_func on_added;
     cuframes_subscriber_removed_func on_removed;
     void* user_data;
+
+    bool elastic() const { return max_slots > slots; }
 };
 
 /** A slot held by the producer. Keeps its generation's memory, and the publisher's bookkeeping, alive. */
@@ -67,8 +74,9 @@ public:
 
     void close();
 
-    Result<> configure(const GenerationConfig& config);
-    Result<std::unique_ptr<Slot>> acquire(bool no_wait);
+    Result<> configure(GenerationConfig config);
+    Result<std::unique_ptr<Slot>> acquire(uint32_t flags);
+    void set_latency(uint64_t latency);
     Result<> publish(const std::shared_ptr<RingGeneration>& generation, uint32_t slot, const cuframes_frame_info& info,
                      bool copied);
     void release(RingGeneration& generation, uint32_t slot);
@@ -92,6 +100,8 @@ public:
     void remove(const std::shared_ptr<AttachedSubscriber>& subscriber, cuframes_leave_reason reason);
     void goodbye(const std::shared_ptr<AttachedSubscriber>& subscriber);
     void progress();
+    /** Gives a subscriber what it wants of leases and kept frames, as far as that is there, and answers. */
+    void grant(const std::shared_ptr<AttachedSubscriber>& subscriber, const Want& want);
     int listening_fd() const { return key_.listening_fd(); }
 
 private:
@@ -106,7 +116,12 @@ private:
     std::optional<uint32_t> wait_for_slot(std::unique_lock<std::mutex>& lock);
     void count_lapped(uint64_t sequence);
     uint32_t present() const;
-    Result<> check_room(const Hello& hello) const;
+    Result<> check_seats() const;
+    uint32_t granted() const;
+    uint32_t leases_for(uint32_t wanted, uint32_t least) const;
+    uint32_t frames_for(uint32_t leases, uint32_t frames) const;
+    Error ring_full(uint32_t least) const;
+    Result<> grow(std::unique_lock<std::mutex>& lock, uint32_t kept);
     bool welcome(AttachedSubscriber& subscriber, const Connection& connection) const;
 
     const PublisherOptions options_;
@@ -120,6 +135,7 @@ private:
     std::vector<Member> members_;
     cuframes_publisher_stats stats_ = {};
     uint64_t next_epoch_;
+    uint64_t latency_ = CUFRAMES_TIME_NONE;
     uint64_t next_id_ = 1;
     bool interrupted_ = false;
     bool ended_before_ring_ = false;

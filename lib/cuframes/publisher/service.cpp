@@ -136,12 +136,15 @@ Service::Fate Service::handle(Peer& peer, const Packet& packet) {
     }
     Progress progress;
     Goodbye goodbye;
+    Want want;
     if (packet.as(progress, 0)) {
         publisher_.progress();
     } else if (packet.as(goodbye, 0)) {
         publisher_.goodbye(peer.subscriber);
+    } else if (packet.as(want, 0)) {
+        publisher_.grant(peer.subscriber, want);
     } else if (packet.type == MessageType::progress || packet.type == MessageType::goodbye ||
-               packet.type == MessageType::hello) {
+               packet.type == MessageType::want || packet.type == MessageType::hello) {
         return Fate::misbehaved;
     }
     return Fate::stays;

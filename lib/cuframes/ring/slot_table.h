@@ -18,8 +18,25 @@ namespace cuframes::ring {
 
 class SlotTable {
 public:
-    /** `kept`: frames to keep for readers. Slots beyond that are for frames that the producer still holds. */
-    SlotTable(std::span<SlotRecord> records, uint32_t kept) : records_(records), slots_(records.size()), kept_(kept) {}
+    /**
+     * `kept`: frames to keep for readers. `extra`: slots beyond that, for frames that the producer still holds. Both
+     * together are slots that may be written now; there may be records for more, see grow().
+     */
+    SlotTable(std::span<SlotRecord> records, uint32_t kept, uint32_t extra)
+        : records_(records), slots_(records.size()), kept_(kept), extra_(extra) {
+        candidates_.reserve(records.size());
+    }
+
+    /** More frames are kept from now on; memory for them is there. */
+    void grow(uint32_t kept) { kept_ = std::max(kept_, std::min(kept, static_cast<uint32_t>(slots_.size()) - extra_)); }
+
+    uint32_t kept() const { return kept_; }
+    /** Slots held by the producer. */
+    uint32_t held() const { return held_; }
+    /** Slots that may be written now. */
+    uint32_t usable() const { return kept_ + extra_; }
+    /** Slots below this one have been written at some time. */
+    uint32_t used() const { return used_; }
 
     /**
      * Takes the best free slot: a never used one while fewer than `kept` frames lie in the ring, else the one with the
@@ -28,12 +45,15 @@ public:
     template <class MayOverwrite, class IsLeased>
     std::optional<uint32_t> acquire(MayOverwrite&& may_overwrite, IsLeased&& is_leased) {
         candidates_.clear();
-        for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+        for (uint32_t slot = 0; slot < used_; ++slot) {
             const Slot& s = slots_[slot];
-            if (!s.held && slot != latest_ && (s.used || in_ring() < kept_) &&
-                (s.sequence == invalid_sequence || may_overwrite(s.sequence))) {
+            if (!s.held && slot != latest_ && (s.sequence == invalid_sequence || may_overwrite(s.sequence))) {
                 candidates_.push_back(slot);
             }
+        }
+        // Never used ones are taken in their order: those used are always the first ones.
+        if (used_ < usable() && in_ring() < kept_) {
+            candidates_.push_back(used_);
         }
         std::sort(candidates_.begin(), candidates_.end(), [this](uint32_t a, uint32_t b) { return better(a, b); });
         // A reader that goes on to its next frame during the scan can seem to hold both slots. It does so at most once
@@ -66,8 +86,8 @@ public:
 
     /** Whether some slot is free but for readers: waiting for them can help. Else only the producer itself can. */
     bool blocked_by_readers() const {
-        for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
-            if (slots_[slot].used && !slots_[slot].held && slot != latest_) {
+        for (uint32_t slot = 0; slot < used_; ++slot) {
+            if (!slots_[slot].held && slot != latest_) {
                 return true;
             }
         }
@@ -76,7 +96,6 @@ public:
 
 private:
     struct Slot {
-        bool used = false;
         bool held = false;
         uint64_t sequence = invalid_sequence;
         uint64_t overwritten = invalid_sequence;
@@ -91,20 +110,21 @@ private:
         if (x.sequence != y.sequence) {
             return x.sequence < y.sequence;
         }
-        return x.used != y.used ? x.used : a < b;
+        return a < b; // The one that was never used is the last.
     }
 
     void take(uint32_t slot) {
         Slot& s = slots_[slot];
-        used_ += s.used ? 0 : 1;
+        used_ = std::max(used_, slot + 1);
         held_ += 1;
-        s = {.used = true, .held = true, .sequence = invalid_sequence, .overwritten = s.sequence};
+        s = {.held = true, .sequence = invalid_sequence, .overwritten = s.sequence};
     }
 
     std::span<SlotRecord> records_;
     std::vector<Slot> slots_;
     std::vector<uint32_t> candidates_; ///< Kept between calls: no allocation on the frame path.
     uint32_t kept_;
+    uint32_t extra_;
     uint32_t used_ = 0;
     uint32_t held_ = 0;
     uint32_t latest_ = UINT32_MAX;

@@ -6,6 +6,8 @@
 #include <system_error>
 #include <thread>
 
+#include "base/clock.h"
+
 namespace cuframes {
 
 Result<std::shared_ptr<AttachedRing>> AttachedRing::open(std::shared_ptr<Link> link, const Packet& packet,
@@ -64,15 +66,39 @@ std::span<const SlotRecord> AttachedRing::records() const {
             description_.slot_count};
 }
 
-std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take() {
-    if (!reader_.has_next()) {
+Result<> AttachedRing::add_chunk(const Packet& packet) {
+    Chunk chunk;
+    if (!packet.as(chunk, 1) || chunk.index != next_chunk_ || next_chunk_ >= description_.chunk_count()) {
+        return Error{CUFRAMES_ERROR_PROTOCOL, "the publisher sent a damaged chunk message"};
+    }
+    next_chunk_ += 1;
+    return frames_->add_chunk(packet.fds[0]);
+}
+
+uint32_t AttachedRing::spare() const {
+    const uint32_t granted = link_->granted.load(std::memory_order_relaxed);
+    const uint32_t held = link_->held.load(std::memory_order_relaxed);
+    return granted > held ? granted - held : 0;
+}
+
+std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint64_t latency) {
+    const uint64_t behind = reader_.behind();
+    if (behind == 0) {
         return Nothing::no_frame;
+    }
+    if (reader_.slots_in_use() > frames_->mapped_slots()) {
+        return Nothing::memory_missing;
     }
     if (const Leases state = leases(); state != Leases::free) {
         return state == Leases::under_way ? Nothing::lease_under_way : Nothing::no_lease;
     }
     const uint32_t word = *free_word();
-    const auto taken = reader_.take(page().leases[word]);
+    uint64_t late_until = CUFRAMES_TIME_NONE;
+    if (behind > 1 && latency != CUFRAMES_TIME_NONE) {
+        const uint64_t now = monotonic_ns();
+        late_until = now > latency ? now - latency : 0;
+    }
+    const auto taken = reader_.take(page().leases[word], late_until);
     if (!taken) {
         return Nothing::no_frame;
     }
@@ -88,7 +114,8 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take() {
 }
 
 std::optional<uint32_t> AttachedRing::free_word() {
-    for (uint32_t word = 0; word < link_->granted; ++word) {
+    const uint32_t granted = link_->granted.load(std::memory_order_relaxed);
+    for (uint32_t word = 0; word < granted; ++word) {
         if (!held_[word].load(std::memory_order_acquire) &&
             page().leases[word].load(std::memory_order_acquire) == ring::no_lease) {
             return word;

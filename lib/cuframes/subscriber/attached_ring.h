@@ -35,10 +35,13 @@ public:
         ring::Taken taken;
         uint32_t word;
     };
-    enum class Nothing { no_frame, no_lease, lease_under_way };
+    enum class Nothing { no_frame, no_lease, lease_under_way, memory_missing };
 
-    /** Takes the next frame. */
-    std::variant<Lease, Nothing> take();
+    /** Takes the next frame. `latency`: see cuframes_subscriber_set_latency(). */
+    std::variant<Lease, Nothing> take(uint64_t latency);
+
+    /** Maps one more chunk of a growing ring. */
+    Result<> add_chunk(const Packet& packet);
 
     /** Under way: the GPU is about to end one, and then the link's `poke` is woken. */
     enum class Leases { free, under_way, all_held };
@@ -59,10 +62,13 @@ public:
     StreamState stream_state() const {
         return static_cast<StreamState>(state().stream.load(std::memory_order_acquire));
     }
+    uint64_t latency() const { return state().latency.load(std::memory_order_relaxed); }
     uint64_t last_sequence() const { return state().last_sequence.load(std::memory_order_acquire); }
     const SlotRecord& record(uint32_t slot) const { return records()[slot]; }
     std::vector<std::byte> metadata(uint32_t slot) const;
-    const std::byte* slot_data(uint32_t slot) const { return frames_->base() + description_.slot_stride * slot; }
+    const std::byte* slot_data(uint32_t slot) const { return frames_->base() + description_.slot_offset(slot); }
+    /** Frames that could be taken on top of those held. */
+    uint32_t spare() const;
     FrameAccess& frames() const { return *frames_; }
 
 private:
@@ -84,6 +90,7 @@ private:
     Mapping control_;
     Mapping leases_;
     std::unique_ptr<FrameAccess> frames_;
+    uint32_t next_chunk_ = 1; ///< Chunk 0 came with the generation.
     ring::Reader reader_;
     std::array<std::atomic<bool>, CUFRAMES_MAX_HELD> held_ = {}; ///< Words whose frame is still referenced here.
 };

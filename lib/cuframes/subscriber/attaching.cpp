@@ -38,7 +38,8 @@ Result<> Subscriber::connect() {
     Hello hello = {};
     hello.version = protocol_version;
     hello.mode = options_.read.mode;
-    hello.max_held = options_.max_held;
+    hello.leases = leases_wanted_;
+    hello.least = options_.min_held;
     hello.boot_id = boot_id();
     std::strncpy(hello.name, options_.name.c_str(), sizeof(hello.name) - 1);
     if (!connection->send(hello)) {
@@ -79,6 +80,9 @@ void Subscriber::drop_link() {
         poller_.remove(link_->pidfd.get());
     }
     generations_.clear();
+    asked_ = waits_for_lease_ = false;
+    frames_wanted_ = 0;
+    ask_again_ = {};
     ring_.reset();
     link_.reset();
     look_for_socket_ = true;
@@ -122,7 +126,13 @@ void Subscriber::handle(Packet& packet) {
                                   text("the publisher of \"", options_.key, "\" sent a ring before its welcome")};
             return;
         }
-        generations_.push_back(std::move(packet));
+        generations_.push_back({std::move(packet), {}});
+        break;
+    case MessageType::chunk:
+        handle_chunk(packet);
+        break;
+    case MessageType::granted:
+        handle_granted(packet);
         break;
     case MessageType::ended:
         link_->ended = true;
@@ -155,6 +165,7 @@ void Subscriber::handle_welcome(Packet& packet) {
     watch_->disarm();
     {
         std::lock_guard lock(mutex_);
+        stats_.max_held = welcome.granted;
         stats_.reconnects += ever_attached_ ? 1 : 0;
         shared_link_ = link_;
     }
@@ -163,6 +174,34 @@ void Subscriber::handle_welcome(Packet& packet) {
     first_from_publisher_ = true;
     backoff_ = milliseconds(0);
     set_state(CUFRAMES_STATE_ATTACHED, 0);
+}
+
+/** Memory of the generation that was announced last. */
+void Subscriber::handle_chunk(Packet& packet) {
+    if (!generations_.empty()) {
+        generations_.back().chunks.push_back(std::move(packet));
+    } else if (ring_) {
+        if (auto added = ring_->add_chunk(packet); !added) {
+            attach_error_ = added.error();
+        }
+    }
+}
+
+void Subscriber::handle_granted(const Packet& packet) {
+    Granted granted;
+    if (!packet.as(granted, 0) || granted.leases < link_->granted || granted.leases > CUFRAMES_MAX_HELD) {
+        attach_error_ =
+            Error{CUFRAMES_ERROR_PROTOCOL, text("the publisher of \"", options_.key, "\" sent a damaged grant")};
+        return;
+    }
+    asked_ = false;
+    if (granted.leases < leases_wanted_) {
+        constexpr milliseconds pause(1000); // Others may have left by then.
+        ask_again_ = Clock::now() + pause;
+    }
+    link_->granted = granted.leases;
+    std::lock_guard lock(mutex_);
+    stats_.max_held = granted.leases;
 }
 
 void Subscriber::handle_refused(const Packet& packet) {
@@ -178,11 +217,16 @@ void Subscriber::handle_refused(const Packet& packet) {
 }
 
 Result<> Subscriber::adopt_next_ring() {
-    const Packet packet = std::move(generations_.front());
+    const Announcement announced = std::move(generations_.front());
     generations_.pop_front();
-    auto opened = AttachedRing::open(link_, packet, options_.read);
+    auto opened = AttachedRing::open(link_, announced.generation, options_.read);
     if (!opened) {
         return opened.error();
+    }
+    for (const Packet& chunk : announced.chunks) {
+        if (auto added = (*opened)->add_chunk(chunk); !added) {
+            return added;
+        }
     }
     if (ring_) {
         count(ring_->pass_to((*opened)->description().first_sequence - 1), false);

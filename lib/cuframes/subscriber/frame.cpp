@@ -24,13 +24,15 @@ Frame::Frame(std::shared_ptr<AttachedRing> ring, const AttachedRing::Lease& leas
     view_.publish_time = record.publish_time;
     view_.info.struct_size = sizeof(view_.info);
     view_.info.flags = record.flags;
-    view_.info.pts = record.pts;
+    view_.info.pts = record.pts.load(std::memory_order_relaxed);
     view_.info.dts = record.dts;
     view_.info.duration = record.duration;
     view_.info.offset = record.offset;
     view_.info.offset_end = record.offset_end;
     view_.info.metadata = metadata_.empty() ? nullptr : metadata_.data();
     view_.info.metadata_size = metadata_.size();
+    view_.latency = ring_->latency();
+    view_.spare = ring_->spare();
 }
 
 Frame::~Frame() { ring_->release(word_, streams_); }

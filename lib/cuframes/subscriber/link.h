@@ -18,7 +18,7 @@ struct Link {
     UniqueFd pidfd; ///< Of the publisher; empty where the kernel has none.
     UniqueFd wake;  ///< Written by the publisher while we sleep. Empty until we were admitted.
     int32_t publisher_pid = 0;
-    uint32_t granted = 0;
+    std::atomic<uint32_t> granted{0};
     bool dead = false;
     bool ended = false; ///< End of stream before there was a ring.
 

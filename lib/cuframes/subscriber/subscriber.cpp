@@ -44,6 +44,7 @@ Result<> Subscriber::prepare() {
     poller_.add(watch_->fd(), Poller::Source::directory);
     poller_.add(retry_->fd(), Poller::Source::retry);
     stats_.max_held = options_.max_held;
+    leases_wanted_ = options_.max_held;
     return {};
 }
 
@@ -122,6 +123,9 @@ Result<> Subscriber::advance_link() {
 }
 
 Result<Frame*> Subscriber::advance() {
+    if (asked_) {
+        hear(); // A reader that always finds a frame does not sleep, and would not hear the answer.
+    }
     if (auto advanced = advance_link(); !advanced) {
         return advanced.error();
     }
@@ -150,31 +154,97 @@ Result<Frame*> Subscriber::advance() {
 Result<Frame*> Subscriber::take() {
     // Read before looking for a frame: what was published before the end is then seen before it.
     const StreamState stream = ring_->stream_state();
-    const auto found = ring_->take();
-    const auto* nothing = std::get_if<AttachedRing::Nothing>(&found);
-    lease_under_way_ = nothing && *nothing == AttachedRing::Nothing::lease_under_way;
+    const auto found = ring_->take(latency_.load(std::memory_order_relaxed));
     if (const auto* lease = std::get_if<AttachedRing::Lease>(&found)) {
-        ring_->set_sleeping(false);
-        end_reported_ = false;
-        const uint64_t missed = lease->taken.missed;
-        const bool strict = options_.read.mode == CUFRAMES_MODE_STRICT;
-        const bool discontinuity = std::exchange(first_from_publisher_, false) || (strict && missed > 0);
-        count(missed, true);
-        auto* frame = new Frame(ring_, *lease, missed, discontinuity);
-        std::lock_guard lock(mutex_);
-        stats_.last_sequence = frame->view().sequence;
-        stats_.epoch = frame->view().epoch;
-        return frame;
+        waits_for_lease_ = false;
+        return wrap(*lease);
     }
-    if (lease_under_way_) {
+    const auto nothing = std::get<AttachedRing::Nothing>(found);
+    waits_for_lease_ = nothing == AttachedRing::Nothing::lease_under_way;
+    switch (nothing) {
+    case AttachedRing::Nothing::lease_under_way:
         return nullptr;
-    }
-    if (std::get<AttachedRing::Nothing>(found) == AttachedRing::Nothing::no_lease) {
-        return Error{CUFRAMES_ERROR_LEASES_EXHAUSTED,
-                     text("all ", link_->granted, " frames that this subscriber of \"", options_.key,
-                          "\" may hold are held; release one, or ask for a larger max-held")};
+    case AttachedRing::Nothing::no_lease:
+        return without_lease();
+    case AttachedRing::Nothing::memory_missing:
+        return without_memory();
+    case AttachedRing::Nothing::no_frame:
+        break;
     }
     return at_end_of_ring(stream);
+}
+
+Frame* Subscriber::wrap(const AttachedRing::Lease& lease) {
+    ring_->set_sleeping(false);
+    end_reported_ = false;
+    const uint64_t missed = lease.taken.missed;
+    const bool strict = options_.read.mode == CUFRAMES_MODE_STRICT;
+    const bool discontinuity = std::exchange(first_from_publisher_, false) || (strict && missed > 0);
+    count(missed, true);
+    auto* frame = new Frame(ring_, lease, missed, discontinuity);
+    std::lock_guard lock(mutex_);
+    stats_.last_sequence = frame->view().sequence;
+    stats_.epoch = frame->view().epoch;
+    return frame;
+}
+
+/** All leases are held: more can be asked for, or the caller has to give one back. */
+Result<Frame*> Subscriber::without_lease() {
+    if (options_.grows && !link_->dead) {
+        want(link_->granted * 2, 0);
+    }
+    if (options_.grows && asked_ && !link_->dead) {
+        // One that another thread gives back meanwhile will do as well.
+        link_->starving.store(true);
+        waits_for_lease_ = ring_->leases() == AttachedRing::Leases::all_held;
+        return waits_for_lease_ ? Result<Frame*>(nullptr) : take();
+    }
+    return Error{CUFRAMES_ERROR_LEASES_EXHAUSTED,
+                 text("all ", link_->granted.load(), " frames that this subscriber of \"", options_.key,
+                      "\" may hold are held; release one",
+                      options_.grows ? ", as the ring has no more" : ", or ask for a larger max-held")};
+}
+
+/** The ring has grown, and what it grew by was announced before it was used. */
+Result<Frame*> Subscriber::without_memory() {
+    const uint32_t before = ring_->frames().mapped_slots();
+    hear();
+    if (attach_error_ || (link_->dead && ring_->frames().mapped_slots() == before)) {
+        return advance_after_damage();
+    }
+    if (ring_->frames().mapped_slots() == before) {
+        attach_error_ = Error{CUFRAMES_ERROR_PROTOCOL, text("the publisher of \"", options_.key,
+                                                            "\" uses memory that it has not announced")};
+        return advance_after_damage();
+    }
+    return take();
+}
+
+/** What came of it is reported, and the next attempt begins anew. */
+Result<Frame*> Subscriber::advance_after_damage() {
+    if (!attach_error_) {
+        attach_error_ = Error{CUFRAMES_ERROR_PUBLISHER_GONE,
+                              text("the publisher of \"", options_.key, "\" went while its ring grew")};
+    }
+    auto advanced = advance_link();
+    return advanced ? Result<Frame*>(nullptr) : advanced.error();
+}
+
+void Subscriber::want(uint32_t leases, uint32_t frames) {
+    leases = std::min<uint32_t>(leases, CUFRAMES_MAX_HELD);
+    if (!options_.grows) {
+        leases = std::min(leases, options_.max_held);
+    }
+    const bool wants = link_ && link_->wake && (leases > link_->granted || frames > frames_wanted_);
+    if (!wants || asked_ || link_->dead || Clock::now() < ask_again_) {
+        return;
+    }
+    leases_wanted_ = std::max(leases_wanted_, leases);
+    frames_wanted_ = std::max(frames_wanted_, frames);
+    Want message = {};
+    message.leases = std::max(leases, link_->granted.load());
+    message.frames = frames_wanted_;
+    asked_ = link_->connection.send(message);
 }
 
 /** No frame is left: is there something that follows? */
@@ -255,8 +325,8 @@ Result<> Subscriber::wait_lease(int64_t timeout_ms) {
 /** Sleeps until something happens. False: nothing did. */
 bool Subscriber::wait(const Deadline& deadline) {
     const Deadline until = earliest(deadline);
-    if (ring_ && lease_under_way_) {
-        ring_->set_sleeping(false); // There is a frame; what is missing is the word of the GPU, which pokes us.
+    if (ring_ && waits_for_lease_) {
+        ring_->set_sleeping(false); // There is a frame; what is missing is the word of the GPU or of the publisher.
     } else if (ring_) {
         const StreamState before = ring_->stream_state();
         ring_->set_sleeping(true);

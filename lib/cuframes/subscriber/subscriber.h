@@ -29,7 +29,9 @@ struct SubscriberOptions {
     std::string directory;
     std::string name;
     ReadOptions read;
-    uint32_t max_held;
+    uint32_t max_held; ///< Leases at first.
+    uint32_t min_held; ///< With fewer it does not attach.
+    bool grows;        ///< Asks for more when all are held.
     int64_t connect_timeout_ms; ///< 0: for ever.
     bool end_when_gone;
     cuframes_subscriber_state_func on_state;
@@ -44,6 +46,8 @@ public:
     Result<> attach(int64_t timeout_ms);
     Result<Frame*> next(int64_t timeout_ms);
     Result<> wait_lease(int64_t timeout_ms);
+    void want(uint32_t leases, uint32_t frames);
+    void set_latency(uint64_t latency) { latency_.store(latency, std::memory_order_relaxed); }
 
     int fd() const { return poller_.fd(); }
     void set_interrupted(bool interrupted);
@@ -67,6 +71,10 @@ private:
     Result<Frame*> advance();
     Result<> advance_link();
     Result<Frame*> take();
+    Frame* wrap(const AttachedRing::Lease& lease);
+    Result<Frame*> without_lease();
+    Result<Frame*> without_memory();
+    Result<Frame*> advance_after_damage();
     Result<Frame*> at_end_of_ring(StreamState stream);
     Result<> end_of_link();
 
@@ -82,6 +90,8 @@ private:
     void handle(Packet& packet);
     void handle_welcome(Packet& packet);
     void handle_refused(const Packet& packet);
+    void handle_chunk(Packet& packet);
+    void handle_granted(const Packet& packet);
     Result<> adopt_next_ring();
 
     // Waiting.
@@ -105,7 +115,12 @@ private:
     // Of the thread in next().
     std::shared_ptr<Link> link_;
     std::shared_ptr<AttachedRing> ring_;
-    std::deque<Packet> generations_;    ///< Announced and not adopted: the ring before is read to its end first.
+    /** What announced a generation, and the chunks of memory that followed. */
+    struct Announcement {
+        Packet generation;
+        std::vector<Packet> chunks;
+    };
+    std::deque<Announcement> generations_; ///< Not adopted: the ring before is read to its end first.
     std::optional<Error> attach_error_; ///< To be reported by the next step.
     Clock::time_point created_ = Clock::now();
     Clock::time_point not_before_ = {}; ///< Back-off after a refusal.
@@ -114,7 +129,12 @@ private:
     bool ever_attached_ = false;
     bool end_reported_ = false;
     bool first_from_publisher_ = false;
-    bool lease_under_way_ = false; ///< A frame is there, and can be had once the GPU has ended a lease.
+    bool waits_for_lease_ = false; ///< A frame is there, and can be had with a lease that the GPU or the publisher owes.
+    bool asked_ = false;           ///< A Want is unanswered.
+    Clock::time_point ask_again_ = {}; ///< After one that was not met.
+    uint32_t leases_wanted_ = 0;       ///< Asked of the next publisher too.
+    uint32_t frames_wanted_ = 0;
+    std::atomic<uint64_t> latency_{CUFRAMES_TIME_NONE};
 
     std::mutex mutex_; ///< Over what other threads read.
     cuframes_subscriber_stats stats_ = {};

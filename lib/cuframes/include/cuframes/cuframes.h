@@ -232,13 +232,15 @@ typedef struct cuframes_publisher_options {
     const char* key;       /**< Required. */
     const char* directory; /**< NULL: cuframes_default_directory(). Made with mode 0700 if absent. */
     const char* access;    /**< NULL or "user": this uid (and root); "group:NAME"; "all". */
-    uint32_t slots;        /**< Frames the ring holds, 3 to 128; 0: 8. Σ max_held of subscribers + 2 must fit. */
+    uint32_t slots;        /**< Frames the ring holds, 3 to 128: then Σ max_held of subscribers + 2 must fit. 0: automatic,
+                                at least 8, more as subscribers come and ask, up to max_slots. */
     cuframes_policy policy;
     uint32_t wait_timeout_ms;                               /**< With CUFRAMES_POLICY_WAIT; 0: 1000. */
     uint32_t max_subscribers;                               /**< 0: 64. */
     cuframes_subscriber_added_func on_subscriber_added;     /**< May be NULL. */
     cuframes_subscriber_removed_func on_subscriber_removed; /**< May be NULL. */
     void* user_data;
+    uint32_t max_slots; /**< With slots 0: the most frames the ring may grow to, 3 to 128; 0: 128. */
 } cuframes_publisher_options;
 
 /**
@@ -278,6 +280,8 @@ CUFRAMES_API int cuframes_publisher_configure(cuframes_publisher* publisher, con
 typedef enum cuframes_acquire_flags {
     CUFRAMES_ACQUIRE_DEFAULT = 0, /**< As the policy says. */
     CUFRAMES_ACQUIRE_NO_WAIT = 1, /**< Never wait, and never lap a strict subscriber under CUFRAMES_POLICY_WAIT. */
+    CUFRAMES_ACQUIRE_SPARE = 2,   /**< For buffers that are handed on before they are published, as a pool's: leave as many
+                                       slots as readers may lease, and those to publish with, when others are held. */
 } cuframes_acquire_flags;
 
 /**
@@ -288,6 +292,14 @@ typedef enum cuframes_acquire_flags {
  */
 CUFRAMES_API int cuframes_publisher_acquire(cuframes_publisher* publisher, cuframes_acquire_flags flags,
                                             cuframes_slot** slot);
+
+/**
+ * Tells readers this publisher's latency: how long after its capture (cuframes_frame_info.pts) a frame becomes visible
+ * at the latest, in nanoseconds; CUFRAMES_TIME_NONE: not known, which is so at first. Readers that show frames at a time
+ * of their own, as video sinks do, wait for just that long; where it is not told they measure. It holds for the frames
+ * that follow, over generations too. Thread-safe; does not wait.
+ */
+CUFRAMES_API int cuframes_publisher_set_latency(cuframes_publisher* publisher, uint64_t latency);
 
 /** Counts one frame that found no slot. It takes a sequence number, so that readers learn of the gap. Thread-safe. */
 CUFRAMES_API int cuframes_publisher_drop(cuframes_publisher* publisher);
@@ -313,6 +325,8 @@ typedef struct cuframes_publisher_stats {
     uint64_t bytes;            /**< frame_size of all published frames. */
     uint64_t waited_ns;        /**< Time spent waiting for strict subscribers. */
     uint64_t metadata_dropped; /**< Frames whose metadata did not fit and was left out. */
+    uint64_t memory;           /**< Bytes of frame memory that the current generation has got so far. */
+    uint32_t slots;            /**< Frames that the ring keeps now; 0 before the first generation. */
 } cuframes_publisher_stats;
 
 /** Thread-safe; does not wait. */
@@ -392,13 +406,16 @@ typedef struct cuframes_subscriber_options {
     const char* directory; /**< NULL: cuframes_default_directory(). Need not exist yet. */
     const char* name;      /**< Shown to the publisher; NULL: the program's name. */
     cuframes_mode mode;
-    uint32_t max_held;          /**< Frames that may be held at once; 0: 2. */
+    uint32_t max_held;          /**< Frames that may be held at once, 1 to 64. 0: automatic, which begins with 3 and asks
+                                     for more when all are held and another is wanted. */
     int64_t connect_timeout_ms; /**< How long next() waits for the first publisher; 0: for ever. */
     bool end_when_gone;  /**< next() returns CUFRAMES_ERROR_PUBLISHER_GONE instead of waiting for the next one. */
     int32_t cuda_device; /**< GPU to read rings in GPU memory on; -1: the ring's own. */
     void* cuda_context;  /**< CUcontext to map for and release in; NULL: the device's primary one. */
     cuframes_subscriber_state_func on_state; /**< May be NULL. */
     void* user_data;
+    uint32_t min_held; /**< With fewer it does not attach, but is refused (CUFRAMES_ERROR_RING_FULL); 0: max_held, or 1
+                            where that is automatic. */
 } cuframes_subscriber_options;
 
 /**
@@ -424,7 +441,8 @@ CUFRAMES_API int cuframes_subscriber_connect(cuframes_subscriber* subscriber, in
  * - CUFRAMES_OK and a frame to unref;
  * - CUFRAMES_ERROR_TIMEOUT, _INTERRUPTED;
  * - CUFRAMES_ERROR_LEASES_EXHAUSTED at once when all granted leases are held and a frame is waiting; one that was given
- *   up and that the GPU is about to end is waited for instead, within `timeout_ms`;
+ *   up and that the GPU is about to end is waited for instead, within `timeout_ms`. With an automatic max_held it asks
+ *   the publisher for more and waits for the answer first, within `timeout_ms`: then it means that there are no more;
  * - CUFRAMES_ERROR_EOS once for each end of stream; a further call waits for what follows;
  * - CUFRAMES_ERROR_PUBLISHER_GONE with end_when_gone;
  * - why attaching failed: CUFRAMES_ERROR_RING_FULL, _ACCESS_DENIED, _VERSION_MISMATCH, _NO_DRIVER, …. A further call
@@ -449,6 +467,23 @@ CUFRAMES_API void cuframes_subscriber_set_interrupted(cuframes_subscriber* subsc
  * Returns as next() does. Thread-bound, like next().
  */
 CUFRAMES_API int cuframes_subscriber_wait_lease(cuframes_subscriber* subscriber, int64_t timeout_ms);
+
+/**
+ * Asks the publisher for `max_held` leases in all (0: no more than there are) and to keep the `frames` newest frames,
+ * whatever is leased of older ones (0: as it is). Does not wait: a later next() takes the answer in, see `spare` in the
+ * frame's view and `max_held` in the statistics. Ignored while an answer is outstanding, while not attached, for a second
+ * after a request that was not met, and for what exceeds a max_held that was set. Thread-bound, like next().
+ */
+CUFRAMES_API int cuframes_subscriber_want(cuframes_subscriber* subscriber, uint32_t max_held, uint32_t frames);
+
+/**
+ * In newest mode: how long after its capture this reader can still use a frame, in nanoseconds. next() then passes over
+ * frames only that are later than that, and gives the oldest of the others; if all are, the newest. A display that shows
+ * frames `latency` after their capture so gets every one while it keeps up, and skips when it does not.
+ * CUFRAMES_TIME_NONE, as it is at first: all frames but the newest are passed over. Frames without a capture time are
+ * late. Thread-safe.
+ */
+CUFRAMES_API int cuframes_subscriber_set_latency(cuframes_subscriber* subscriber, uint64_t latency);
 
 /** Takes ownership of `frame` (unref it) with CUFRAMES_OK; else `error` is next()'s and `frame` NULL. Return false to
  * end the loop. */
@@ -503,6 +538,8 @@ typedef struct cuframes_frame_view {
     bool discontinuity;    /**< First frame from this publisher, or frames are missing in strict mode. */
     uint64_t publish_time; /**< CLOCK_MONOTONIC when it became visible. */
     cuframes_frame_info info;
+    uint64_t latency; /**< As cuframes_publisher_set_latency() told; CUFRAMES_TIME_NONE: not told. */
+    uint32_t spare;   /**< Frames that could be taken besides when this one was, before one is given back. */
 } cuframes_frame_view;
 
 /** Never NULL for a frame. Thread-safe. */

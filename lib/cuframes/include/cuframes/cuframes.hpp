@@ -198,6 +198,8 @@ public:
             return last_error(code);
         return Slot(slot);
     }
+    /** How long after its capture a frame becomes visible at the latest, in nanoseconds. */
+    Status set_latency(std::uint64_t latency) { return Status::of(cuframes_publisher_set_latency(get(), latency)); }
     Status drop() { return Status::of(cuframes_publisher_drop(get())); }
     Status eos() { return Status::of(cuframes_publisher_eos(get())); }
     Status wait_subscribers(std::uint32_t count, Timeout timeout = forever) {
@@ -324,6 +326,12 @@ public:
             return last_error(code);
         return out;
     }
+    /** Asks for more leases in all, and for more frames to be kept; see cuframes_subscriber_want(). */
+    Status want(std::uint32_t max_held, std::uint32_t frames = 0) {
+        return Status::of(cuframes_subscriber_want(get(), max_held, frames));
+    }
+    /** Newest mode: how long after its capture a frame is still of use here, in nanoseconds. */
+    Status set_latency(std::uint64_t latency) { return Status::of(cuframes_subscriber_set_latency(get(), latency)); }
     Status add_cuda_context(void* context) { return Status::of(cuframes_subscriber_add_cuda_context(get(), context)); }
 
     cuframes_subscriber* get() const noexcept { return handle_.get(); }

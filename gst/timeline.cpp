@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "timeline.h"
+
+#include <algorithm>
+
+namespace cuframes::gst {
+
+void Timeline::restart() {
+    floor_ = 0;
+    last_ = -1;
+}
+
+void Timeline::run_from(GstClockTimeDiff running) {
+    // At a start the state change comes a moment after running time 0; what is captured in between belongs to it.
+    if (last_ >= 0)
+        floor_ = std::max<GstClockTimeDiff>(running, 0);
+}
+
+std::optional<GstClockTime> Timeline::place(const TimeMap& map, GstClockTime capture) {
+    if (!GST_CLOCK_TIME_IS_VALID(capture))
+        return GST_CLOCK_TIME_NONE;
+    GstClockTimeDiff running = map.to_running_time(capture);
+    const GstClockTimeDiff last = last_, floor = floor_;
+    const bool first = last < 0;
+    if (running < floor) {
+        if (!first)
+            return std::nullopt;
+        running = floor;
+    }
+    // Two frames of one time, or a clock that was read a little late. Times that fall back by more are a publisher's that
+    // counts anew, and following it is better than to stand still until it has caught up.
+    constexpr GstClockTimeDiff slip = GST_SECOND;
+    if (!first && running <= last && last - running < slip)
+        running = last + 1;
+    last_ = running;
+    return static_cast<GstClockTime>(running);
+}
+
+} // namespace cuframes::gst
