@@ -109,7 +109,7 @@ SECTIONS = (
             recorder("svtav1enc preset=12 ! av1parse ! matroskamux ! filesink", "svtav1.mkv"),
             recorder("av1enc usage-profile=realtime cpu-used=8 ! av1parse ! mp4mux ! filesink", "av1.mp4"),
             recorder("jpegenc ! qtmux ! filesink", "jpeg.mov"),
-            recorder("encodebin profile=video/quicktime,variant=iso:video/x-h264 ! filesink", "encodebin.mp4"),
+            recorder("encodebin profile=video/quicktime,variant=iso:video/x-h264 ! filesink", "encodebin.mp4", repeats=True, note="it has a videorate of its own"),
         ),
     ),
     Section(

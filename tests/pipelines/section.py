@@ -41,6 +41,9 @@ class Run:
     def folder(self):
         return self.process.folder
 
+    def crashed(self):
+        return self.process.process.poll() is not None and self.process.process.returncode < 0
+
 
 class SectionRun:
     def __init__(self, section, folder, stack):

@@ -9,8 +9,8 @@ import numbers_in_pictures as numbers
 from gi.repository import Gst
 from role import say
 
-# For all of them together.
-DEADLINE = time.monotonic() + 40
+# A file of which nothing comes for so long does not end.
+SECONDS = 10
 PICTURES = 'filesrc location="{}" ! decodebin name=d d. ! videoconvert ! video/x-raw,format=GRAY8 ! appsink name=pictures sync=false '
 SOUND = "d. ! audioconvert ! audio/x-raw ! appsink name=sound sync=false"
 
@@ -33,13 +33,15 @@ class Recording:
 
     def samples(self, name):
         sink = self.pipeline.get_by_name(name)
+        deadline = time.monotonic() + SECONDS
         while not sink.get_property("eos") and not self.error:
             sample = sink.emit("try-pull-sample", Gst.SECOND // 5)
             if sample:
+                deadline = time.monotonic() + SECONDS
                 self.duration = self.duration or self.duration_told()
                 yield sample
             else:
-                self.error = "it does not end" if time.monotonic() > DEADLINE else self.error_on_bus()
+                self.error = "it does not end" if time.monotonic() > deadline else self.error_on_bus()
 
     def duration_told(self):
         ok, value = self.pipeline.query_duration(Gst.Format.TIME)
