@@ -24,9 +24,10 @@
  * Like any sink, cuframessink synchronises to the clock by default, which paces files. Set sync=false to share frames as
  * soon as they are there, which suits live sources.
  *
- * Metas of buffers reach the readers if they can be serialized, as GstVideoMeta, GstReferenceTimestampMeta and custom
- * metas can; others are counted in the statistics, and logged once for each type. GstVideoCropMeta is not supported and
- * not announced, so that upstream crops by itself.
+ * Metas of buffers reach the readers: time codes, regions of interest, captions, AFD and bar data, analytics, the flags of
+ * GstVideoMeta, and those that GStreamer can serialize, as GstReferenceTimestampMeta and custom metas. Others are counted
+ * in the statistics, and logged once for each kind. GstVideoCropMeta is not supported and not announced, so that upstream
+ * crops by itself.
  *
  * A camera, decoded once on the GPU and shared under the name cam-gate; then a process that shows it:
  * ## Example launch lines
@@ -59,11 +60,17 @@ GST_ELEMENT_REGISTER_DEFINE(cuframessink, "cuframessink", GST_RANK_NONE, GST_TYP
 // format, which has 64 bits a pixel.
 #define USUAL_FORMATS "{ NV12, I420 }"
 #define HOST_CAPS GST_VIDEO_CAPS_MAKE(USUAL_FORMATS) "; " GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)
+// One field of a frame in each buffer.
+#define FIELDS_CAPS(features)                                                                                          \
+    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(features, GST_VIDEO_FORMATS_ALL) ", interlace-mode = (string) alternate"
+#define HOST_FIELDS_CAPS FIELDS_CAPS(GST_CAPS_FEATURE_FORMAT_INTERLACED)
 #if HAVE_GST_CUDA
 #define SINK_CAPS                                                                                                      \
-    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY, GST_VIDEO_FORMATS_ALL) "; " HOST_CAPS
+    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY, GST_VIDEO_FORMATS_ALL)                      \
+    "; " HOST_CAPS "; " FIELDS_CAPS(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY                                                \
+                                    ", " GST_CAPS_FEATURE_FORMAT_INTERLACED) "; " HOST_FIELDS_CAPS
 #else
-#define SINK_CAPS HOST_CAPS
+#define SINK_CAPS HOST_CAPS "; " HOST_FIELDS_CAPS
 #endif
 
 static GstStaticPadTemplate sink_template =

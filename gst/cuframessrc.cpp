@@ -52,12 +52,17 @@ using cuframes::gst::SrcState;
 G_DEFINE_FINAL_TYPE(GstCuframesSrc, gst_cuframes_src, GST_TYPE_PUSH_SRC)
 GST_ELEMENT_REGISTER_DEFINE(cuframessrc, "cuframessrc", GST_RANK_NONE, GST_TYPE_CUFRAMES_SRC)
 
+// One field of a frame in each buffer.
+#define FIELDS_CAPS(features)                                                                                          \
+    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(features, GST_VIDEO_FORMATS_ALL) ", interlace-mode = (string) alternate"
+#define HOST_FIELDS_CAPS FIELDS_CAPS(GST_CAPS_FEATURE_FORMAT_INTERLACED)
 #if HAVE_GST_CUDA
 #define SRC_CAPS                                                                                                       \
     GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY, GST_VIDEO_FORMATS_ALL)                      \
-    "; " GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)
+    "; " GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL) "; " FIELDS_CAPS(                                                  \
+        GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY ", " GST_CAPS_FEATURE_FORMAT_INTERLACED) "; " HOST_FIELDS_CAPS
 #else
-#define SRC_CAPS GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)
+#define SRC_CAPS GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL) "; " HOST_FIELDS_CAPS
 #endif
 
 static GstStaticPadTemplate src_template =

@@ -94,6 +94,15 @@ cuframes_geometry geometry_of(const GstVideoInfo& info) {
     return geometry;
 }
 
+/// Of any number that claims to be a format.
+std::string name_of(GstVideoFormat format) {
+    auto* formats = static_cast<GEnumClass*>(g_type_class_ref(GST_TYPE_VIDEO_FORMAT));
+    const bool known = g_enum_get_value(formats, format) != nullptr;
+    g_type_class_unref(formats);
+    const char* name = known ? gst_video_format_to_string(format) : nullptr;
+    return name ? name : "none";
+}
+
 LayoutResult refuse(std::string why) { return {std::nullopt, std::move(why)}; }
 
 } // namespace
@@ -141,7 +150,15 @@ LayoutResult layout_of_ring(const GstCaps* caps, const cuframes_geometry& geomet
         static_cast<uint32_t>(GST_VIDEO_INFO_WIDTH(&info)) != geometry.width ||
         static_cast<uint32_t>(GST_VIDEO_INFO_HEIGHT(&info)) != geometry.height)
         return refuse("the publisher's caps and the layout of its frames contradict each other");
+    const GstVideoInfo tight = tight_info(info);
     for (guint plane = 0; plane < geometry.plane_count; ++plane) {
+        // Whoever reads the frame goes by the caps, and whoever copies it by the geometry.
+        const PlaneShape shape = plane_shape(tight, plane);
+        if (geometry.planes[plane].rows != shape.rows || geometry.planes[plane].row_bytes > shape.row_bytes)
+            return refuse("plane " + std::to_string(plane) + " has " + std::to_string(geometry.planes[plane].rows) +
+                          " rows of " + std::to_string(geometry.planes[plane].row_bytes) +
+                          " bytes, where the publisher's caps say " + std::to_string(shape.rows) + " rows of " +
+                          std::to_string(shape.row_bytes));
         layout.info.offset[plane] = geometry.planes[plane].offset;
         if (!is_tiled(info)) // tiled strides count tiles, and are the default ones
             layout.info.stride[plane] = static_cast<gint>(geometry.planes[plane].pitch);
@@ -161,6 +178,56 @@ bool is_default_layout(const Layout& layout) {
         if (tight.offset[plane] != layout.info.offset[plane] || tight.stride[plane] != layout.info.stride[plane])
             return false;
     return layout.info.size >= tight.size;
+}
+
+std::string contradiction(const GstVideoInfo& info, GstBuffer* buffer) {
+    const GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
+    if (!meta)
+        return {};
+    if (meta->format != GST_VIDEO_INFO_FORMAT(&info))
+        return "its GstVideoMeta says that its format is " + name_of(meta->format);
+    if (meta->n_planes != GST_VIDEO_INFO_N_PLANES(&info))
+        return "its GstVideoMeta says that it has " + std::to_string(meta->n_planes) + " planes";
+    const auto width = static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info));
+    const auto height = static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info));
+    // GStreamer compares them as signed numbers.
+    if (meta->width < width || meta->height < height || meta->width > G_MAXINT || meta->height > G_MAXINT)
+        return "its GstVideoMeta says that it has " + std::to_string(meta->width) + "x" + std::to_string(meta->height) +
+               " pixels";
+    const gsize size = gst_buffer_get_size(buffer);
+    for (guint plane = 0; plane < meta->n_planes; ++plane)
+        if (meta->offset[plane] >= size)
+            return "its GstVideoMeta says that plane " + std::to_string(plane) + " begins at byte " +
+                   std::to_string(meta->offset[plane]) + " of " + std::to_string(size);
+    return {};
+}
+
+std::string unreadable_rows(const GstVideoFrame& frame) {
+    const GstVideoInfo tight = tight_info(frame.info);
+    for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES(&frame); ++plane) {
+        const std::string which = "plane " + std::to_string(plane) + " of its GstVideoMeta ";
+        const PlaneShape shape = plane_shape(tight, plane);
+        const gint stride = frame.info.stride[plane];
+        if (is_tiled(tight)) {
+            if (GST_VIDEO_TILE_X_TILES(stride) != GST_VIDEO_TILE_X_TILES(tight.stride[plane]))
+                return which + "has rows of " + std::to_string(GST_VIDEO_TILE_X_TILES(stride)) +
+                       " tiles, and these caps " + std::to_string(GST_VIDEO_TILE_X_TILES(tight.stride[plane]));
+        } else if (stride < 0 || static_cast<guint>(stride) < shape.row_bytes) {
+            return which + "has a stride of " + std::to_string(stride) + ", and a row of these caps takes " +
+                   std::to_string(shape.row_bytes) + " bytes";
+        }
+        const GstMapInfo& map = frame.map[frame.meta ? plane : 0];
+        const auto* data = static_cast<const guint8*>(frame.data[plane]);
+        // An element that maps planes by functions of its own knows what they are mapped to.
+        if (data < map.data || data > map.data + map.size)
+            continue;
+        const auto begin = static_cast<guint64>(data - map.data);
+        const guint64 pitch = pitch_of(frame.info, plane, shape);
+        if (pitch * (shape.rows - 1) + shape.row_bytes > map.size - begin)
+            return which + "leads out of the buffer: " + std::to_string(shape.rows) + " rows with a stride of " +
+                   std::to_string(pitch) + " from byte " + std::to_string(begin) + " of " + std::to_string(map.size);
+    }
+    return {};
 }
 
 cuframes_image image_of(const GstVideoFrame& frame, cuframes_memory memory) {
@@ -188,25 +255,11 @@ bool meta_matches(const GstVideoMeta* meta, const Layout& layout) {
     return true;
 }
 
-GstVideoMeta* put_video_meta(GstBuffer* buffer, const Layout& layout) {
-    const GstVideoInfo& info = layout.info;
-    GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
-    if (!meta) {
-        meta = gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT(&info),
-                                              static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)),
-                                              static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info)),
-                                              GST_VIDEO_INFO_N_PLANES(&info), info.offset, info.stride);
-    } else if (!meta_matches(meta, layout)) {
-        // It came with the frame and told of the publisher's own memory before the copy into the ring.
-        meta->format = GST_VIDEO_INFO_FORMAT(&info);
-        meta->width = static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info));
-        meta->height = static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info));
-        meta->n_planes = GST_VIDEO_INFO_N_PLANES(&info);
-        std::copy_n(info.offset, GST_VIDEO_MAX_PLANES, meta->offset);
-        std::copy_n(info.stride, GST_VIDEO_MAX_PLANES, meta->stride);
-        gst_video_alignment_reset(&meta->alignment);
-    }
-    return meta;
+GstVideoMeta* add_video_meta(GstBuffer* buffer, const GstVideoInfo& info) {
+    return gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT(&info),
+                                          static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)),
+                                          static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info)),
+                                          GST_VIDEO_INFO_N_PLANES(&info), info.offset, info.stride);
 }
 
 } // namespace cuframes::gst

@@ -35,13 +35,21 @@ bool same_geometry(const cuframes_geometry& a, const cuframes_geometry& b);
 /// Whether planes lie where an element expects them that knows the caps but no GstVideoMeta.
 bool is_default_layout(const Layout& layout);
 
+/// Why a buffer cannot be mapped as a frame of these caps, by what its GstVideoMeta says; empty if it can. GStreamer takes
+/// the contradiction for a programming error.
+std::string contradiction(const GstVideoInfo& info, GstBuffer* buffer);
+
+/// Why the rows of a mapped frame cannot be read, though its planes begin within the buffer; empty if they can. Nobody else
+/// looks: a GstVideoMeta may say anything of strides and offsets.
+std::string unreadable_rows(const GstVideoFrame& frame);
+
 /// A mapped frame as the far side of a copy.
 cuframes_image image_of(const GstVideoFrame& frame, cuframes_memory memory);
 
 /// The buffer's one video meta describes exactly the slot's layout.
 bool meta_matches(const GstVideoMeta* meta, const Layout& layout);
 
-/// Adds or corrects the video meta so that it describes `layout`.
-GstVideoMeta* put_video_meta(GstBuffer* buffer, const Layout& layout);
+/// Says in a video meta where the planes of `info` are.
+GstVideoMeta* add_video_meta(GstBuffer* buffer, const GstVideoInfo& info);
 
 } // namespace cuframes::gst

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "metaforms.h"
+
 #include <gst/gst.h>
 
 #include <atomic>
@@ -17,7 +19,23 @@ inline constexpr guint portable_flag_mask =
 /// arrives.
 void register_known_metas();
 
-/// Packs the metas of frames for the ring, one after the other in GStreamer's own serialized form.
+/// Counts what could not cross, and says it once for each kind.
+class LeftOut {
+public:
+    LeftOut(GstElement* element, const char* consequence) : element_(element), consequence_(consequence) {}
+
+    void count(const std::string& what, const char* why);
+    guint64 total() const { return total_; }
+
+private:
+    GstElement* element_;
+    const char* consequence_;
+    std::set<std::string> told_;
+    std::atomic<guint64> total_ = 0;
+};
+
+/// Packs the metas of frames for the ring, one after the other: in a form of ours where there is one, else in GStreamer's
+/// own serialized form.
 class MetaWriter {
 public:
     explicit MetaWriter(GstElement* element);
@@ -25,35 +43,39 @@ public:
     MetaWriter(const MetaWriter&) = delete;
     MetaWriter& operator=(const MetaWriter&) = delete;
 
-    /// The metas of `buffer`; valid until the next call.
-    const GByteArray* pack(GstBuffer* buffer);
+    /// The metas of `buffer`, a frame of that running time; valid until the next call.
+    const GByteArray* pack(GstBuffer* buffer, GstClockTime running_time);
 
-    /// Metas that could not be serialized so far. The first of each type is logged.
-    guint64 left_behind() const { return left_behind_; }
+    /// Metas, and parts of them, that could not be carried so far. The first of each kind is logged.
+    guint64 left_behind() const { return left_out_.total(); }
 
 private:
     static gboolean pack_one(GstBuffer* buffer, GstMeta** meta, gpointer self);
-    void leave_behind(const GstMeta* meta);
+    Written write(const GstMeta* meta);
+    Written write_in_form(const MetaForm& form, const GstMeta* meta);
 
-    GstElement* element_;
+    LeftOut left_out_;
     GByteArray* bytes_;
-    std::set<GType> logged_;
-    std::atomic<guint64> left_behind_ = 0;
+    MetaWriting writing_;
 };
 
-/// Unpacks what MetaWriter packed. Metas of types that are not registered in this process are skipped; the first of
-/// each is logged.
+/// Unpacks what MetaWriter packed. What this process cannot read is skipped; the first of each kind is logged.
 class MetaReader {
 public:
-    explicit MetaReader(GstElement* element) : element_(element) {}
+    explicit MetaReader(GstElement* element);
 
-    void unpack(GstBuffer* buffer, const void* data, gsize size);
+    /// Adds the metas to `buffer`, a frame of that running time, and returns what goes into its GstVideoMeta, which is
+    /// not added.
+    FrameTraits unpack(GstBuffer* buffer, GstClockTime running_time, const void* data, gsize size);
+
+    /// Metas, and parts of them, that could not be read so far.
+    guint64 skipped() const { return left_out_.total(); }
 
 private:
-    void skip(const std::string& name, const char* why);
+    void read(const std::string& name, ByteReader payload, ByteReader entry, const MetaReading& from);
 
-    GstElement* element_;
-    std::set<std::string> logged_;
+    LeftOut left_out_;
+    NameTable names_;
 };
 
 } // namespace cuframes::gst

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The properties and signals of cuframessink.
+#include "settings.h"
 #include "sinkstate.h"
 
 namespace cuframes::gst {
@@ -43,6 +44,11 @@ SinkState& state_of(GObject* object) { return *GST_CUFRAMES_SINK(object)->state;
 void set_property(GObject* object, guint id, const GValue* value, GParamSpec* spec) {
     SinkSettings& settings = state_of(object).settings();
     GST_OBJECT_LOCK(object);
+    if (!may_change_settings(GST_ELEMENT_CAST(object))) {
+        GST_OBJECT_UNLOCK(object);
+        warn_of_kept_setting(GST_ELEMENT_CAST(object), spec);
+        return;
+    }
     switch (id) {
     case PROP_KEY:
         settings.key = text_of(value);

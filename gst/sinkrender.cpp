@@ -10,11 +10,24 @@ GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_sink_debug);
 namespace cuframes::gst {
 namespace {
 
+GstClockTime running_time_of(GstBuffer* buffer, const GstSegment& segment) {
+    return segment.format == GST_FORMAT_TIME
+               ? gst_segment_to_running_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer))
+               : GST_CLOCK_TIME_NONE;
+}
+
 /// A mapped video frame that unmaps itself.
 class MappedFrame {
 public:
-    MappedFrame(const GstVideoInfo& info, GstBuffer* buffer, bool on_gpu)
-        : mapped_(gst_video_frame_map(&frame_, &info, buffer, read_flags(on_gpu))) {}
+    MappedFrame(const GstVideoInfo& info, GstBuffer* buffer, bool on_gpu) : why_not_(contradiction(info, buffer)) {
+        mapped_ = why_not_.empty() && gst_video_frame_map(&frame_, &info, buffer, read_flags(on_gpu));
+        if (!mapped_)
+            return;
+        // The picture is what the caps say; a GstVideoMeta may speak of a border around it.
+        frame_.info.width = GST_VIDEO_INFO_WIDTH(&info);
+        frame_.info.height = GST_VIDEO_INFO_HEIGHT(&info);
+        why_not_ = unreadable_rows(frame_);
+    }
     MappedFrame(const MappedFrame&) = delete;
     MappedFrame& operator=(const MappedFrame&) = delete;
     ~MappedFrame() {
@@ -22,13 +35,28 @@ public:
             gst_video_frame_unmap(&frame_);
     }
 
-    explicit operator bool() const { return mapped_; }
+    explicit operator bool() const { return mapped_ && why_not_.empty(); }
     const GstVideoFrame& operator*() const { return frame_; }
+    /// What is wrong with the buffer; empty where GStreamer alone could say.
+    const std::string& why_not() const { return why_not_; }
 
 private:
     GstVideoFrame frame_{};
-    bool mapped_;
+    std::string why_not_;
+    bool mapped_ = false;
 };
+
+/// The memory of a frame whose planes are all on the GPU. Without GstVideoMeta several memories are one after they were
+/// downloaded.
+std::optional<CudaMemoryView> gpu_memory_of(GstBuffer* buffer) {
+    const guint count = gst_buffer_n_memory(buffer);
+    if (count > 1 && !gst_buffer_get_video_meta(buffer))
+        return std::nullopt;
+    for (guint i = 1; i < count; ++i)
+        if (!view_cuda_memory(gst_buffer_peek_memory(buffer, i)))
+            return std::nullopt;
+    return view_cuda_memory(gst_buffer_peek_memory(buffer, 0));
+}
 
 /// Error of ours for a buffer that does not hold what its caps say; none of the library's means that.
 constexpr int bad_buffer = CUFRAMES_ERROR_INVALID_ARGUMENT;
@@ -100,6 +128,13 @@ GstFlowReturn SinkState::render(GstBuffer* buffer) {
     // Gaps in the stream are sent as buffers without memory: there is no picture to show.
     if (gst_buffer_n_memory(buffer) == 0)
         return GST_FLOW_OK;
+    if (!caps_) {
+        post_error(element_, CUFRAMES_ERROR_INVALID_ARGUMENT,
+                   "cuframessink key=" + copy_settings().key +
+                       ": frames come without caps; put a capsfilter before it that says their format and size",
+                   "reading the caps");
+        return GST_FLOW_NOT_NEGOTIATED;
+    }
     if (!ensure_generation())
         return GST_FLOW_ERROR;
     // A live source cannot be held: what it sends before the readers are there is for nobody.
@@ -118,7 +153,7 @@ cuframes_frame_info SinkState::frame_info(GstBuffer* buffer) {
                              "the times of its buffers; set format=time on the appsrc or other source",
                              copy_settings().key.c_str(), gst_format_get_name(segment.format)),
                             ("the time stamps are taken for running times"));
-    const GByteArray* metadata = metas_.pack(buffer);
+    const GByteArray* metadata = metas_.pack(buffer, running_time_of(buffer, segment));
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
     info.flags = GST_BUFFER_FLAGS(buffer) & portable_flag_mask;
@@ -164,12 +199,13 @@ int SinkState::publish_in_place(GstMemory* memory, MemoryRecord* record, const c
 }
 
 int SinkState::copy_and_publish(cuframes_slot* slot, GstBuffer* buffer, const cuframes_frame_info& info) {
-    const std::optional<CudaMemoryView> gpu = view_cuda_memory(gst_buffer_peek_memory(buffer, 0));
+    const std::optional<CudaMemoryView> gpu = gpu_memory_of(buffer);
     const MappedFrame frame(info_, buffer, gpu.has_value());
     if (!frame) {
         post_error(element_, bad_buffer,
                    "cuframessink key=" + copy_settings().key + ": a buffer of " +
-                       std::to_string(gst_buffer_get_size(buffer)) + " bytes does not hold a frame of these caps",
+                       std::to_string(gst_buffer_get_size(buffer)) + " bytes does not hold a frame of these caps" +
+                       (frame.why_not().empty() ? "" : ": " + frame.why_not()),
                    "reading a frame");
         return bad_buffer;
     }

@@ -184,7 +184,7 @@ GstFlowReturn SlotPool::acquire(GstBufferPool* pool, bool may_wait, GstBuffer** 
 GstBuffer* SlotPool::make_buffer(GstMemory* memory, const Layout& layout) const {
     GstBuffer* buffer = gst_buffer_new();
     gst_buffer_append_memory(buffer, memory);
-    put_video_meta(buffer, layout);
+    add_video_meta(buffer, layout.info);
     gst_buffer_foreach_meta(buffer, pin_meta, nullptr);
     GST_BUFFER_FLAG_UNSET(buffer, GST_BUFFER_FLAG_TAG_MEMORY);
     return buffer;

@@ -25,8 +25,14 @@ GstCaps* caps_of(const cuframes_frame_view& view) {
 }
 
 void set_memory_feature(GstCaps* caps, bool on_gpu) {
-    gst_caps_set_features(caps, 0,
-                          on_gpu ? gst_caps_features_new(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY, nullptr) : nullptr);
+    // What is not about memory stays: buffers may be single fields.
+    const bool fields = gst_caps_features_contains(gst_caps_get_features(caps, 0), GST_CAPS_FEATURE_FORMAT_INTERLACED);
+    GstCapsFeatures* features = on_gpu || fields ? gst_caps_features_new_empty() : nullptr;
+    if (on_gpu)
+        gst_caps_features_add(features, GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY);
+    if (fields)
+        gst_caps_features_add(features, GST_CAPS_FEATURE_FORMAT_INTERLACED);
+    gst_caps_set_features(caps, 0, features);
 }
 
 guint info_size(const GstVideoInfo& info) { return static_cast<guint>(GST_VIDEO_INFO_SIZE(&info)); }
@@ -280,20 +286,13 @@ void SrcState::describe(GstBuffer* buffer, const cuframes_frame_view& view, cons
     if (std::exchange(discontinuity_pending_, false))
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
 
-    // A video meta that came with the frame keeps its flags; where the planes are, we know better.
-    GstVideoMeta* ours = gst_buffer_get_video_meta(buffer);
-    Layout layout = layout_;
-    if (copied) {
-        layout.info = info_;
-        if (ours) {
-            std::copy_n(ours->offset, GST_VIDEO_MAX_PLANES, layout.info.offset);
-            std::copy_n(ours->stride, GST_VIDEO_MAX_PLANES, layout.info.stride);
-            gst_buffer_remove_meta(buffer, &ours->meta);
-        }
-    }
-    metas_.unpack(buffer, info.metadata, info.metadata_size);
-    if (video_meta_ || gpu_out_ || gst_buffer_get_video_meta(buffer))
-        put_video_meta(buffer, layout);
+    const FrameTraits traits = metas_.unpack(buffer, GST_BUFFER_PTS(buffer), info.metadata, info.metadata_size);
+    // Where the planes of a copy are, its pool may have said already, and locked that.
+    GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
+    if (!meta)
+        meta = add_video_meta(buffer, copied ? info_ : layout_.info);
+    meta->flags = static_cast<GstVideoFrameFlags>(traits.flags);
+    meta->id = traits.id;
 }
 
 } // namespace cuframes::gst

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The properties of cuframessrc.
+#include "settings.h"
 #include "srcstate.h"
 
 namespace cuframes::gst {
@@ -38,6 +39,11 @@ SrcState& state_of(GObject* object) { return *GST_CUFRAMES_SRC(object)->state; }
 void set_property(GObject* object, guint id, const GValue* value, GParamSpec* spec) {
     SrcSettings& settings = state_of(object).settings();
     GST_OBJECT_LOCK(object);
+    if (!may_change_settings(GST_ELEMENT_CAST(object))) {
+        GST_OBJECT_UNLOCK(object);
+        warn_of_kept_setting(GST_ELEMENT_CAST(object), spec);
+        return;
+    }
     switch (id) {
     case PROP_KEY:
         settings.key = text_of(value);

@@ -88,7 +88,7 @@ bool SrcState::start() {
 void SrcState::stop() {
     const std::unique_lock life(life_);
     gst_clear_structure(&last_stats_);
-    last_stats_ = subscriber_stats(subscriber_, copied_, early_);
+    last_stats_ = subscriber_stats(subscriber_, copied_, early_, metas_.skipped());
     if (book_)
         book_->close();
     book_.reset();
@@ -110,7 +110,7 @@ GstStructure* SrcState::stats() const {
     const std::shared_lock life(life_);
     if (!subscriber_ && last_stats_)
         return gst_structure_copy(last_stats_);
-    return subscriber_stats(subscriber_, copied_, early_);
+    return subscriber_stats(subscriber_, copied_, early_, metas_.skipped());
 }
 
 GstCaps* SrcState::caps() const {

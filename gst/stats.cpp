@@ -60,7 +60,8 @@ GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_s
     return stats;
 }
 
-GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early) {
+GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early,
+                               guint64 metas_skipped) {
     cuframes_subscriber_stats now;
     CUFRAMES_INIT(now);
     if (subscriber)
@@ -68,9 +69,10 @@ GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, 
     return gst_structure_new("cuframes-subscriber-stats", "state", G_TYPE_STRING, state_name(now.state), "epoch",
                              G_TYPE_UINT64, now.epoch, "last-sequence", G_TYPE_UINT64, now.last_sequence, "received",
                              G_TYPE_UINT64, now.received, "skipped", G_TYPE_UINT64, now.skipped, "lost", G_TYPE_UINT64,
-                             now.lost, "early", G_TYPE_UINT64, early, "reconnects", G_TYPE_UINT64, now.reconnects, "copied", G_TYPE_UINT64, copied,
-                             "held", G_TYPE_UINT, now.held, "max-held", G_TYPE_UINT, now.max_held, "publisher-pid",
-                             G_TYPE_INT, now.publisher_pid, nullptr);
+                             now.lost, "early", G_TYPE_UINT64, early, "reconnects", G_TYPE_UINT64, now.reconnects,
+                             "copied", G_TYPE_UINT64, copied, "held", G_TYPE_UINT, now.held, "max-held", G_TYPE_UINT,
+                             now.max_held, "metas-skipped", G_TYPE_UINT64, metas_skipped, "publisher-pid", G_TYPE_INT,
+                             now.publisher_pid, nullptr);
 }
 
 const char* state_name(cuframes_subscriber_state state) {

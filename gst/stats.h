@@ -10,8 +10,9 @@ namespace cuframes::gst {
 GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_serialized);
 
 /// The `stats` of cuframessrc; `subscriber` may be NULL before the first start. `copied`: frames that were copied out of
-/// the ring here.
-GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early);
+/// the ring here; `early`: that were captured before the pipeline ran, and left out; `metas_skipped`: metas that could
+/// not be read here.
+GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early, guint64 metas_skipped);
 
 /// "waiting", "attached", "ended", "gone".
 const char* state_name(cuframes_subscriber_state state);

@@ -1,22 +1,27 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck disable=SC2154,SC2034 # checkout comes from ./dev, which reads environment and root
-# Where ./dev builds and runs: on this host, when its GStreamer is new enough, else in a private Debian 13 root.
+# shellcheck disable=SC2154,SC2034 # checkout and wanted_root come from ./dev, which reads environment and root
+# Where ./dev builds and runs: on this host, when its GStreamer is new enough, else in a private Debian root (root.sh).
 
 gstreamer_floor=1.24
-suite=trixie
 cache=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/cuframes
 package_list=$checkout/.ci/dev/packages.txt
 # Headers only, and pinned: they decide what the build knows of CUDA on hosts without a toolkit.
 cuda_wheel='nvidia-cuda-runtime==13.0.96 --hash=sha256:7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548'
 
-# packages [DISTRIBUTION]: the names in the list, with those that only this distribution has.
+. "$checkout/.ci/dev/root.sh"
+
+# packages DISTRIBUTION: the names in the list, with those that only this distribution has.
 packages() {
-    sed "s/#.*//; s/^${1:-debian}: //; /^[a-z]*: /d" "$package_list" | tr -s ' \n' '\n' | sed '/^$/d'
+    sed "s/#.*//; s/^$1: //; /^[a-z]*: /d" "$package_list" | tr -s ' \n' '\n' | sed '/^$/d'
 }
 
-root_name() {
-    echo "root-$({ echo "$suite"; packages; } | sha256sum | head -c 12)"
+# The name that the list knows this host by. A Debian that is not released yet has no VERSION_ID.
+host_distribution() {
+    local ID=other VERSION_CODENAME=
+    # shellcheck disable=SC1091
+    . /etc/os-release
+    case $ID-$VERSION_CODENAME in debian-forky) echo forky ;; *) echo "$ID" ;; esac
 }
 
 at_least() {
@@ -69,14 +74,14 @@ install_packages() {
 
 missing_packages() {
     local name
-    for name in $(packages "$(. /etc/os-release && echo "$ID")"); do
+    for name in $(packages "$distribution"); do
         dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || echo "$name"
     done
 }
 
 prepare_host() {
     local missing stamp
-    stamp=$cache/host-$(root_name)
+    stamp=$cache/host-$(packages "$distribution" | sha256sum | head -c 12)
     # Asking dpkg about every package takes seconds; a list that was complete once stays so.
     [ -e "$stamp" ] && [ "$stamp" -nt /var/lib/dpkg/status ] && return 0
     mapfile -t missing < <(missing_packages)
@@ -85,90 +90,6 @@ prepare_host() {
     fi
     mkdir -p "$cache"
     touch "$stamp"
-}
-
-# -------------------------------------------------------------------------------------------- a private Debian 13 root
-
-prepare_root() {
-    root=$cache/$(root_name)
-    [ -e "$root/.complete" ] && return 0
-    mkdir -p "$cache"
-    exec 8>"$cache/lock"
-    if ! flock -n 8; then
-        say "Another ./dev is preparing the root; waiting for it"
-        flock 8
-    fi
-    [ -e "$root/.complete" ] || make_root
-    exec 8>&-
-}
-
-make_root() {
-    local part=$root.part
-    say "This host's GStreamer is older than $gstreamer_floor: everything runs in a private Debian 13 root instead."
-    say "It goes to $root (about 3 GB, two to five minutes, once); the host stays as it is."
-    [ "$(df --output=avail -k "$cache" | tail -n 1)" -gt 5000000 ] ||
-        fail "Less than 5 GB are free in $cache." "Make room there, or name another place with XDG_CACHE_HOME."
-    require_bootstrap_tools
-    # What an interrupted run left behind.
-    remove_tree "$part"
-    long_step "$cache/root.log" "Preparing the Debian 13 root" fill_root "$part" || {
-        remove_tree "$part"
-        fail "The Debian 13 root could not be made." \
-            "Check the network (or set CUFRAMES_DEBIAN_MIRROR, http_proxy) and run ./dev again; the log is $cache/root.log"
-    }
-    touch "$part/.complete"
-    mv "$part" "$root"
-    say "The root is ready."
-}
-
-fill_root() {
-    local part=$1 keys options
-    # Readable by the subordinate user ids that mmdebstrap works under, wherever the checkout lies.
-    keys=$(mktemp --suffix=.asc)
-    trap 'rm -f "$keys"' EXIT
-    cat "$checkout/.ci/dev/debian-13-keys.asc" >"$keys"
-    chmod 644 "$keys"
-    options=(--variant=apt --include="$(packages | paste -sd,)" --keyring="$keys"
-        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*'
-        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright'
-        "$suite")
-    if [ "$(id -u)" = 0 ]; then
-        mmdebstrap --mode=root --format=directory "${options[@]}" "$part" ${CUFRAMES_DEBIAN_MIRROR:+"$CUFRAMES_DEBIAN_MIRROR"}
-    else
-        # Unpacked by the user, every file is the user's own: entering and removing the root need no subordinate ids
-        # then. Device files cannot be made without root, and the host's /dev covers them anyway.
-        mkdir -p "$part"
-        mmdebstrap --mode=unshare --format=tar "${options[@]}" - ${CUFRAMES_DEBIAN_MIRROR:+"$CUFRAMES_DEBIAN_MIRROR"} |
-            tar -C "$part" --extract --no-same-owner --exclude='./dev/*'
-    fi
-}
-
-# mmdebstrap alone is a script of perl and apt; without root it needs the maps of subordinate ids as well.
-require_bootstrap_tools() {
-    local tools=()
-    command -v mmdebstrap >/dev/null || tools+=(mmdebstrap)
-    command -v gpgv >/dev/null || tools+=(gpgv)
-    if [ "$(id -u)" != 0 ]; then
-        unshare --user --map-root-user --mount true 2>/dev/null ||
-            fail "This kernel does not let ordinary users make namespaces, which the private root needs." \
-                "Run ./dev as root, or allow them: sudo sysctl kernel.unprivileged_userns_clone=1 (or the AppArmor switch)."
-        command -v newuidmap >/dev/null || tools+=(uidmap)
-    fi
-    if [ ${#tools[@]} -gt 0 ]; then
-        install_packages "Needed to make the Debian 13 root" "${tools[@]}"
-    fi
-    if [ "$(id -u)" != 0 ] && ! grep -q "^$(id -un):\|^$(id -u):" /etc/subuid 2>/dev/null; then
-        fail "The user $(id -un) has no subordinate user ids, which unpacking the Debian 13 root needs." \
-            "Once, as root:  usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un)"
-    fi
-}
-
-# A root's folders may be read-only; and whatever may be mounted in there is not ours to remove.
-remove_tree() {
-    if [ -e "$1" ]; then
-        [ "$(id -u)" = 0 ] || chmod -R u+w "$1" 2>/dev/null || true
-        rm -rf --one-file-system "$1"
-    fi
 }
 
 # ----------------------------------------------------------------------------------------------------- CUDA headers
@@ -254,7 +175,8 @@ fetch_python() {
 
 # ------------------------------------------------------------------------------------------------------- all together
 
-# Sets environment (its name), root (empty on a host that is new enough) and cuda_include.
+# Sets environment (its name), distribution (as the package list names it), root (empty on a host that is new enough)
+# and cuda_include.
 prepare_environment() {
     root=
     if [ -n "${CUFRAMES_DEV_ENVIRONMENT:-}" ]; then
@@ -263,12 +185,12 @@ prepare_environment() {
     command -v dpkg >/dev/null ||
         fail "./dev knows Debian and Ubuntu only." \
             "Elsewhere install GStreamer 1.24, meson, ninja and a C++20 compiler, then: meson setup build && ninja -C build"
-    if at_least "$(host_gstreamer)" "$gstreamer_floor"; then
+    if [ -z "$wanted_root" ] && at_least "$(host_gstreamer)" "$gstreamer_floor"; then
         environment=$(. /etc/os-release && echo "$ID-${VERSION_ID:-sid}")
+        distribution=$(host_distribution)
         prepare_host
     else
         prepare_root
-        environment=debian-13-${root##*-}
     fi
     prepare_cuda_headers
 }

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck disable=SC2154 # checkout, cache and root come from ./dev and environment.sh
+# shellcheck disable=SC2154 # checkout, cache, root and suite come from ./dev and environment.sh
 # ./dev test, its outer half: where everything else runs in a private root, `pip install .` is tried on the host itself,
 # with the host's compiler and Python, as users of the Python package do. It runs beside the rest, at the lowest priority.
 
 # start_host_install [SUITE…]
 start_host_install() {
     local log=$checkout/build/host-install.log status_file=$checkout/build/host-install.status
-    if [ -z "$root" ] || { [ $# -gt 0 ] && [[ " $* " != *" install "* ]]; } || ! host_can_install; then
+    # What one tries in another root than the usual one is that root.
+    if [ -z "$root" ] || [ "$suite" != trixie ] || { [ $# -gt 0 ] && [[ " $* " != *" install "* ]]; } || ! host_can_install; then
         return 0
     fi
     mkdir -p "$checkout/build"

@@ -20,7 +20,12 @@ configure() {
         long_step "$folder.log" "Configuring ${folder#"$checkout"/}" meson setup "$folder" "$checkout" $options ||
             fail "Meson could not configure the build." "The reason is above, and in $folder/meson-logs/meson-log.txt"
         echo "$stamp" >"$folder/.options"
+    elif [ "$(cat "$folder/.python" 2>/dev/null)" != "$CUFRAMES_DEV_PYTHON" ]; then
+        # What tests need has come since, and which tests there are depends on it.
+        long_step "$folder.log" "Looking again at ${folder#"$checkout"/}" meson setup --reconfigure "$folder" ||
+            fail "Meson could not configure the build." "The reason is above, and in $folder/meson-logs/meson-log.txt"
     fi
+    echo "$CUFRAMES_DEV_PYTHON" >"$folder/.python"
 }
 
 # In CI, and where the compiler is the known one of the private root: a newer host's new warnings stop nobody's demo.

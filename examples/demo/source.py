@@ -31,7 +31,8 @@ def quote(text):
 
 def works(decoder):
     """Whether the decoder is installed and opens its device."""
-    element = Gst.ElementFactory.make(decoder.split()[0])
+    factory = Gst.ElementFactory.find(decoder.split()[0])
+    element = factory and factory.create()
     if element is None:
         return False
     opened = element.set_state(Gst.State.READY) != Gst.StateChangeReturn.FAILURE

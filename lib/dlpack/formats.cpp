@@ -98,6 +98,8 @@ constexpr std::array formats{
     planar("BGR10A2_LE", u32(1)),
     planar("RGB10x_LE", u32(1)),
     planar("BGR10x_LE", u32(1)),
+    planar("RGB10x2_LE", u32(1)),
+    planar("BGR10x2_LE", u32(1)),
     // Planar, 10 to 16 bits.
     planar("GRAY16_LE", u16(1)),
     planar("GRAY10_LE16", u16(1)),

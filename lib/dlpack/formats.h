@@ -3,7 +3,7 @@
  * What the planes of GStreamer's pixel formats hold, as far as a tensor has to know.
  *
  * The ring's geometry gives offsets, pitches, bytes and rows; this table adds which numbers the bytes are. It holds every
- * format of GStreamer 1.26; `tests/dlpack` compares it with GStreamer's own.
+ * format of GStreamer 1.28; `tests/cuframes-gst` compares it with GStreamer's own.
  */
 #pragma once
 
@@ -43,7 +43,7 @@ struct PixelFormat {
 
 std::span<const PixelFormat> pixel_formats();
 
-/** NULL: not one of GStreamer 1.26. */
+/** NULL: not one of GStreamer 1.28. */
 const PixelFormat* find_format(std::string_view name);
 
 /** One sentence for a format whose planes cannot be tensors: what is in the way, and what to do. */

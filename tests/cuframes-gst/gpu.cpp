@@ -134,8 +134,9 @@ CudaDevicePointer address_of(GstBuffer* buffer) {
     GstMapInfo map;
     GstMemory* memory = gst_buffer_peek_memory(buffer, 0);
     EXPECT_TRUE(gst_memory_map(memory, &map, static_cast<GstMapFlags>(GST_MAP_READ | GST_MAP_CUDA)));
+    const auto address = reinterpret_cast<CudaDevicePointer>(map.data);
     gst_memory_unmap(memory, &map);
-    return reinterpret_cast<CudaDevicePointer>(map.data);
+    return address;
 }
 
 } // namespace cuframes::test

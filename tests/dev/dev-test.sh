@@ -59,6 +59,40 @@ wrong_use_is_explained() {
     same "clean with an unknown argument exits with 2" "$?" 2
 }
 
+# A root is only what ./dev can make, and is chosen once.
+wrong_roots_are_explained() {
+    local said status
+    said=$(env -u CUFRAMES_DEV_ENVIRONMENT "$dev" run --root=potato true 2>&1)
+    status=$?
+    same "an unknown root exits with 2" "$status" 2
+    same "an unknown root is named, with those there are" "$(grep -c "no root 'potato'; there are: trixie forky" <<<"$said")" 1
+    said=$(CUFRAMES_DEV_ENVIRONMENT=debian-13-test "$dev" run --root=forky true 2>&1)
+    status=$?
+    same "another root than the one it runs in exits with 2" "$status" 2
+    same "the one it runs in is named" "$(grep -c 'in debian-13-test' <<<"$said")" 1
+    same "help names every root" "$(for name in trixie forky; do "$dev" help | grep -c "\b$name\b"; done | paste -sd' ')" "1 1"
+}
+
+# in_outer_half ROOT COMMAND: what the outer half of ./dev makes of --root=ROOT, without making anything.
+in_outer_half() {
+    # shellcheck disable=SC2016 # the inner shell expands it
+    env -u CUFRAMES_DEV_ENVIRONMENT XDG_CACHE_HOME=/nonexistent checkout="$checkout" wanted_root="$1" bash -c '
+        . "$checkout/.ci/dev/say.sh" && . "$checkout/.ci/dev/environment.sh" && eval "$1"' outer "$2"
+}
+
+roots_are_kept_apart() {
+    local usual next
+    usual=$(in_outer_half '' root_name)
+    next=$(in_outer_half forky root_name)
+    same "the usual root is the one of trixie" "$(in_outer_half trixie root_name)" "$usual"
+    same "each release has a root of its own" "$([ "$usual" != "$next" ] && echo yes)" yes
+    same "the package list has no line for a distribution that nobody knows" \
+        "$(grep -oE '^[a-z]+: ' "$checkout/.ci/dev/packages.txt" | grep -vxE '(debian|ubuntu|forky): ')" ""
+    # The same clang everywhere, or none.
+    same "Debian 13 has the clang that formats" "$(in_outer_half '' 'packages debian' | grep -c '^clang-format-19$')" 1
+    same "the next Debian has none" "$(in_outer_half forky 'packages forky' | grep -c '^clang')" 0
+}
+
 run_is_transparent() {
     if [ -z "${CUFRAMES_DEV_ENVIRONMENT:-}" ]; then
         skip "run keeps exit status, input, arguments and directory" "only inside ./dev test"
@@ -98,6 +132,8 @@ scripts_are_clean() {
 
 help_lists_every_verb
 wrong_use_is_explained
+wrong_roots_are_explained
+roots_are_kept_apart
 run_is_transparent
 documents_show_real_verbs
 scripts_are_clean

@@ -3,7 +3,9 @@
 // on and nothing is left on disk.
 #include "fixture.hpp"
 
+#include <cuframes/cuframes.h>
 #include <dlfcn.h>
+#include <gst/video/video.h>
 
 #include <fstream>
 
@@ -90,6 +92,109 @@ TEST_F(BadInput, BuffersThatAreSmallerThanTheirCaps) {
                    "CUFRAMES_ERROR_INVALID_ARGUMENT", {"key=k", "100 bytes"});
     expect_nothing_left();
 }
+
+TEST_F(BadInput, FramesWithoutCaps) {
+    expect_refusal("fakesrc num-buffers=3 sizetype=fixed sizemax=3072 ! cuframessink key=k",
+                   "CUFRAMES_ERROR_INVALID_ARGUMENT", {"key=k", "without caps"});
+    expect_nothing_left();
+}
+
+/// What a GstVideoMeta says of a frame of 64x48 NV12 in 4608 bytes, and the words of the refusal.
+struct HostileMeta {
+    const char* name;
+    void (*change)(GstVideoMeta*);
+    std::vector<std::string> words;
+};
+
+void PrintTo(const HostileMeta& meta, std::ostream* out) { *out << meta.name; }
+
+const HostileMeta hostile_metas[] = {
+    {"NegativeStride", [](GstVideoMeta* meta) { meta->stride[0] = -64; }, {"plane 0", "stride of -64"}},
+    {"NegativeChromaStride", [](GstVideoMeta* meta) { meta->stride[1] = G_MININT; }, {"plane 1", "-2147483648"}},
+    {"StrideShorterThanARow", [](GstVideoMeta* meta) { meta->stride[1] = 16; }, {"plane 1", "stride of 16", "64"}},
+    {"NoStride", [](GstVideoMeta* meta) { meta->stride[0] = 0; }, {"plane 0", "stride of 0"}},
+    {"StrideOutOfTheBuffer", [](GstVideoMeta* meta) { meta->stride[0] = 4096; }, {"plane 0", "leads out", "4096"}},
+    {"LongestStride", [](GstVideoMeta* meta) { meta->stride[1] = G_MAXINT; }, {"plane 1", "leads out", "2147483647"}},
+    {"OffsetAtTheEnd", [](GstVideoMeta* meta) { meta->offset[1] = 4600; }, {"plane 1", "leads out", "byte 4600"}},
+    {"OffsetBehindTheEnd", [](GstVideoMeta* meta) { meta->offset[1] = 1 << 30; }, {"plane 1", "byte 1073741824"}},
+    {"OffsetThatWraps", [](GstVideoMeta* meta) { meta->offset[0] = G_MAXSIZE - 8; }, {"plane 0", "begins at byte"}},
+    {"OtherFormat", [](GstVideoMeta* meta) { meta->format = GST_VIDEO_FORMAT_NV21; }, {"NV21"}},
+    {"NoFormat", [](GstVideoMeta* meta) { meta->format = static_cast<GstVideoFormat>(99999); }, {"format is none"}},
+    {"MorePlanes", [](GstVideoMeta* meta) { meta->n_planes = 3; }, {"3 planes"}},
+    {"FarMorePlanes", [](GstVideoMeta* meta) { meta->n_planes = G_MAXUINT; }, {"4294967295 planes"}},
+    {"NoPlanes", [](GstVideoMeta* meta) { meta->n_planes = 0; }, {"0 planes"}},
+    {"FewerPixels", [](GstVideoMeta* meta) { meta->height = 47; }, {"64x47"}},
+    {"FarMorePixels", [](GstVideoMeta* meta) { meta->width = G_MAXUINT; }, {"4294967295x48"}},
+};
+
+/// Changes the video meta of each buffer that reaches the sink of a pipeline; the buffers are copies around the same memory.
+class MetaChange {
+public:
+    MetaChange(Pipeline& pipeline, void (*change)(GstVideoMeta*)) {
+        GstPad* pad = gst_element_get_static_pad(pipeline.element("sink"), "sink");
+        gst_pad_add_probe(
+            pad, GST_PAD_PROBE_TYPE_BUFFER,
+            [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+                GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+                GstBuffer* copy = gst_buffer_copy(buffer);
+                gst_buffer_unref(buffer);
+                reinterpret_cast<void (*)(GstVideoMeta*)>(data)(gst_buffer_get_video_meta(copy));
+                GST_PAD_PROBE_INFO_DATA(info) = copy;
+                return GST_PAD_PROBE_OK;
+            },
+            reinterpret_cast<gpointer>(change), nullptr);
+        gst_object_unref(pad);
+    }
+};
+
+class HostileVideoMeta : public BadInput, public testing::WithParamInterface<HostileMeta> {
+protected:
+    static void expect_it_refused(const std::string& description) {
+        Pipeline pipeline(description);
+        const MetaChange change(pipeline, GetParam().change);
+        pipeline.play();
+        const BusNews news = pipeline.wait_for(GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
+        EXPECT_EQ(news.library, "CUFRAMES_ERROR_INVALID_ARGUMENT") << news.text;
+        for (const std::string& word : GetParam().words)
+            EXPECT_NE(news.text.find(word), std::string::npos) << "'" << word << "' in: " << news.text;
+    }
+};
+
+TEST_P(HostileVideoMeta, IsRefusedByWhatIsWrongWithIt) {
+    expect_it_refused("videotestsrc num-buffers=3 ! " + raw_caps("NV12", 64, 48) + " ! cuframessink name=sink key=k");
+    expect_nothing_left();
+}
+
+INSTANTIATE_TEST_SUITE_P(Metas, HostileVideoMeta, testing::ValuesIn(hostile_metas),
+                         [](const auto& meta) { return meta.param.name; });
+
+class CudaHostileVideoMeta : public HostileVideoMeta {
+protected:
+    void SetUp() override {
+        if (cuframes_cuda_self_test(0) != CUFRAMES_OK || !have_element("cudaupload")) {
+            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA"))
+                FAIL() << cuframes_last_error_message();
+            GTEST_SKIP() << "no CUDA here";
+        }
+    }
+};
+
+TEST_P(CudaHostileVideoMeta, IsRefusedByWhatIsWrongWithIt) {
+    expect_it_refused("videotestsrc num-buffers=3 ! " + raw_caps("NV12", 64, 48) +
+                      " ! cudaupload ! cuframessink name=sink key=k");
+}
+
+// On the GPU the rows have a pitch, so that other offsets and strides lead out.
+INSTANTIATE_TEST_SUITE_P(
+    Metas, CudaHostileVideoMeta,
+    testing::ValuesIn(std::vector<HostileMeta>{
+        {"NegativeStride", [](GstVideoMeta* meta) { meta->stride[0] = -512; }, {"plane 0", "stride of -512"}},
+        {"StrideShorterThanARow", [](GstVideoMeta* meta) { meta->stride[1] = 16; }, {"plane 1", "stride of 16"}},
+        {"StrideOutOfTheBuffer", [](GstVideoMeta* meta) { meta->stride[0] = 1 << 24; }, {"plane 0", "leads out"}},
+        {"OffsetBehindTheEnd", [](GstVideoMeta* meta) { meta->offset[1] = 1 << 30; }, {"plane 1", "byte 1073741824"}},
+        {"OtherFormat", [](GstVideoMeta* meta) { meta->format = GST_VIDEO_FORMAT_NV21; }, {"NV21"}},
+    }),
+    [](const auto& meta) { return meta.param.name; });
 
 TEST_F(BadInput, WaitingForMoreThanMayCome) {
     expect_refusal(source + std::string("cuframessink key=k max-subscribers=2 wait-for-subscribers=3"),

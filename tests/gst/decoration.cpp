@@ -25,6 +25,9 @@ GstPadProbeReturn decorate(GstPad*, GstPadProbeInfo* info, gpointer) {
     gst_structure_set(gst_custom_meta_get_structure(custom), "offset", G_TYPE_UINT64, offset, "words", G_TYPE_STRING,
                       "as they were", nullptr);
     gst_buffer_add_video_region_of_interest_meta(buffer, "face", 1, 2, 3, 4);
+    gst_buffer_add_video_time_code_meta_full(buffer, 30, 1, nullptr, GST_VIDEO_TIME_CODE_FLAGS_NONE, 1, 2, 3,
+                                             static_cast<guint>(offset), 0);
+    gst_buffer_add_video_crop_meta(buffer);
     GST_BUFFER_FLAG_SET(buffer, decoration_flags());
     GST_PAD_PROBE_INFO_DATA(info) = buffer;
     return GST_PAD_PROBE_OK;
@@ -65,6 +68,14 @@ GstPadProbeReturn move_to_padded(GstPad* pad, GstPadProbeInfo* info, gpointer) {
     return GST_PAD_PROBE_OK;
 }
 
+GstPadProbeReturn flag_meta(GstPad*, GstPadProbeInfo* info, gpointer) {
+    GstBuffer* buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+    GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
+    meta->flags = static_cast<GstVideoFrameFlags>(GST_VIDEO_FRAME_FLAG_INTERLACED | GST_VIDEO_FRAME_FLAG_TFF);
+    GST_PAD_PROBE_INFO_DATA(info) = buffer;
+    return GST_PAD_PROBE_OK;
+}
+
 void add_probe(GstElement* element, GstPadProbeCallback probe) {
     GstPad* sink_pad = gst_element_get_static_pad(element, "sink");
     gst_pad_add_probe(sink_pad, GST_PAD_PROBE_TYPE_BUFFER, probe, nullptr, nullptr);
@@ -90,6 +101,8 @@ void decorate_buffers(GstElement* element) {
     register_custom_meta();
     add_probe(element, decorate);
 }
+
+void flag_video_meta(GstElement* element) { add_probe(element, flag_meta); }
 
 void pad_rows(GstElement* element) { add_probe(element, move_to_padded); }
 

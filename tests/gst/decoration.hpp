@@ -18,6 +18,8 @@ void register_custom_meta();
 void decorate_buffers(GstElement* element);
 /// From now on every buffer that reaches `element` lies in other rows than by default, and has a video meta to say so.
 void pad_rows(GstElement* element);
+/// From now on the video meta of every buffer that reaches `element` says interlaced, top field first.
+void flag_video_meta(GstElement* element);
 GstClockTime reference_time(guint64 offset);
 GstBufferFlags decoration_flags();
 

@@ -23,7 +23,9 @@ gsize visible_bytes(const GstVideoFrame& frame, guint plane) {
 guint visible_rows(const GstVideoFrame& frame, guint plane) {
     gint components[GST_VIDEO_MAX_COMPONENTS];
     gst_video_format_info_component(frame.info.finfo, plane, components);
-    return static_cast<guint>(GST_VIDEO_FRAME_COMP_HEIGHT(&frame, components[0]));
+    // Of a field, where buffers are fields, which GST_VIDEO_FRAME_COMP_HEIGHT() does not know.
+    return static_cast<guint>(
+        GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT(frame.info.finfo, components[0], GST_VIDEO_INFO_FIELD_HEIGHT(&frame.info)));
 }
 
 void add_plane(GChecksum* checksum, const GstVideoFrame& frame, guint plane) {

@@ -2,7 +2,9 @@
 // Promise: gst-inspect-1.0 says all there is to know, and the defaults are the documented ones.
 #include "fixture.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 
 namespace cuframes::test {
@@ -119,6 +121,97 @@ TEST_P(Inspect, DefaultsAreTheDocumentedOnes) {
         g_value_unset(&value);
     }
 }
+
+/// Collects what is warned of in the program.
+class Warnings {
+public:
+    Warnings() : before_(g_log_set_default_handler(note, this)) {}
+    Warnings(const Warnings&) = delete;
+    Warnings& operator=(const Warnings&) = delete;
+    ~Warnings() { g_log_set_default_handler(before_, nullptr); }
+
+    const std::string& text() const { return text_; }
+
+private:
+    static void note(const gchar*, GLogLevelFlags, const gchar* message, gpointer data) {
+        static_cast<Warnings*>(data)->text_ += std::string(message) + "\n";
+    }
+
+    GLogFunc before_;
+    std::string text_;
+};
+
+class Settings : public GstTest, public testing::WithParamInterface<const char*> {
+protected:
+    Settings()
+        : pipeline(std::string(GetParam()) == "cuframessink"
+                       ? "videotestsrc is-live=true ! " + raw_caps("NV12", 64, 48) + " ! cuframessink name=it key=k"
+                       : "cuframessrc name=it key=k ! fakesink"),
+          element(pipeline.element("it")) {
+        guint count = 0;
+        GParamSpec** all = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
+        std::copy_if(all, all + count, std::back_inserter(settings), [this](const GParamSpec* property) {
+            return property->owner_type == G_OBJECT_TYPE(element) && property->flags & G_PARAM_WRITABLE;
+        });
+        g_free(all);
+    }
+
+    void reach(GstState state) {
+        pipeline.set_state(state);
+        ASSERT_TRUE(eventually([&] { return GST_STATE(element) == state; }));
+    }
+
+    /// Writes another value than there is and puts back what was; returns whether the other one was there meanwhile.
+    bool takes_another_value(GParamSpec* property) {
+        GValue before = G_VALUE_INIT, other = G_VALUE_INIT, after = G_VALUE_INIT;
+        g_object_get_property(G_OBJECT(element), property->name, &before);
+        g_value_init(&other, property->value_type);
+        if (G_IS_PARAM_SPEC_STRING(property))
+            g_value_set_static_string(&other, "another");
+        else
+            gst_value_deserialize(&other, G_IS_PARAM_SPEC_ENUM(property) ? "1" : "5");
+        g_object_set_property(G_OBJECT(element), property->name, &other);
+        g_object_get_property(G_OBJECT(element), property->name, &after);
+        const bool taken = g_param_values_cmp(property, &after, &other) == 0;
+        EXPECT_EQ(g_param_values_cmp(property, &after, &before) != 0, taken) << property->name;
+        if (taken)
+            g_object_set_property(G_OBJECT(element), property->name, &before);
+        for (GValue* value : {&before, &other, &after})
+            g_value_unset(value);
+        return taken;
+    }
+
+    Pipeline pipeline;
+    GstElement* element;
+    std::vector<GParamSpec*> settings;
+};
+
+TEST_P(Settings, KeepTheirValueWithAWarningWhileTheElementRuns) {
+    for (const GstState state : {GST_STATE_PLAYING, GST_STATE_PAUSED}) {
+        reach(state);
+        for (GParamSpec* property : settings) {
+            const Warnings warnings;
+            EXPECT_FALSE(takes_another_value(property)) << property->name;
+            for (const char* word : {property->name, gst_element_state_get_name(state)})
+                EXPECT_NE(warnings.text().find(word), std::string::npos) << word << " in: " << warnings.text();
+        }
+    }
+}
+
+TEST_P(Settings, CanChangeBeforeAndAfterItRuns) {
+    for (const GstState state : {GST_STATE_NULL, GST_STATE_READY, GST_STATE_PLAYING, GST_STATE_READY}) {
+        reach(state);
+        if (state == GST_STATE_PLAYING)
+            continue;
+        const Warnings warnings;
+        for (GParamSpec* property : settings)
+            EXPECT_TRUE(takes_another_value(property)) << property->name;
+        EXPECT_EQ(warnings.text(), "");
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Elements, Settings, testing::Values("cuframessink", "cuframessrc"),
+                         [](const auto& element) { return std::string(element.param); });
 
 INSTANTIATE_TEST_SUITE_P(Elements, Inspect, testing::Values("cuframessink", "cuframessrc"),
                          [](const auto& element) { return std::string(element.param); });

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: what is known of a frame arrives with it: caps to the last field, flags, offsets, duration and every meta that
-// can be serialized; what cannot is counted.
+// has a form between processes; what has none is counted.
 #include "decoration.hpp"
 #include "fixture.hpp"
 
+#include <cuframes/cuframes.h>
 #include <gst/video/video.h>
+
+#include <mutex>
 
 namespace cuframes::test {
 namespace {
@@ -27,6 +30,52 @@ protected:
 
     std::unique_ptr<RemotePipeline> publisher;
     std::unique_ptr<Pipeline> reader;
+};
+
+class CudaMetadata : public Metadata {
+protected:
+    void SetUp() override {
+        if (cuframes_cuda_self_test(0) != CUFRAMES_OK || !have_element("cudaupload")) {
+            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA"))
+                FAIL() << cuframes_last_error_message();
+            GTEST_SKIP() << "no CUDA here";
+        }
+    }
+};
+
+/// The flags of the one GstVideoMeta of each buffer that leaves an element; -1 where there are none or several.
+class MetaWatch {
+public:
+    explicit MetaWatch(GstElement* element) : pad_(gst_element_get_static_pad(element, "src")) {
+        probe_ = gst_pad_add_probe(pad_, GST_PAD_PROBE_TYPE_BUFFER, note, this, nullptr);
+    }
+    MetaWatch(const MetaWatch&) = delete;
+    MetaWatch& operator=(const MetaWatch&) = delete;
+    ~MetaWatch() {
+        gst_pad_remove_probe(pad_, probe_);
+        gst_object_unref(pad_);
+    }
+
+    std::vector<int> flags() const {
+        const std::lock_guard lock(mutex_);
+        return flags_;
+    }
+
+private:
+    static GstPadProbeReturn note(GstPad*, GstPadProbeInfo* info, gpointer data) {
+        auto* self = static_cast<MetaWatch*>(data);
+        GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+        const GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
+        const std::lock_guard lock(self->mutex_);
+        self->flags_.push_back(
+            meta && gst_buffer_get_n_meta(buffer, GST_VIDEO_META_API_TYPE) == 1 ? static_cast<int>(meta->flags) : -1);
+        return GST_PAD_PROBE_OK;
+    }
+
+    GstPad* pad_;
+    gulong probe_;
+    mutable std::mutex mutex_;
+    std::vector<int> flags_;
 };
 
 TEST_F(Metadata, FlagsOffsetsAndDurationArrive) {
@@ -55,12 +104,72 @@ TEST_F(Metadata, ReferenceTimestampAndCustomMetaArrive) {
     EXPECT_STREQ(gst_structure_get_string(content, "words"), "as they were");
 }
 
+TEST_F(Metadata, RegionOfInterestAndTimeCodeArrive) {
+    const Sample sample = one_decorated_sample();
+    ASSERT_TRUE(sample);
+    GstBuffer* buffer = gst_sample_get_buffer(sample.get());
+    const auto* region = reinterpret_cast<GstVideoRegionOfInterestMeta*>(
+        gst_buffer_get_meta(buffer, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE));
+    ASSERT_NE(region, nullptr);
+    EXPECT_STREQ(g_quark_to_string(region->roi_type), "face");
+    const auto* code =
+        reinterpret_cast<GstVideoTimeCodeMeta*>(gst_buffer_get_meta(buffer, GST_VIDEO_TIME_CODE_META_API_TYPE));
+    ASSERT_NE(code, nullptr);
+    EXPECT_EQ(code->tc.frames, 1u);
+}
+
 TEST_F(Metadata, MetasThatCannotBeSerializedAreCounted) {
     ASSERT_TRUE(one_decorated_sample());
     while (reader->pull())
         continue;
     publisher->await_end();
     EXPECT_EQ(publisher->stat("metas-not-serialized"), 5);
+    EXPECT_EQ(reader->stat("src", "metas-skipped"), 0u);
+}
+
+// Their planes are described by the pool of what the frames are copied into, in a GstVideoMeta that it has locked.
+TEST_F(CudaMetadata, FrameFlagsArriveInADownloadedFrameToo) {
+    publisher = std::make_unique<RemotePipeline>("videotestsrc num-buffers=5 ! " + raw_caps("NV12", 66, 47) +
+                                                 " ! cudaupload ! " + lossless_sink("meta"));
+    publisher->call(Message("flag-video-meta"));
+    reader = std::make_unique<Pipeline>("cuframessrc name=src mode=strict memory=system key=meta ! videoconvert ! "
+                                        "video/x-raw,format=RGB ! appsink name=out sync=false");
+    const MetaWatch watch(reader->element("src"));
+    publisher->play();
+    reader->play();
+    while (reader->pull())
+        continue;
+    EXPECT_EQ(watch.flags(), std::vector<int>(5, GST_VIDEO_FRAME_FLAG_INTERLACED | GST_VIDEO_FRAME_FLAG_TFF));
+    EXPECT_EQ(reader->stat("src", "copied"), 5u);
+}
+
+/// Fields of two pictures, as `interlace` makes them of a test source.
+std::string fields(int pictures) {
+    return "videotestsrc num-buffers=" + std::to_string(2 * pictures) + " pattern=ball animation-mode=frames ! " +
+           raw_caps("I420", 320, 244, 50) +
+           " ! interlace field-pattern=1:1 ! video/x-raw(format:Interlaced),interlace-mode=alternate";
+}
+
+TEST_F(Metadata, AlternateFieldsArriveByteForByteWithTheirFlagsAndCaps) {
+    RemotePipeline source(fields(4) + " ! " + lossless_sink("fields"));
+    Pipeline wanted(fields(4) + " ! appsink name=out sync=false");
+    reader = std::make_unique<Pipeline>(strict_reader("fields"));
+    wanted.play();
+    source.play();
+    reader->play();
+    int count = 0;
+    while (const Sample expected = wanted.pull()) {
+        const Sample sample = reader->pull();
+        ASSERT_TRUE(sample);
+        EXPECT_EQ(digest(sample.get()), digest(expected.get()));
+        EXPECT_TRUE(gst_caps_is_equal(gst_sample_get_caps(sample.get()), gst_sample_get_caps(expected.get())));
+        constexpr guint field_flags = GST_VIDEO_BUFFER_FLAG_INTERLACED | GST_VIDEO_BUFFER_FLAG_TOP_FIELD;
+        EXPECT_EQ(GST_BUFFER_FLAGS(gst_sample_get_buffer(sample.get())) & field_flags,
+                  GST_BUFFER_FLAGS(gst_sample_get_buffer(expected.get())) & field_flags);
+        ++count;
+    }
+    EXPECT_GE(count, 8);
+    EXPECT_FALSE(reader->pull());
 }
 
 void expect_meta_to_fit(GstSample* sample) {
@@ -85,6 +194,8 @@ TEST_F(Metadata, VideoMetaDescribesTheSlotAfterACopyToo) {
     const Sample sample = one_decorated_sample(true);
     ASSERT_TRUE(sample);
     expect_meta_to_fit(sample.get());
+    if (HasFatalFailure())
+        return;
     EXPECT_EQ(gst_buffer_get_video_meta(gst_sample_get_buffer(sample.get()))->alignment.padding_left, 0u);
     Pipeline reference("videotestsrc num-buffers=2 ! " + raw_caps("NV12", 66, 47) + " ! appsink name=out sync=false");
     reference.play();

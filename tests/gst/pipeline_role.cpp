@@ -34,6 +34,7 @@ public:
         add("stat", &PipelineRole::stat);
         add("decorate", &PipelineRole::decorate);
         add("pad-rows", &PipelineRole::pad_rows_of);
+        add("flag-video-meta", &PipelineRole::flag_video_meta_of);
         add("pad-offset", &PipelineRole::pad_offset);
         add("watch-times", &PipelineRole::watch_times);
         add("capture-time", &PipelineRole::capture_time);
@@ -88,6 +89,11 @@ private:
 
     Message pad_rows_of(const Message& request) {
         pad_rows(pipeline_->element(request.text("element", "sink")));
+        return Message("ok");
+    }
+
+    Message flag_video_meta_of(const Message& request) {
+        flag_video_meta(pipeline_->element(request.text("element", "sink")));
         return Message("ok");
     }
 

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import cuframes
 
 SOURCE = pathlib.Path(__file__).parents[2]
 PACKAGE = pathlib.Path(cuframes.__file__).parent
+IMPORTS_TORCH = re.compile(r"^(from|import) torch\b", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +72,14 @@ def test_package_is_strictly_typed(mypy):
     assert code == 0, said
 
 
-def test_examples_are_strictly_typed(mypy):
+@pytest.mark.parametrize("with_torch", [False, True])
+def test_examples_are_strictly_typed(mypy, need, with_torch):
     """mypy --strict has nothing to say about the examples: what the package declares is enough to write
     them."""
+    if with_torch:
+        need("torch")
     examples = sorted((SOURCE / "examples" / "python").glob("*.py"))
+    examples = [one for one in examples if with_torch == bool(IMPORTS_TORCH.search(one.read_text()))]
     assert examples
     code, said = mypy("-m", "mypy", "--strict", *examples)
     assert code == 0, said

@@ -10,8 +10,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
+#include "in_child.hpp"
 #include "ipc/seqpacket.h"
 #include "ipc/shared_memory.h"
 
@@ -102,24 +105,67 @@ TEST_F(RendezvousTest, DirectoryAndSocketAreAsOpenAsTheAccessRuleSays) {
 }
 
 TEST_F(RendezvousTest, AWatchFiresWhenTheSocketAppearsEvenIfItsDirectoryIsYetToCome) {
-    auto watch = SocketWatch::create(root_ + "/one/two");
-    ASSERT_TRUE(watch);
+    SocketWatch watch(root_ + "/one/two");
     auto fires = [&] {
-        pollfd entry = {watch->fd(), POLLIN, 0};
+        pollfd entry = {watch.fd(), POLLIN, 0};
         return ::poll(&entry, 1, 5000) == 1;
     };
-    watch->arm();
+    EXPECT_TRUE(watch.arm());
     stdfs::create_directory(root_ + "/one");
     EXPECT_TRUE(fires());
-    watch->arm();
+    EXPECT_TRUE(watch.arm());
     stdfs::create_directory(root_ + "/one/two");
     EXPECT_TRUE(fires());
-    watch->arm();
+    EXPECT_TRUE(watch.arm());
     auto holder = KeyHolder::take(root_ + "/one/two", "cam", user());
     EXPECT_TRUE(fires());
-    watch->disarm();
-    pollfd entry = {watch->fd(), POLLIN, 0};
+    watch.disarm();
+    pollfd entry = {watch.fd(), POLLIN, 0};
     EXPECT_EQ(::poll(&entry, 1, 0), 0) << "disarmed: quiet";
+    watch.close();
+    EXPECT_EQ(watch.fd(), -1);
+    EXPECT_TRUE(watch.arm());
+    holder->release();
+    auto next = KeyHolder::take(root_ + "/one/two", "cam", user());
+    EXPECT_TRUE(fires()) << "armed again with an instance of its own";
+}
+
+TEST_F(RendezvousTest, AWatchTellsOfASocketWhenItsDirectoryIsMadeWhileItClimbs) {
+    // So deep that there is time to move it into place at once, while the watch looks for the nearest that exists.
+    std::string below;
+    for (int level = 0; level < 300; ++level) {
+        below += "/d";
+    }
+    stdfs::create_directories(root_ + "/prepared" + below);
+    SocketWatch watch(root_ + "/here" + below);
+    for (int round = 0; round < 200; ++round) {
+        std::thread mover([&] { ::rename((root_ + "/prepared").c_str(), (root_ + "/here").c_str()); });
+        for (std::atomic<int> i{0}; i < round % 20 * 100; ++i) {
+        }
+        const bool armed = static_cast<bool>(watch.arm());
+        mover.join();
+        pollfd entry = {watch.fd(), POLLIN, 0};
+        const bool moved_later = ::poll(&entry, 1, 0) == 1;
+        ::close(::open((root_ + "/here" + below + "/cam.sock").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+        ASSERT_TRUE(armed && (moved_later || ::poll(&entry, 1, 0) == 1)) << "asleep in round " << round;
+        stdfs::remove(root_ + "/here" + below + "/cam.sock");
+        ::rename((root_ + "/here").c_str(), (root_ + "/prepared").c_str());
+    }
+}
+
+TEST_F(RendezvousTest, AWatchSaysWhatForbidsIt) {
+    stdfs::create_directory(root_ + "/d");
+    stdfs::permissions(root_, stdfs::perms(0711));
+    stdfs::permissions(root_ + "/d", stdfs::perms(0311)); // To be connected to, and not to be listed.
+    const std::string said = test::in_child([&] {
+        if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) {
+            return std::string("nobody else can be");
+        }
+        SocketWatch watch(root_ + "/d");
+        auto armed = watch.arm();
+        return armed ? "watches" : armed.error().message;
+    });
+    EXPECT_EQ(said, text("cannot watch ", root_, "/d: Permission denied"));
 }
 
 struct SocketPair {

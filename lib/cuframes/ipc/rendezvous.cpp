@@ -2,12 +2,14 @@
 #include "ipc/rendezvous.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdlib>
+#include <fstream>
 #include <mutex>
 #include <set>
 
@@ -167,6 +169,31 @@ std::string canonical(const std::string& directory) {
     return out;
 }
 
+/** "is 128 (/proc/sys/fs/inotify/max_user_instances)". */
+std::string limit_text(const char* name) {
+    const std::string path = text("/proc/sys/fs/inotify/", name);
+    std::string value;
+    std::ifstream(path) >> value;
+    return text("is ", value.empty() ? "unknown" : value, " (", path, ")");
+}
+
+Error no_instance(int number) {
+    // The same number for two limits. Whether one more descriptor can be had tells which.
+    if (number == EMFILE && UniqueFd(::eventfd(0, EFD_CLOEXEC))) {
+        return {CUFRAMES_ERROR_SYSTEM,
+                text("all inotify instances of this user are in use; their limit ", limit_text("max_user_instances"))};
+    }
+    return system_error("make an inotify instance", number);
+}
+
+Error no_watch(const std::string& path, int number) {
+    if (number == ENOSPC) {
+        return {CUFRAMES_ERROR_SYSTEM,
+                text("all inotify watches of this user are in use; their limit ", limit_text("max_user_watches"))};
+    }
+    return system_error(text("watch ", path), number);
+}
+
 std::string parent_of(const std::string& path) {
     const size_t slash = path.find_last_of('/');
     return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
@@ -258,46 +285,66 @@ void KeyHolder::release() {
     keys_held_here().remove(lock_name_);
 }
 
-Result<SocketWatch> SocketWatch::create(const std::string& directory) {
-    SocketWatch watch;
-    watch.directory_ = directory;
-    watch.inotify_ = UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-    if (!watch.inotify_) {
-        return system_error("watch the socket directory (too many inotify instances? see "
-                            "/proc/sys/fs/inotify/max_user_instances)");
+Result<> SocketWatch::arm() {
+    if (!inotify_) {
+        inotify_ = UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+        if (!inotify_) {
+            return no_instance(errno);
+        }
     }
-    return watch;
+    drain(); // Whatever happened so far is seen by the look at the socket that follows.
+    // A directory made between the look for it and the watch on its parent would be missed: look for it once more when
+    // the watch is there.
+    for (;;) {
+        const int before = watch_;
+        auto at_directory = watch_nearest();
+        if (!at_directory) {
+            disarm();
+            return at_directory.error();
+        }
+        if (*at_directory || watch_ == before) {
+            return {};
+        }
+    }
 }
 
-void SocketWatch::arm() {
-    // Whatever happened so far is seen by the look at the socket that follows.
-    std::array<char, 4096> events;
-    while (::read(inotify_.get(), events.data(), events.size()) > 0) {
-    }
-    int watch = -1;
+/** Moves the watch to the directory, which is true, or to the nearest of its parents that exists. */
+Result<bool> SocketWatch::watch_nearest() {
+    constexpr uint32_t events = IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
     std::string path = directory_;
-    while ((watch = ::inotify_add_watch(inotify_.get(), path.c_str(),
-                                        IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB)) < 0) {
-        if (path == "/" || path == ".") {
-            return;
+    int watch = -1;
+    while ((watch = ::inotify_add_watch(inotify_.get(), path.c_str(), events)) < 0) {
+        const bool absent = errno == ENOENT || errno == ENOTDIR;
+        if (!absent || path == "/" || path == ".") {
+            return no_watch(path, errno);
         }
         path = parent_of(path);
     }
     if (watch_ >= 0 && watch_ != watch) {
         ::inotify_rm_watch(inotify_.get(), watch_);
-        (void)!::read(inotify_.get(), events.data(), events.size()); // its IN_IGNORED
+        drain(); // Its IN_IGNORED. What else is lost is seen by the look that follows.
     }
     watch_ = watch;
+    return path == directory_;
+}
+
+void SocketWatch::drain() const {
+    std::array<char, 4096> events;
+    while (::read(inotify_.get(), events.data(), events.size()) > 0) {
+    }
 }
 
 void SocketWatch::disarm() {
     if (watch_ >= 0) {
         ::inotify_rm_watch(inotify_.get(), watch_);
-        watch_ = -1;
+        drain();
     }
-    std::array<char, 4096> events;
-    while (::read(inotify_.get(), events.data(), events.size()) > 0) {
-    }
+    watch_ = -1;
+}
+
+void SocketWatch::close() {
+    inotify_.reset();
+    watch_ = -1;
 }
 
 } // namespace cuframes

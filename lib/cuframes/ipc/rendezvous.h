@@ -9,6 +9,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "ipc/peer.h"
@@ -46,22 +47,39 @@ private:
     std::string socket_path_;
 };
 
-/** Watches a directory, which need not exist yet, for sockets to appear. */
+/**
+ * Watches a directory, which need not exist yet, for sockets to appear. A user has few inotify instances (128 on most
+ * systems, for everything that he runs): so one is there only while somebody waits.
+ */
 class SocketWatch {
 public:
-    static Result<SocketWatch> create(const std::string& directory);
+    explicit SocketWatch(std::string directory) : directory_(std::move(directory)) {}
 
+    /** -1 while there is no instance. To be polled, and taken out of the set before close(). */
     int fd() const { return inotify_.get(); }
+
+    bool armed() const { return watch_ >= 0; }
 
     /**
      * Starts to watch the directory, or its nearest parent that exists. Call before looking for the socket, and again
-     * after each event: what is watched may have changed.
+     * after each event: what is watched may have changed. An error says which limit has been met, or what forbids it:
+     * then nothing is watched, and the caller has to look again by itself from time to time.
      */
-    void arm();
+    Result<> arm();
 
+    /** Stops to watch, and keeps the instance for close(). Takes microseconds. */
     void disarm();
 
+    /**
+     * Gives the instance back. The kernel waits here, 10 to 20 ms, for watches removed within the last few: so when
+     * somebody waits for a frame, disarm() first and close later.
+     */
+    void close();
+
 private:
+    Result<bool> watch_nearest();
+    void drain() const;
+
     UniqueFd inotify_;
     std::string directory_;
     int watch_ = -1;

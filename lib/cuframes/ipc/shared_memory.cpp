@@ -3,7 +3,13 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "ipc/available_memory.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
@@ -13,12 +19,35 @@ namespace cuframes {
 
 namespace {
 
+std::optional<uint64_t> limit_of(decltype(RLIMIT_AS) resource) {
+    rlimit limit = {};
+    const bool limited = ::getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return limited ? std::optional<uint64_t>(limit.rlim_cur) : std::nullopt;
+}
+
 Result<Mapping> map(int fd, uint64_t size, int protection) {
     void* address = ::mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
     if (address == MAP_FAILED) {
-        return system_error(text("map ", size, " bytes of shared memory"), errno, CUFRAMES_ERROR_NO_MEMORY);
+        Error error =
+            system_error(text("map ", readable_size(size), " of shared memory"), errno, CUFRAMES_ERROR_NO_MEMORY);
+        if (const auto limit = limit_of(RLIMIT_AS); limit) {
+            error.message += text(" (this process may use ", readable_size(*limit), " of addresses: ulimit -v)");
+        }
+        return error;
     }
     return Mapping(address, size);
+}
+
+/** Files, and so memfds, beyond ulimit -f end the process with SIGXFSZ. */
+Result<> check_file_size(const char* name, uint64_t size) {
+    const auto limit = limit_of(RLIMIT_FSIZE);
+    if (!limit || size <= *limit) {
+        return {};
+    }
+    return Error{CUFRAMES_ERROR_NO_MEMORY, text(name, ": ", readable_size(size),
+                                                " are needed, and this process may make "
+                                                "files of ",
+                                                readable_size(*limit), " only (ulimit -f)")};
 }
 
 } // namespace
@@ -34,11 +63,15 @@ Result<SharedMemory> create_shared_memory(const char* name, uint64_t size, uint6
     if (!fd) {
         return system_error("create shared memory", errno, CUFRAMES_ERROR_NO_MEMORY);
     }
-    if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
-        return system_error(text("size shared memory to ", size, " bytes"), errno, CUFRAMES_ERROR_NO_MEMORY);
+    if (auto allowed = check_file_size(name, size); !allowed) {
+        return allowed.error();
     }
-    if (auto done = commit_shared_memory(fd, 0, committed); !done) {
-        return done.error();
+    if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
+        return system_error(text("size ", name, " to ", readable_size(size)), errno, CUFRAMES_ERROR_NO_MEMORY);
+    }
+    // Memory that cannot be had should fail here, by name, and not as a SIGBUS at some frame.
+    if (auto got = commit(fd.get(), 0, committed, name); !got) {
+        return got.error();
     }
     auto mapping = map(fd.get(), size, PROT_READ | PROT_WRITE);
     if (!mapping) {
@@ -52,9 +85,28 @@ Result<SharedMemory> create_shared_memory(const char* name, uint64_t size, uint6
     return SharedMemory{std::move(fd), std::move(*mapping)};
 }
 
-Result<> commit_shared_memory(const UniqueFd& fd, uint64_t offset, uint64_t size) {
-    if (size > 0 && ::fallocate(fd.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) {
-        return system_error(text("get ", size, " bytes of memory"), errno, CUFRAMES_ERROR_NO_MEMORY);
+Result<> commit(int fd, uint64_t offset, uint64_t size, const char* what) {
+    // On older kernels a signal makes fallocate() give all of its call back: pieces are small enough to be got between two ticks of a
+    // profiler. Others may take memory meanwhile: what is left is compared so often that the reserve bears all of them.
+    constexpr uint64_t piece = 2 << 20;
+    constexpr uint64_t between_looks = 8 << 20;
+    MemoryLimits limits;
+    for (uint64_t done = 0; done < size; done += std::min(piece, size - done)) {
+        if (done % between_looks == 0) {
+            if (auto fits = limits.check(size - done, what); !fits) {
+                return fits;
+            }
+        }
+        const auto from = static_cast<off_t>(offset + done);
+        const auto length = static_cast<off_t>(std::min(piece, size - done));
+        int result = 0;
+        do {
+            result = ::fallocate(fd, 0, from, length);
+        } while (result != 0 && errno == EINTR);
+        if (result != 0) {
+            return system_error(text("get ", readable_size(size), " of memory for ", what), errno,
+                                CUFRAMES_ERROR_NO_MEMORY);
+        }
     }
     return {};
 }

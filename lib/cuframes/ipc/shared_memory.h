@@ -46,11 +46,19 @@ struct SharedMemory {
     Mapping mapping; ///< Readable and writable.
 };
 
-/** Makes a zeroed memfd of `size` bytes, commits its first `committed` bytes, maps it, and seals it. */
+/**
+ * Makes a zeroed memfd of `size` bytes, commits its first `committed` bytes, maps it, and seals it. `name` stands in
+ * errors.
+ */
 Result<SharedMemory> create_shared_memory(const char* name, uint64_t size, uint64_t committed, Writers writers);
 
-/** Commits a part of a memfd: memory that cannot be had fails here, by name, and not as a SIGBUS at some frame. */
-Result<> commit_shared_memory(const UniqueFd& fd, uint64_t offset, uint64_t size);
+/**
+ * Gets the memory of a part of a memfd that has none yet, or CUFRAMES_ERROR_NO_MEMORY where it does not fit: what is
+ * committed can be written without SIGBUS and without calling the OOM killer. May take as long as the kernel needs to
+ * clear it, a second for some GB. After an error a part of it may have been committed: a sealed memfd gives nothing back
+ * until it is closed, and the next call for the same part finds it there.
+ */
+Result<> commit(int fd, uint64_t offset, uint64_t size, const char* what);
 
 /**
  * Maps a memfd that a peer sent. Refuses one that is not sealed against shrinking or is smaller than `size`: touching it

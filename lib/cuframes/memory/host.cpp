@@ -15,6 +15,9 @@ namespace cuframes {
 
 namespace {
 
+constexpr const char* frames_name = "cuframes-frames";
+constexpr uint32_t fewest_slots = 3; ///< The API takes no fewer: nobody is told to ask for less.
+
 class HostStore final : public FrameStore {
 public:
     HostStore(SharedMemory memory, const ChunkLayout& layout) : memory_(std::move(memory)), layout_(layout) {}
@@ -30,11 +33,15 @@ public:
         if (wanted <= committed_) {
             return {};
         }
-        auto done = commit_shared_memory(memory_.fd, committed_, wanted - committed_);
-        if (done) {
-            committed_ = wanted;
+        if (auto done = commit(memory_.fd.get(), committed_, wanted - committed_, frames_name); !done) {
+            Error error = done.error();
+            if (error.code == CUFRAMES_ERROR_NO_MEMORY) {
+                error.message += slots > fewest_slots ? "; use fewer slots or smaller pictures" : "; use smaller pictures";
+            }
+            return error;
         }
-        return done;
+        committed_ = wanted;
+        return {};
     }
     uint32_t chunks() const override { return 1; }
     int chunk_fd(uint32_t) const override { return memory_.fd.get(); }
@@ -90,7 +97,7 @@ private:
 
 Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint32_t slots) {
     const ChunkLayout layout{slot_stride, slot_stride * slots, slots, slots};
-    auto memory = create_shared_memory("cuframes-frames", layout.chunk_stride, 0, Writers::only_present_mappings);
+    auto memory = create_shared_memory(frames_name, layout.chunk_stride, 0, Writers::only_present_mappings);
     if (!memory) {
         return memory.error();
     }

@@ -53,24 +53,39 @@ uint32_t Publisher::granted() const {
     return sum;
 }
 
-/**
- * How many leases more a subscriber can have that wants `wanted`, and at least `least`. Fewer than that: 0. A lease is
- * kept for each seat that is still free: the last reader must not be refused because the first ones were served well.
- * A ring that can never seat them all keeps half; one of a fixed size has too few to keep any, unless many seats were
- * asked for on purpose.
- */
-uint32_t Publisher::leases_for(uint32_t wanted, uint32_t least) const {
+uint32_t Publisher::leases_left() const {
     const uint32_t taken = reserved_slots + granted();
-    const uint32_t left = options_.max_slots > taken ? options_.max_slots - taken : 0;
-    const auto seats = static_cast<uint32_t>(options_.max_subscribers - std::min<size_t>(members_.size() + 1,
-                                                                                         options_.max_subscribers));
-    const bool many_seats = options_.max_subscribers > default_max_subscribers;
-    const uint32_t half = options_.elastic() ? left / 2 : 0;
-    const uint32_t kept = many_seats || (options_.elastic() && left >= seats + least) ? seats : std::min(seats, half);
+    return options_.max_slots > taken ? options_.max_slots - taken : 0;
+}
+
+uint32_t Publisher::free_seats() const {
+    const auto taken = static_cast<uint32_t>(members_.size());
+    return options_.max_subscribers > taken ? options_.max_subscribers - taken : 0;
+}
+
+/**
+ * How many leases a newcomer gets that wants `wanted`, and at least `least`; fewer than that: 0. A lease is kept for each
+ * seat that is still free then: the last reader must not be refused because the first ones were served well. A ring that
+ * can never seat them all keeps half; one of a fixed size has too few to keep any, unless many seats were asked for on
+ * purpose.
+ */
+uint32_t Publisher::leases_to_join(uint32_t wanted, uint32_t least) const {
+    const uint32_t left = leases_left();
     if (left < least) {
         return 0;
     }
+    const uint32_t seats = free_seats() - 1;
+    const bool many_seats = options_.max_subscribers > default_max_subscribers;
+    const uint32_t half = options_.elastic() ? left / 2 : 0;
+    const uint32_t kept = many_seats || (options_.elastic() && left >= seats + least) ? seats : std::min(seats, half);
     return std::clamp(left > kept ? left - kept : 0, least, wanted);
+}
+
+/** How many leases more a subscriber gets that is there: what is left when newcomers find one each, if it is to be. */
+uint32_t Publisher::leases_to_add(uint32_t wanted) const {
+    const uint32_t kept = std::min(free_seats(), options_.max_slots / (options_.elastic() ? 2 : 4));
+    const uint32_t left = leases_left();
+    return std::min(wanted, left > kept ? left - kept : 0);
 }
 
 /** Frames that an elastic ring has to keep when so many leases are granted. */
@@ -139,7 +154,7 @@ Result<std::shared_ptr<AttachedSubscriber>> Publisher::admit(const Hello& hello,
     if (auto seats = check_seats(); !seats) {
         return seats.error();
     }
-    uint32_t leases = leases_for(hello.leases, hello.least);
+    uint32_t leases = leases_to_join(hello.leases, hello.least);
     if (leases == 0) {
         return ring_full(hello.least);
     }
@@ -166,8 +181,7 @@ void Publisher::grant(const std::shared_ptr<AttachedSubscriber>& subscriber, con
     std::unique_lock lock(mutex_);
     const uint32_t has = subscriber->granted();
     const uint32_t wanted = std::clamp<uint32_t>(want.leases, has, CUFRAMES_MAX_HELD);
-    // The seat that leases_for() leaves out is that of a newcomer, which this one is not.
-    const uint32_t more = wanted > has ? leases_for(wanted - has, 1) : 0;
+    const uint32_t more = leases_to_add(wanted - has);
     const uint32_t frames = std::min(want.frames, options_.max_slots);
     const auto grown = grow(lock, frames_for(granted() + more, frames));
     if (grown) {

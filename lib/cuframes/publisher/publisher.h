@@ -118,7 +118,10 @@ private:
     uint32_t present() const;
     Result<> check_seats() const;
     uint32_t granted() const;
-    uint32_t leases_for(uint32_t wanted, uint32_t least) const;
+    uint32_t leases_to_join(uint32_t wanted, uint32_t least) const;
+    uint32_t leases_to_add(uint32_t wanted) const;
+    uint32_t leases_left() const;
+    uint32_t free_seats() const;
     uint32_t frames_for(uint32_t leases, uint32_t frames) const;
     Error ring_full(uint32_t least) const;
     Result<> grow(std::unique_lock<std::mutex>& lock, uint32_t kept);

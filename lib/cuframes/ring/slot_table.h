@@ -51,9 +51,9 @@ public:
                 candidates_.push_back(slot);
             }
         }
-        // Never used ones are taken in their order: those used are always the first ones.
-        if (used_ < usable() && in_ring() < kept_) {
-            candidates_.push_back(used_);
+        // Never used ones in their order, and more than one, as a subscriber gone mad may claim the first.
+        for (uint32_t slot = used_; slot < usable() && in_ring() < kept_; ++slot) {
+            candidates_.push_back(slot);
         }
         std::sort(candidates_.begin(), candidates_.end(), [this](uint32_t a, uint32_t b) { return better(a, b); });
         // A reader that goes on to its next frame during the scan can seem to hold both slots. It does so at most once
@@ -110,7 +110,7 @@ private:
         if (x.sequence != y.sequence) {
             return x.sequence < y.sequence;
         }
-        return a < b; // The one that was never used is the last.
+        return a < b; // Those that were never used are the last.
     }
 
     void take(uint32_t slot) {

@@ -17,17 +17,30 @@ bool Subscriber::may_connect() const {
     return (look_for_socket_ || not_before_ != Clock::time_point{}) && Clock::now() >= not_before_;
 }
 
-Result<> Subscriber::connect() {
-    // Watch first, look second: a socket that appears between the two is then seen by either.
-    if (std::exchange(look_for_socket_, false)) {
-        watch_->arm();
+Result<Connection> Subscriber::connect_or_watch() {
+    const std::string path = socket_path(options_.directory, options_.key);
+    auto connection = connect_to(path);
+    // Most find their publisher at once, and need no watch.
+    if (connection || connection.error().code != CUFRAMES_ERROR_PUBLISHER_GONE || watch_.on()) {
+        return connection;
     }
+    // Watch first, look second: a socket that appears between the two is then seen by either.
+    watch_.begin(poller_);
+    return connect_to(path);
+}
+
+Result<> Subscriber::connect() {
+    look_for_socket_ = false;
     not_before_ = {};
-    auto connection = connect_to(socket_path(options_.directory, options_.key));
+    auto connection = connect_or_watch();
     if (!connection) {
         const cuframes_error code = connection.error().code;
         if (code == CUFRAMES_ERROR_PUBLISHER_GONE) {
-            return {}; // The watch tells when one comes.
+            if (!watch_.on()) {
+                watch_.tell_what_hinders();
+                try_again_in(PublisherWatch::look_interval);
+            }
+            return {}; // The watch, or else the timer, tells when to look again.
         }
         if (code == CUFRAMES_ERROR_TIMEOUT) {
             try_again_in(milliseconds(10));
@@ -65,6 +78,9 @@ Result<> Subscriber::fail_attach(const Error& error) {
     constexpr milliseconds longest(2000);
     backoff_ = std::clamp(backoff_ * 2, shortest, longest);
     try_again_in(backoff_);
+    if (!watch_.on()) {
+        watch_.begin(poller_); // A publisher that comes sooner ends the pause, where it can be watched for.
+    }
     return error;
 }
 
@@ -162,7 +178,9 @@ void Subscriber::handle_welcome(Packet& packet) {
         link_->publisher_pid = welcome.pid;
     }
     poller_.add(link_->wake.get(), Poller::Source::frames);
-    watch_->disarm();
+    if (watch_.pause()) {
+        retry_->fire_in(PublisherWatch::lingers); // Not now, when a frame is waited for.
+    }
     {
         std::lock_guard lock(mutex_);
         stats_.max_held = welcome.granted;

@@ -25,11 +25,9 @@ Result<> Subscriber::prepare() {
     auto poller = Poller::create();
     auto interrupt = Waker::create();
     auto poke = Waker::create();
-    auto watch = SocketWatch::create(options_.directory);
     auto retry = RetryTimer::create();
-    for (const Error* error :
-         {poller ? nullptr : &poller.error(), interrupt ? nullptr : &interrupt.error(), poke ? nullptr : &poke.error(),
-          watch ? nullptr : &watch.error(), retry ? nullptr : &retry.error()}) {
+    for (const Error* error : {poller ? nullptr : &poller.error(), interrupt ? nullptr : &interrupt.error(),
+                               poke ? nullptr : &poke.error(), retry ? nullptr : &retry.error()}) {
         if (error) {
             return *error;
         }
@@ -37,11 +35,9 @@ Result<> Subscriber::prepare() {
     poller_ = std::move(*poller);
     interrupt_ = std::move(*interrupt);
     poke_ = std::make_shared<Waker>(std::move(*poke));
-    watch_ = std::move(*watch);
     retry_ = std::move(*retry);
     poller_.add(interrupt_->fd(), Poller::Source::interrupt);
     poller_.add(poke_->fd(), Poller::Source::poke);
-    poller_.add(watch_->fd(), Poller::Source::directory);
     poller_.add(retry_->fd(), Poller::Source::retry);
     stats_.max_held = options_.max_held;
     leases_wanted_ = options_.max_held;
@@ -382,11 +378,14 @@ void Subscriber::on_event(Poller::Source source) {
         break;
     case Poller::Source::retry:
         retry_->clear();
+        if (link_ && link_->wake) {
+            watch_.end(poller_);
+        }
         break;
     case Poller::Source::directory:
         look_for_socket_ = true;
         not_before_ = {};
-        watch_->arm();
+        watch_.begin(poller_);
         break;
     case Poller::Source::frames:
     case Poller::Source::interrupt:

@@ -17,9 +17,9 @@
 #include <string>
 #include <thread>
 
-#include "ipc/rendezvous.h"
 #include "subscriber/frame.h"
 #include "subscriber/poller.h"
+#include "subscriber/publisher_watch.h"
 #include "subscriber/retry_timer.h"
 
 namespace cuframes {
@@ -61,7 +61,8 @@ private:
     using Clock = std::chrono::steady_clock;
     using Deadline = std::optional<Clock::time_point>; ///< Empty: never.
 
-    explicit Subscriber(SubscriberOptions options) : options_(std::move(options)) {}
+    explicit Subscriber(SubscriberOptions options)
+        : options_(std::move(options)), watch_(options_.directory, options_.key) {}
     Result<> prepare();
 
     // Repeats a step, which gives an error to report or a value, until the value is not null; sleeps between.
@@ -79,6 +80,7 @@ private:
     Result<> end_of_link();
 
     // Connecting.
+    Result<Connection> connect_or_watch();
     Result<> connect();
     Result<> fail_attach(const Error& error);
     void try_again_in(std::chrono::milliseconds delay);
@@ -106,7 +108,7 @@ private:
 
     const SubscriberOptions options_;
     Poller poller_;
-    std::optional<SocketWatch> watch_;
+    PublisherWatch watch_;
     std::optional<RetryTimer> retry_;
     std::optional<Waker> interrupt_;
     std::shared_ptr<Waker> poke_;

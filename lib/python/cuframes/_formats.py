@@ -18,7 +18,7 @@ class SubscriberMode(enum.Enum):
 class PixelFormat(str, enum.Enum):
     """GStreamer's name of a pixel format; equal to the plain text: `PixelFormat.NV12 == "NV12"`.
 
-    There is a member for every format of GStreamer 1.26; one that a later version brings becomes a member when it is
+    There is a member for every format of GStreamer 1.28; one that a later version brings becomes a member when it is
     first seen.
     """
 
@@ -86,6 +86,8 @@ class PixelFormat(str, enum.Enum):
     BGR10A2_LE = "BGR10A2_LE"
     RGB10x_LE = "RGB10x_LE"
     BGR10x_LE = "BGR10x_LE"
+    RGB10x2_LE = "RGB10x2_LE"
+    BGR10x2_LE = "BGR10x2_LE"
     GRAY16_LE = "GRAY16_LE"
     GRAY10_LE16 = "GRAY10_LE16"
     I420_10LE = "I420_10LE"

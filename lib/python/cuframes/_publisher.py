@@ -48,7 +48,8 @@ class Publisher:
         height: int | None = None,
         memory: Memory = "auto",
         cuda_device: int = -1,
-        slots: int = 8,
+        slots: int | None = None,
+        max_slots: int = 128,
         policy: Policy = "drop",
         wait_timeout_ms: int = 1000,
         max_subscribers: int = 64,
@@ -62,7 +63,8 @@ class Publisher:
         format, width, height: of the frames, by GStreamer's name; with all three the ring is there at once.
         memory: "host", "cuda", or "auto": where the first tensor is ("host" if the ring is made before).
         cuda_device: GPU of a ring in GPU memory; -1: that of the first tensor, else 0.
-        slots: frames the ring holds, 3 to 128; those held by all readers plus 2 must fit.
+        slots: frames the ring holds; None: at least 8, and more as readers come and hold more, up to `max_slots`. With a
+            number, 3 to 128, those held by all readers plus 2 must fit.
         policy: "drop" never waits for readers; "wait" waits up to `wait_timeout_ms` for those in STRICT_ORDER.
         access: who may read: "user", "group:NAME" or "all".
         directory: where the socket goes; None: as `default_directory()`.
@@ -71,6 +73,10 @@ class Publisher:
         """
         if policy not in _POLICIES:
             raise InvalidArgument(f'policy is "drop" or "wait", not {policy!r}')
+        if slots is not None and not 3 <= slots <= 128:
+            raise InvalidArgument(f"slots is 3 to 128, or None for a ring that grows by itself, not {slots}")
+        if not 3 <= max_slots <= 128:
+            raise InvalidArgument(f"max_slots is 3 to 128, not {max_slots}")
         if memory not in ("auto", "host", "cuda"):
             raise InvalidArgument(f'memory is "auto", "host" or "cuda", not {memory!r}')
         self._key = key
@@ -83,7 +89,7 @@ class Publisher:
         self._follows_tensors = True
         where = os.fspath(directory) if directory is not None else ""
         self._handle = _native.Publisher(
-            key, where, access, slots, _POLICIES[policy], wait_timeout_ms, max_subscribers
+            key, where, access, slots or 0, max_slots, _POLICIES[policy], wait_timeout_ms, max_subscribers
         )
         if self._format is not None and width is not None and height is not None:
             try:
@@ -163,6 +169,13 @@ class Publisher:
         """Counts one frame that was not published, so that readers learn of the gap."""
         self._open().drop()
 
+    def set_latency(self, latency_ns: int | None) -> None:
+        """Tells readers how long after its capture (`pts`) a frame is published at the latest; None: not known.
+
+        Pipelines that show the frames wait for just that long. Where it is not told they measure.
+        """
+        self._open().set_latency(-1 if latency_ns is None else latency_ns)
+
     def eos(self) -> None:
         """Ends the stream: readers' iterations end after the last frame. Publishing again revives it."""
         self._open().eos()
@@ -174,7 +187,9 @@ class Publisher:
         self._open().wait_subscribers(count, timeout_ms)
 
     def stats(self) -> dict[str, Any]:
-        """published, dropped, copied, lapped, bytes, waited_ns, subscribers, epoch and last_sequence."""
+        """published, dropped, copied, lapped, bytes, waited_ns, subscribers, epoch, last_sequence,
+        slots (frames that the ring keeps now) and memory (bytes of frame memory it has).
+        """
         return self._open().stats()
 
     def subscribers(self) -> list[dict[str, Any]]:
@@ -271,7 +286,8 @@ def publish(
     height: int | None = None,
     memory: Memory = "auto",
     cuda_device: int = -1,
-    slots: int = 8,
+    slots: int | None = None,
+    max_slots: int = 128,
     policy: Policy = "drop",
     wait_timeout_ms: int = 1000,
     max_subscribers: int = 64,
@@ -289,6 +305,7 @@ def publish(
         memory=memory,
         cuda_device=cuda_device,
         slots=slots,
+        max_slots=max_slots,
         policy=policy,
         wait_timeout_ms=wait_timeout_ms,
         max_subscribers=max_subscribers,

@@ -53,7 +53,7 @@ class Subscriber:
         consumer_stream: object = 0,
         *,
         directory: str | os.PathLike[str] | None = None,
-        max_held: int = 2,
+        max_held: int | None = None,
         on_gone: OnGone = "raise",
     ) -> None:
         """
@@ -64,7 +64,8 @@ class Subscriber:
         consumer_stream: CUstream that reads the frames, 0 none in particular: an address, or a stream object. Work on
             other streams is covered as well with CUDA 12.5 and later.
         directory: where the sockets are; None: as `default_directory()`.
-        max_held: frames that may be held at once, 1 to 64; tensors hold their frames. The ring needs room for it.
+        max_held: frames that may be held at once, 1 to 64; tensors hold their frames. None: as many as you hold, as long as
+            the ring can spare them.
         on_gone: "raise" `PublisherGone` when the publisher dies, or "wait" for the next one.
         """
         if not isinstance(mode, SubscriberMode):
@@ -73,8 +74,8 @@ class Subscriber:
             raise InvalidArgument(f'on_gone is "raise" or "wait", not {on_gone!r}')
         if cuda_device < -1:
             raise InvalidArgument(f"cuda_device is a GPU's number, or -1 for the ring's own, not {cuda_device}")
-        if not 1 <= max_held <= _native.MAX_HELD:
-            raise InvalidArgument(f"max_held is 1 to {_native.MAX_HELD}, not {max_held}")
+        if max_held is not None and not 1 <= max_held <= _native.MAX_HELD:
+            raise InvalidArgument(f"max_held is 1 to {_native.MAX_HELD}, or None for as many as it takes, not {max_held}")
         self._key = key
         self._name = consumer_name or os.path.basename(sys.argv[0] or "") or "python"
         self._mode = mode
@@ -87,7 +88,7 @@ class Subscriber:
         self._counts.update(gap_count=0, last_frame_pts_ns=0)
         self._last_stats: dict[str, Any] = {}
         self._handle = _native.Subscriber(
-            key, self._directory, self._name, mode.value, max_held, on_gone == "raise", cuda_device
+            key, self._directory, self._name, mode.value, max_held or 0, on_gone == "raise", cuda_device
         )
 
     # ------------------------------------------------------------------------------------------------- frames
@@ -245,8 +246,8 @@ class Subscriber:
         return self._directory
 
     @property
-    def max_held(self) -> int:
-        """Frames that may be held at once."""
+    def max_held(self) -> int | None:
+        """Frames that may be held at once; None: as many as the ring can spare. `stats()` has the number of the moment."""
         return self._max_held
 
     @property
@@ -362,7 +363,7 @@ def subscribe(
     consumer_stream: object = 0,
     *,
     directory: str | os.PathLike[str] | None = None,
-    max_held: int = 2,
+    max_held: int | None = None,
     on_gone: OnGone = "raise",
 ) -> Subscriber:
     """Subscribes to a publisher, and waits until it admits us: up to `connect_timeout_ms`, -1: for ever.

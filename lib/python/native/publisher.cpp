@@ -90,7 +90,7 @@ cuframes_slot* wait_for_slot(const std::shared_ptr<cuframes_publisher>& publishe
 } // namespace
 
 Publisher::Publisher(const std::string& key, const std::string& directory, const std::string& access, uint32_t slots,
-                     int policy, uint32_t wait_timeout_ms, uint32_t max_subscribers)
+                     uint32_t max_slots, int policy, uint32_t wait_timeout_ms, uint32_t max_subscribers)
     : waits_(policy == CUFRAMES_POLICY_WAIT), key_(key) {
     cuframes_publisher_options options;
     CUFRAMES_INIT(options);
@@ -98,6 +98,7 @@ Publisher::Publisher(const std::string& key, const std::string& directory, const
     options.directory = directory.empty() ? nullptr : directory.c_str();
     options.access = access.c_str();
     options.slots = slots;
+    options.max_slots = max_slots;
     options.policy = static_cast<cuframes_policy>(policy);
     options.wait_timeout_ms = wait_timeout_ms;
     options.max_subscribers = max_subscribers;
@@ -239,6 +240,11 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
 
 void Publisher::drop() { check(cuframes_publisher_drop(held().get())); }
 
+void Publisher::set_latency(int64_t latency) {
+    const uint64_t told = latency < 0 ? CUFRAMES_TIME_NONE : static_cast<uint64_t>(latency);
+    check(cuframes_publisher_set_latency(held().get(), told));
+}
+
 void Publisher::eos() { check(cuframes_publisher_eos(held().get())); }
 
 void Publisher::wait_subscribers(uint32_t count, int64_t timeout_ms) {
@@ -269,6 +275,8 @@ nb::dict Publisher::stats() {
     out["subscribers"] = stats.subscribers;
     out["epoch"] = stats.epoch;
     out["last_sequence"] = stats.last_sequence;
+    out["slots"] = stats.slots;
+    out["memory"] = stats.memory;
     out["published"] = stats.published;
     out["dropped"] = stats.dropped;
     out["copied"] = stats.copied;
@@ -326,15 +334,17 @@ void bind_publisher(nb::module_& module) {
         .def_prop_ro("index", &Slot::index)
         .def_prop_ro("epoch", &Slot::epoch);
     nb::class_<Publisher>(module, "Publisher", "A publisher that any thread may use.")
-        .def(nb::init<const std::string&, const std::string&, const std::string&, uint32_t, int, uint32_t, uint32_t>(),
-             nb::arg("key"), nb::arg("directory"), nb::arg("access"), nb::arg("slots"), nb::arg("policy"),
-             nb::arg("wait_timeout_ms"), nb::arg("max_subscribers"))
+        .def(nb::init<const std::string&, const std::string&, const std::string&, uint32_t, uint32_t, int, uint32_t,
+                      uint32_t>(),
+             nb::arg("key"), nb::arg("directory"), nb::arg("access"), nb::arg("slots"), nb::arg("max_slots"),
+             nb::arg("policy"), nb::arg("wait_timeout_ms"), nb::arg("max_subscribers"))
         .def("configure", &Publisher::configure, nb::arg("format"), nb::arg("width"), nb::arg("height"),
              nb::arg("memory"), nb::arg("cuda_device"), nb::arg("caps"))
         .def("acquire", &Publisher::acquire, nb::arg("wait"))
         .def("send", &Publisher::send, nb::arg("capsules"), nb::arg("pts"), nb::arg("duration"), nb::arg("flags"),
              nb::arg("stream"))
         .def("drop", &Publisher::drop)
+        .def("set_latency", &Publisher::set_latency, nb::arg("latency"))
         .def("eos", &Publisher::eos)
         .def("wait_subscribers", &Publisher::wait_subscribers, nb::arg("count"), nb::arg("timeout_ms"))
         .def("stats", &Publisher::stats)

@@ -46,7 +46,7 @@ private:
 
 class Publisher {
 public:
-    Publisher(const std::string& key, const std::string& directory, const std::string& access, uint32_t slots,
+    Publisher(const std::string& key, const std::string& directory, const std::string& access, uint32_t slots, uint32_t max_slots,
               int policy, uint32_t wait_timeout_ms, uint32_t max_subscribers);
     ~Publisher();
 
@@ -56,6 +56,7 @@ public:
     /** Copies tensors into a slot and publishes it. False: no slot was free, and the frame counts as dropped. */
     bool send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags, int64_t stream);
     void drop();
+    void set_latency(int64_t latency); ///< Negative: not known.
     void eos();
     void wait_subscribers(uint32_t count, int64_t timeout_ms);
     nb::dict stats();

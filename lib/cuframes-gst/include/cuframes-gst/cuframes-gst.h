@@ -70,6 +70,8 @@ struct DLManagedTensorVersioned;
  * CUFRAMES_GST_ERROR:
  *
  * Error domain of this library; see #CuframesGstError.
+ *
+ * Since: 0.1
  */
 #define CUFRAMES_GST_ERROR (cuframes_gst_error_quark())
 
@@ -83,6 +85,8 @@ struct DLManagedTensorVersioned;
  * @CUFRAMES_GST_ERROR_NO_DEVICE: there is no CUDA driver, no such GPU, or this build has no support for them
  *
  * Why a function failed.
+ *
+ * Since: 0.1
  */
 typedef enum {
     CUFRAMES_GST_ERROR_FAILED,
@@ -92,7 +96,19 @@ typedef enum {
     CUFRAMES_GST_ERROR_NO_DEVICE,
 } CuframesGstError;
 
+/**
+ * cuframes_gst_error_quark:
+ *
+ * The domain of the errors that this library reports, whose codes are those of #CuframesGstError.
+ *
+ * Returns: the domain, the same for the life of the process
+ *
+ * Since: 0.1
+ */
 CUFRAMES_GST_API GQuark cuframes_gst_error_quark(void);
+
+#define CUFRAMES_GST_TYPE_ERROR (cuframes_gst_error_get_type())
+CUFRAMES_GST_API GType cuframes_gst_error_get_type(void);
 
 /* ------------------------------------------------------------------------------------------------------- streams */
 
@@ -105,24 +121,32 @@ CUFRAMES_GST_API GQuark cuframes_gst_error_quark(void);
  * primary context, in which torch, cupy, JAX and the CUDA runtime live. Numbers above 2 are a `CUstream` (or
  * `cudaStream_t`), which has to outlive the tensor. 0 is refused, because nobody knows which default stream it would be.
  * In system memory streams do not matter.
+ *
+ * Since: 0.1
  */
 #define CUFRAMES_GST_STREAM_NONE G_MININT64
 /**
  * CUFRAMES_GST_STREAM_NO_SYNC:
  *
  * Nothing is to wait: the caller orders its work itself.
+ *
+ * Since: 0.1
  */
 #define CUFRAMES_GST_STREAM_NO_SYNC (-1)
 /**
  * CUFRAMES_GST_STREAM_LEGACY:
  *
  * The legacy default stream.
+ *
+ * Since: 0.1
  */
 #define CUFRAMES_GST_STREAM_LEGACY 1
 /**
  * CUFRAMES_GST_STREAM_PER_THREAD:
  *
  * The default stream of the calling thread.
+ *
+ * Since: 0.1
  */
 #define CUFRAMES_GST_STREAM_PER_THREAD 2
 
@@ -135,12 +159,17 @@ CUFRAMES_GST_API GQuark cuframes_gst_error_quark(void);
  * @CUFRAMES_GST_VIEW_BYTES: `(rows, bytes of a row)` of 8 bits, for every format there is
  *
  * How a plane is looked at.
+ *
+ * Since: 0.1
  */
 typedef enum {
     CUFRAMES_GST_VIEW_PIXELS,
     CUFRAMES_GST_VIEW_FLAT,
     CUFRAMES_GST_VIEW_BYTES,
 } CuframesGstView;
+
+#define CUFRAMES_GST_TYPE_VIEW (cuframes_gst_view_get_type())
+CUFRAMES_GST_API GType cuframes_gst_view_get_type(void);
 
 /**
  * CuframesGstPlane:
@@ -157,6 +186,8 @@ typedef enum {
  * @read_only: whether the elements must not be written
  *
  * A plane of a frame, seen as a tensor.
+ *
+ * Since: 0.1
  */
 typedef struct {
     guint64 data;
@@ -179,7 +210,11 @@ CUFRAMES_GST_API GType cuframes_gst_plane_get_type(void);
  * cuframes_gst_plane_copy:
  * @plane: a plane
  *
+ * Copies the description; both speak of the same pixels, which are not copied.
+ *
  * Returns: (transfer full): a copy, for cuframes_gst_plane_free()
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API CuframesGstPlane* cuframes_gst_plane_copy(const CuframesGstPlane* plane);
 /**
@@ -187,6 +222,8 @@ CUFRAMES_GST_API CuframesGstPlane* cuframes_gst_plane_copy(const CuframesGstPlan
  * @plane: (transfer full): what cuframes_gst_plane_copy() returned
  *
  * Frees the description; the pixels are not its own.
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API void cuframes_gst_plane_free(CuframesGstPlane* plane);
 
@@ -198,6 +235,8 @@ CUFRAMES_GST_API void cuframes_gst_plane_free(CuframesGstPlane* plane);
  *
  * System memory stays mapped for reading meanwhile, so that elements can go on reading it and have to copy before they
  * write. GPU memory is not kept mapped, only referenced.
+ *
+ * Since: 0.1
  */
 typedef struct CuframesGstFrame CuframesGstFrame;
 
@@ -217,6 +256,8 @@ CUFRAMES_GST_API GType cuframes_gst_frame_get_type(void);
  * marked so (as from cuframessrc), or if its allocator would have to know of a write (DMABuf).
  *
  * Returns: (transfer full): the frame, for cuframes_gst_frame_unref(); %NULL with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API CuframesGstFrame* cuframes_gst_frame_new(GstBuffer* buffer, const GstCaps* caps, GError** error);
 
@@ -224,7 +265,11 @@ CUFRAMES_GST_API CuframesGstFrame* cuframes_gst_frame_new(GstBuffer* buffer, con
  * cuframes_gst_frame_ref:
  * @frame: a frame
  *
+ * Takes one more reference, for which somebody has to call cuframes_gst_frame_unref().
+ *
  * Returns: (transfer full): the same frame
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API CuframesGstFrame* cuframes_gst_frame_ref(CuframesGstFrame* frame);
 /**
@@ -234,6 +279,8 @@ CUFRAMES_GST_API CuframesGstFrame* cuframes_gst_frame_ref(CuframesGstFrame* fram
  * Gives up one reference. With the last one, those of its tensors included, the buffer is given back: at once in system
  * memory, and in GPU memory when the work is complete that is now in flight in the device's primary context, in the
  * memory's own and on the streams that the frame knows of. Never blocks.
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API void cuframes_gst_frame_unref(CuframesGstFrame* frame);
 
@@ -241,28 +288,44 @@ CUFRAMES_GST_API void cuframes_gst_frame_unref(CuframesGstFrame* frame);
  * cuframes_gst_frame_get_n_planes:
  * @frame: a frame
  *
+ * How many planes the frame's format has: 1 for RGB, 2 for NV12, 3 for I420. An index of a plane is below it.
+ *
  * Returns: how many planes it has
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API guint cuframes_gst_frame_get_n_planes(CuframesGstFrame* frame);
 /**
  * cuframes_gst_frame_get_width:
  * @frame: a frame
  *
+ * Width of the picture, without what its memory may have around it. #CuframesGstPlane has a plane's own.
+ *
  * Returns: visible pixels in a row
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API guint cuframes_gst_frame_get_width(CuframesGstFrame* frame);
 /**
  * cuframes_gst_frame_get_height:
  * @frame: a frame
  *
+ * Height of the picture, without what its memory may have around it.
+ *
  * Returns: visible rows
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API guint cuframes_gst_frame_get_height(CuframesGstFrame* frame);
 /**
  * cuframes_gst_frame_get_format:
  * @frame: a frame
  *
+ * The pixel format. The text belongs to GStreamer and stays valid for the life of the process.
+ *
  * Returns: (transfer none): GStreamer's name of the pixel format, for example "NV12"
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API const gchar* cuframes_gst_frame_get_format(CuframesGstFrame* frame);
 
@@ -278,6 +341,8 @@ CUFRAMES_GST_API const gchar* cuframes_gst_frame_get_format(CuframesGstFrame* fr
  * (cuframes_gst_frame_wait()).
  *
  * Returns: %TRUE; %FALSE with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API gboolean cuframes_gst_frame_describe(CuframesGstFrame* frame, guint plane, CuframesGstView view,
                                                       CuframesGstPlane* description, GError** error);
@@ -293,6 +358,8 @@ CUFRAMES_GST_API gboolean cuframes_gst_frame_describe(CuframesGstFrame* frame, g
  * further stream that reads a tensor. In system memory it does nothing.
  *
  * Returns: %TRUE; %FALSE with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API gboolean cuframes_gst_frame_wait(CuframesGstFrame* frame, gint64 stream, GError** error);
 
@@ -308,6 +375,8 @@ CUFRAMES_GST_API gboolean cuframes_gst_frame_wait(CuframesGstFrame* frame, gint6
  * calls its deleter once, on any thread.
  *
  * Returns: the tensor; %NULL with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API struct DLManagedTensor*
 cuframes_gst_frame_to_dlpack(CuframesGstFrame* frame, guint plane, CuframesGstView view, gint64 stream, GError** error);
@@ -322,6 +391,8 @@ cuframes_gst_frame_to_dlpack(CuframesGstFrame* frame, guint plane, CuframesGstVi
  * The same as DLPack 1.0 has it, with flags.
  *
  * Returns: the tensor; %NULL with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API struct DLManagedTensorVersioned* cuframes_gst_frame_to_dlpack_versioned(CuframesGstFrame* frame,
                                                                                          guint plane,
@@ -341,6 +412,8 @@ CUFRAMES_GST_API struct DLManagedTensorVersioned* cuframes_gst_frame_to_dlpack_v
  * lost if its deleter is never called.
  *
  * Returns: address of the tensor; 0 with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API guint64 cuframes_gst_frame_export(CuframesGstFrame* frame, guint plane, CuframesGstView view,
                                                    gint64 stream, gboolean versioned, GError** error);
@@ -358,6 +431,8 @@ CUFRAMES_GST_API guint64 cuframes_gst_frame_export(CuframesGstFrame* frame, guin
  * several planes saves work with a frame.
  *
  * Returns: the tensor; %NULL with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API struct DLManagedTensor* cuframes_gst_buffer_to_dlpack(GstBuffer* buffer, const GstCaps* caps,
                                                                        guint plane, CuframesGstView view, gint64 stream,
@@ -374,6 +449,8 @@ CUFRAMES_GST_API struct DLManagedTensor* cuframes_gst_buffer_to_dlpack(GstBuffer
  * The same as DLPack 1.0 has it, with flags.
  *
  * Returns: the tensor; %NULL with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API struct DLManagedTensorVersioned*
 cuframes_gst_buffer_to_dlpack_versioned(GstBuffer* buffer, const GstCaps* caps, guint plane, CuframesGstView view,
@@ -391,6 +468,8 @@ cuframes_gst_buffer_to_dlpack_versioned(GstBuffer* buffer, const GstCaps* caps, 
  * cuframes_gst_buffer_to_dlpack() for language bindings; see cuframes_gst_frame_export().
  *
  * Returns: address of the tensor; 0 with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API guint64 cuframes_gst_buffer_export(GstBuffer* buffer, const GstCaps* caps, guint plane,
                                                     CuframesGstView view, gint64 stream, gboolean versioned,
@@ -407,6 +486,8 @@ CUFRAMES_GST_API guint64 cuframes_gst_buffer_export(GstBuffer* buffer, const Gst
  * waited for here, on the CPU. In system memory it does nothing.
  *
  * Returns: %TRUE; %FALSE with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API gboolean cuframes_gst_buffer_wait_for_stream(GstBuffer* buffer, gint64 stream, GError** error);
 
@@ -421,6 +502,8 @@ CUFRAMES_GST_API gboolean cuframes_gst_buffer_wait_for_stream(GstBuffer* buffer,
  * @CUFRAMES_GST_IMPORT_CUDA_MEMORY: the buffer is to be in GPU memory; other tensors are uploaded
  *
  * How tensors become a buffer.
+ *
+ * Since: 0.1
  */
 typedef enum {
     CUFRAMES_GST_IMPORT_NONE = 0,
@@ -429,6 +512,9 @@ typedef enum {
     CUFRAMES_GST_IMPORT_SYSTEM_MEMORY = 1 << 2,
     CUFRAMES_GST_IMPORT_CUDA_MEMORY = 1 << 3,
 } CuframesGstImportFlags;
+
+#define CUFRAMES_GST_TYPE_IMPORT_FLAGS (cuframes_gst_import_flags_get_type())
+CUFRAMES_GST_API GType cuframes_gst_import_flags_get_type(void);
 
 /**
  * cuframes_gst_buffer_new_from_dlpack: (skip)
@@ -455,6 +541,8 @@ typedef enum {
  * A tensor that says that it is read-only makes memory that elements copy before they write.
  *
  * Returns: (transfer full): the buffer, without timestamps; %NULL with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API GstBuffer* cuframes_gst_buffer_new_from_dlpack(const GstCaps* caps,
                                                                 struct DLManagedTensor* const* tensors, guint n_tensors,
@@ -473,6 +561,8 @@ CUFRAMES_GST_API GstBuffer* cuframes_gst_buffer_new_from_dlpack(const GstCaps* c
  * The same for tensors as DLPack 1.0 has them. Those of a later major version are refused.
  *
  * Returns: (transfer full): the buffer; %NULL with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API GstBuffer*
 cuframes_gst_buffer_new_from_dlpack_versioned(const GstCaps* caps, struct DLManagedTensorVersioned* const* tensors,
@@ -492,6 +582,8 @@ cuframes_gst_buffer_new_from_dlpack_versioned(const GstCaps* caps, struct DLMana
  * cuframes_gst_buffer_new_from_dlpack() for language bindings. It takes the tensors over in the same way.
  *
  * Returns: (transfer full): the buffer; %NULL with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API GstBuffer* cuframes_gst_buffer_new_from_addresses(const GstCaps* caps, const guint64* tensors,
                                                                    guint n_tensors, guint versioned,
@@ -510,6 +602,8 @@ CUFRAMES_GST_API GstBuffer* cuframes_gst_buffer_new_from_addresses(const GstCaps
  *
  * Returns: (transfer full): a context of the type "gst.cuda.context", for gst_element_set_context(); %NULL with @error
  *   set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API GstContext* cuframes_gst_context_new_primary(gint device, GError** error);
 
@@ -523,6 +617,8 @@ CUFRAMES_GST_API GstContext* cuframes_gst_context_new_primary(gint device, GErro
  * context, and default streams one order, with what else works on that GPU in this process.
  *
  * Returns: %TRUE; %FALSE with @error set
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API gboolean cuframes_gst_pipeline_use_primary_context(GstElement* pipeline, gint device, GError** error);
 
@@ -532,6 +628,8 @@ CUFRAMES_GST_API gboolean cuframes_gst_pipeline_use_primary_context(GstElement* 
  * Waits until everything is given back that was let go before: buffers to their pools, tensors to their makers. Blocks
  * for as long as the GPU works on them. Interpreters call it before they end, without holding the lock that deleters of
  * theirs need.
+ *
+ * Since: 0.1
  */
 CUFRAMES_GST_API void cuframes_gst_drain(void);
 
