@@ -245,17 +245,9 @@ GstFlowReturn SrcState::copy(cuframes_frame* frame, Copy why, GstBuffer** buffer
     return GST_FLOW_OK;
 }
 
-GstFlowReturn SrcState::output(cuframes_frame* frame, GstBuffer** buffer, bool* left_out) {
+GstFlowReturn SrcState::output(cuframes_frame* frame, const TimeMap& times, GstClockTime pts, GstBuffer** buffer) {
     const cuframes_frame_view& view = *cuframes_frame_get(frame);
     discontinuity_pending_ = discontinuity_pending_ || view.discontinuity;
-    const TimeMap times(element_);
-    const std::optional<GstClockTime> pts = timeline_.place(times, view.info.pts);
-    if (!pts) {
-        GST_LOG_OBJECT(src_, "frame %" G_GUINT64_FORMAT " was captured before this pipeline ran: left out", view.sequence);
-        ++early_;
-        *left_out = true;
-        return GST_FLOW_OK;
-    }
     GstFlowReturn flow = follow_generation(view);
     if (flow != GST_FLOW_OK)
         return flow;
@@ -263,7 +255,7 @@ GstFlowReturn SrcState::output(cuframes_frame* frame, GstBuffer** buffer, bool* 
     flow = copies ? copy(frame, output_ == Output::copied ? Copy::to_output : Copy::of_slot, buffer) : wrap(frame, buffer);
     if (flow != GST_FLOW_OK)
         return flow;
-    describe(*buffer, view, times, *pts, copies);
+    describe(*buffer, view, times, pts, copies);
     if (latency_.update(view.latency, view.info.pts, view.publish_time)) {
         GST_INFO_OBJECT(src_, "latency is %" GST_TIME_FORMAT " now", GST_TIME_ARGS(latency_.value()));
         use_latency();

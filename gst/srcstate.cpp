@@ -12,6 +12,9 @@ GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_src_debug);
 namespace cuframes::gst {
 namespace {
 
+/// A camera from which nothing comes for so long stands still, and what it showed last is its picture.
+constexpr int64_t still_after_ms = 500;
+
 const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
 cuframes_subscriber_options options_of(const SrcSettings& settings) {
@@ -89,6 +92,8 @@ void SrcState::stop() {
     const std::unique_lock life(life_);
     gst_clear_structure(&last_stats_);
     last_stats_ = subscriber_stats(subscriber_, copied_, early_, metas_.skipped());
+    cuframes_frame_unref(std::exchange(follower_, nullptr));
+    follows_ = GST_FLOW_OK;
     if (book_)
         book_->close();
     book_.reset();
@@ -142,22 +147,70 @@ GstFlowReturn SrcState::create(GstBuffer** buffer) {
         GstFlowReturn flow = next_frame(&frame);
         if (flow != GST_FLOW_OK)
             return flow;
-        bool left_out = false;
-        flow = output(frame, buffer, &left_out);
+        const TimeMap times(element_);
+        const std::optional<GstClockTime> pts = timeline_.place(times, cuframes_frame_get(frame)->info.pts);
+        if (!pts) {
+            leave_out(frame);
+            continue;
+        }
+        flow = output(frame, times, *pts, buffer);
         cuframes_frame_unref(frame);
-        if (!left_out)
-            return flow;
+        return flow;
     }
 }
 
+/// Of the frames captured before the pipeline ran the first is shown at once in newest mode. In strict mode it is the last,
+/// so that nothing is missing behind it; which is the last is known when the next is there, or does not come.
 GstFlowReturn SrcState::next_frame(cuframes_frame** frame) {
+    if (follower_) {
+        *frame = std::exchange(follower_, nullptr);
+        return GST_FLOW_OK;
+    }
+    if (follows_ != GST_FLOW_OK)
+        return std::exchange(follows_, GST_FLOW_OK);
+    GstFlowReturn flow = take_frame(frame, -1);
+    if (copy_settings().mode != GST_CUFRAMES_MODE_STRICT)
+        return flow;
+    while (flow == GST_FLOW_OK && is_early(*frame)) {
+        cuframes_frame* next = nullptr;
+        flow = take_frame(&next, still_after_ms);
+        if (!next) {
+            follows_ = flow;
+            return GST_FLOW_OK;
+        }
+        if (!is_early(next)) {
+            follower_ = next;
+            return GST_FLOW_OK;
+        }
+        leave_out(*frame);
+        *frame = next;
+    }
+    return flow;
+}
+
+bool SrcState::is_early(const cuframes_frame* frame) const {
+    return timeline_.is_before_beginning(TimeMap(element_), cuframes_frame_get(frame)->info.pts);
+}
+
+void SrcState::leave_out(cuframes_frame* frame) {
+    const cuframes_frame_view& view = *cuframes_frame_get(frame);
+    GST_LOG_OBJECT(src_, "frame %" G_GUINT64_FORMAT " was captured before this pipeline ran: left out", view.sequence);
+    discontinuity_pending_ = discontinuity_pending_ || view.discontinuity;
+    ++early_;
+    cuframes_frame_unref(frame);
+}
+
+/// No frame and GST_FLOW_OK: none came in time, or none can be taken before another is given back.
+GstFlowReturn SrcState::take_frame(cuframes_frame** frame, int64_t timeout_ms) {
     // The library tells of changes; this is where they start from.
     if (!std::exchange(waiting_told_, true))
         state_changed(CUFRAMES_STATE_WAITING, 0, 0);
     for (;;) {
-        const int result = cuframes_subscriber_next(subscriber_, -1, frame);
+        const int result = cuframes_subscriber_next(subscriber_, timeout_ms, frame);
         if (result == CUFRAMES_ERROR_EOS && copy_settings().on_eos == GST_CUFRAMES_ON_EOS_WAIT)
             continue;
+        if (timeout_ms >= 0 && (result == CUFRAMES_ERROR_TIMEOUT || result == CUFRAMES_ERROR_LEASES_EXHAUSTED))
+            return GST_FLOW_OK;
         const GstFlowReturn flow = result == CUFRAMES_ERROR_LEASES_EXHAUSTED ? wait_for_lease() : flow_of(result);
         if (result == CUFRAMES_OK || flow != GST_FLOW_OK)
             return flow;

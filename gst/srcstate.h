@@ -79,13 +79,16 @@ private:
     };
 
     void state_changed(cuframes_subscriber_state state, uint64_t epoch, int32_t pid);
-    GstFlowReturn output(cuframes_frame* frame, GstBuffer** buffer, bool* left_out);
+    GstFlowReturn output(cuframes_frame* frame, const TimeMap& times, GstClockTime pts, GstBuffer** buffer);
     bool leases_are_used_up(const cuframes_frame_view& view);
     void ask_for_leases();
     void tell_of_copies(guint held);
     void use_latency();
     void keep_frames_for_sinks(const cuframes_frame_view& view);
     GstFlowReturn next_frame(cuframes_frame** frame);
+    GstFlowReturn take_frame(cuframes_frame** frame, int64_t timeout_ms);
+    bool is_early(const cuframes_frame* frame) const;
+    void leave_out(cuframes_frame* frame);
     GstFlowReturn wait_for_lease();
     void warn_of_starvation();
     GstFlowReturn flow_of(int result);
@@ -119,6 +122,8 @@ private:
     GstCaps* caps_ = nullptr; ///< Guarded by the object lock: queries read it.
 
     // The streaming thread's.
+    cuframes_frame* follower_ = nullptr;   ///< Came while one before it was looked at.
+    GstFlowReturn follows_ = GST_FLOW_OK; ///< Or this did.
     uint64_t epoch_ = 0;
     Layout layout_{};     ///< Of the slots.
     GstVideoInfo info_{}; ///< Of the caps, in the default layout.

@@ -16,6 +16,10 @@ void Timeline::run_from(GstClockTimeDiff running) {
         floor_ = std::max<GstClockTimeDiff>(running, 0);
 }
 
+bool Timeline::is_before_beginning(const TimeMap& map, GstClockTime capture) const {
+    return last_ < 0 && GST_CLOCK_TIME_IS_VALID(capture) && map.to_running_time(capture) < floor_;
+}
+
 std::optional<GstClockTime> Timeline::place(const TimeMap& map, GstClockTime capture) {
     if (!GST_CLOCK_TIME_IS_VALID(capture))
         return GST_CLOCK_TIME_NONE;

@@ -20,6 +20,9 @@ public:
     /// The pipeline runs, or goes on, from this running time.
     void run_from(GstClockTimeDiff running);
 
+    /// Whether the frame was captured before the pipeline ran, and no other was placed yet.
+    bool is_before_beginning(const TimeMap& map, GstClockTime capture) const;
+
     /// The running time of a frame captured at `capture`, which stays GST_CLOCK_TIME_NONE where it is that. Empty: the frame
     /// is to be left out.
     std::optional<GstClockTime> place(const TimeMap& map, GstClockTime capture);
