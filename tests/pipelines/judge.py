@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is right: a reader shows or records every picture that its camera sent, once and in order, at the right time. What a
-busy machine did not let run is allowed for, by how long it did not; nothing else is."""
+"""What is right: a reader shows or records every picture that its camera sent, once and in order, at the
+right time. What a busy machine did not let run is allowed for, by how long it did not; nothing else is."""
 
 import dataclasses
 import json
@@ -47,8 +47,8 @@ class Log:
         return [one[3] - one[2] for one in self.entries if one[2] is not None and one[3] is not None]
 
     def rising(self):
-        """Without those whose time is not later than that of one before: so rtspsrc hands on what waited while a camera
-        stood still."""
+        """Without those whose time is not later than that of one before: so rtspsrc hands on what waited
+        while a camera stood still."""
         kept, latest = [], -1.0
         for one in self.entries:
             if one[2] is not None and one[2] > latest:
@@ -61,7 +61,11 @@ class Log:
 
 
 def files_of(names, output):
-    files = json.loads(output)["files"] if output else [{"pictures": [], "duration": None, "error": "cannot be played"}] * len(names)
+    files = (
+        json.loads(output)["files"]
+        if output
+        else [{"pictures": [], "duration": None, "error": "cannot be played"}] * len(names)
+    )
     return [dict(one, name=name) for name, one in zip(names, files)]
 
 
@@ -69,7 +73,11 @@ def rows(section, runs, ours, theirs, windows, stalled):
     made = {}
     for run in runs:
         camera = (theirs if run.is_peer else ours)[0]
-        row = judge_joins(run) if run.reader.how == "joins" else Judge(section, run, camera, windows, stalled).row()
+        row = (
+            judge_joins(run)
+            if run.reader.how == "joins"
+            else Judge(section, run, camera, windows, stalled).row()
+        )
         if not run.is_peer:
             made[run.reader] = row
         else:
@@ -77,7 +85,11 @@ def rows(section, runs, ours, theirs, windows, stalled):
             mine.peer = f"{row.got} of {row.of}" if not run.crashed() else "crashes"
             # With mode=newest a reader passes over what is late after a stall, as its users want; that one does not.
             compared = not (section.stalls and run.reader.what == "recorded")
-            if compared and not row.problems and mine.got < min(1, row.got / max(1, row.of)) * mine.of * (1 - SLACK) - EDGE - mine.waited:
+            if (
+                compared
+                and not row.problems
+                and mine.got < min(1, row.got / max(1, row.of)) * mine.of * (1 - SLACK) - EDGE - mine.waited
+            ):
                 mine.problems.append(f"unixfdsrc does better: {mine.peer}")
             mine.peer_problems = row.problems
     return list(made.values())
@@ -85,7 +97,13 @@ def rows(section, runs, ours, theirs, windows, stalled):
 
 class Judge:
     def __init__(self, section, run, camera, windows, stalled):
-        self.section, self.run, self.reader, self.windows, self.stalled = section, run, run.reader, windows, stalled
+        self.section, self.run, self.reader, self.windows, self.stalled = (
+            section,
+            run,
+            run.reader,
+            windows,
+            stalled,
+        )
         self.camera, self.sent = camera, Log(camera["sent"])
         self.due = self.sent.rising()
         self.frame = 1 / section.fps
@@ -94,6 +112,7 @@ class Judge:
         self.left.entries = next((log for log in result["left"][:1]), [])
         self.shown, self.late = Log(result["shown"]), result["late"] + camera["late"]
         self.made = Row(self.reader)
+        self.allowance(0, windows[-1])
 
     def row(self):
         if self.has_ended_well():
@@ -115,7 +134,9 @@ class Judge:
             return self.run.exit_code == 0
         if not self.run.result:
             code = self.run.process.exit_code(0)
-            self.problem(f"no end after {'EOS' if code is None else f'exit code {code}'}: {self.run.process.errors()}")
+            self.problem(
+                f"no end after {'EOS' if code is None else f'exit code {code}'}: {self.run.process.errors()}"
+            )
         elif self.run.result["ended"] != "eos":
             self.problem(str(self.run.result["ended"]))
         if self.run.result and self.run.result.get("stats"):
@@ -123,12 +144,13 @@ class Judge:
         return bool(self.run.result)
 
     def allowance(self, pictures, window, slack=SLACK):
-        """Pictures that may be missing: some, and those of the time in which the machine let somebody wait."""
-        waited = sum(late for when, late in self.late if window[0] <= when <= window[1] + late) * self.section.fps
-        self.made.waited = max(self.made.waited, waited)
-        return slack * pictures + EDGE + waited
+        """Pictures that may be missing: some, and those of the time in which the machine let somebody
+        wait."""
+        waited = sum(max(0, min(when, window[1]) - max(when - late, window[0])) for when, late in self.late)
+        self.made.waited = max(self.made.waited, waited * self.section.fps)
+        return slack * pictures + EDGE + waited * self.section.fps
 
-    # -------------------------------------------------------------------------------------------------- what was shown
+    # ---------------------------------------------------------------------------------------- what was shown
 
     def judge_shown(self):
         log = self.left if self.reader.pull and not self.reader.rate else self.shown
@@ -142,7 +164,8 @@ class Judge:
             allowed = self.allowance(of, window, 0.15 if self.reader.pull else SLACK)
             if not of - allowed <= got <= most + allowed:
                 self.problem(f"{got / seconds:.1f} of {of / seconds:.1f} pictures/s{self.when(window)}")
-            self.made.got, self.made.of = got, round(of)
+            self.made.got = got
+            self.made.of = round(of if self.reader.rate else len(self.due.within(window)))
         if self.reader.repeats:
             # At its ends a mixer has pictures of its own.
             self.judge_order(self.shown.within(self.windows[-1]).numbers())
@@ -151,7 +174,11 @@ class Judge:
             self.judge_order(self.shown.numbers())
 
     def when(self, window):
-        return "" if len(self.windows) == 1 else " before it stood still" if window is self.windows[0] else " after it stood still"
+        return (
+            ""
+            if len(self.windows) == 1
+            else " before it stood still" if window is self.windows[0] else " after it stood still"
+        )
 
     def judge_order(self, numbers):
         if None in numbers:
@@ -159,7 +186,9 @@ class Judge:
         pairs = list(zip(numbers, numbers[1:]))
         if any(b < a for a, b in pairs):
             back = next((a, b) for a, b in pairs if b < a)
-            self.problem(f"{sum(b < a for a, b in pairs)} pictures out of order, first {back[1]} after {back[0]}")
+            self.problem(
+                f"{sum(b < a for a, b in pairs)} pictures out of order, first {back[1]} after {back[0]}"
+            )
         if not self.reader.repeats and any(a == b for a, b in pairs):
             self.problem(f"{sum(a == b for a, b in pairs)} pictures shown twice")
 
@@ -171,7 +200,7 @@ class Judge:
         if different < expected - self.allowance(expected, window, 0.5):
             self.problem(f"only {different} different pictures of {expected}")
 
-    # ---------------------------------------------------------------------------------------------- what left the source
+    # ---------------------------------------------------------------------------------- what left the source
 
     def judge_left(self):
         entries, numbers = self.left.entries, self.left.numbers()
@@ -193,7 +222,7 @@ class Judge:
             if not ages:
                 continue
             middle = statistics.median(ages)
-            allowed = self.section.late + AGE + sum(late for when, late in self.late if window[0] <= when <= window[1])
+            allowed = self.section.late + AGE + self.allowance(0, window, 0) / self.section.fps
             if not -0.005 <= middle <= allowed:
                 self.problem(f"pictures leave the source {middle:.2f} s after their time{self.when(window)}")
 
@@ -218,7 +247,7 @@ class Judge:
             if got < of - self.allowance(of, window):
                 self.problem(f"{got} of {of} pictures taken{self.when(window)}")
 
-    # ----------------------------------------------------------------------------------------------- what was recorded
+    # ------------------------------------------------------------------------------------- what was recorded
 
     def judge_recording(self):
         files = self.run.files
@@ -236,12 +265,16 @@ class Judge:
         self.made.got, self.made.of = len(set(recorded)), len(wanted)
         left_out = set(self.left.numbers()) - set(recorded) - clipped(self.left.numbers(), files)
         if len(left_out) > (EDGE if self.reader.repeats else 0):
-            self.problem(f"{len(left_out)} pictures are not in the file, first {self.place_of(min(left_out))}")
+            self.problem(
+                f"{len(left_out)} pictures are not in the file, first {self.place_of(min(left_out))}"
+            )
         whole = (self.sent.entries[0][0], self.sent.entries[-1][0])
         if not self.stalled and len(recorded) < len(wanted) - self.allowance(len(wanted), whole):
             self.problem(f"{len(recorded)} of {len(wanted)} pictures recorded")
         if self.section.eos and recorded[-1] != self.sent.numbers()[-1]:
-            self.problem(f"the last picture recorded is {recorded[-1]}, the last sent {self.sent.numbers()[-1]}")
+            self.problem(
+                f"the last picture recorded is {recorded[-1]}, the last sent {self.sent.numbers()[-1]}"
+            )
 
     def place_of(self, number):
         """A picture and those beside it, as they left the source."""
@@ -259,30 +292,39 @@ class Judge:
         self.judge_times(one)
         length = times[-1] - times[0] + self.frame
         if not one["name"].endswith(".ts"):
-            if one["duration"] is None or abs(one["duration"] - length) > 1.5 * self.frame + (0.3 if self.reader.sound else 0):
+            if one["duration"] is None or abs(one["duration"] - length) > 1.5 * self.frame + (
+                0.3 if self.reader.sound else 0
+            ):
                 self.problem(f"{one['name']}: its duration is {one['duration']} s, not {length:.3f}")
         if self.reader.sound:
             if not one["sound"]:
                 return self.problem(f"{one['name']}: no sound")
             if abs(one["sound"][0] - times[0]) > 0.3 or abs(one["sound"][1] - times[-1]) > 0.3:
-                self.problem(f"{one['name']}: sound from {one['sound'][0]:.2f} to {one['sound'][1]:.2f} s, pictures from {times[0]:.2f} to {times[-1]:.2f}")
-
+                self.problem(
+                    f"{one['name']}: sound from {one['sound'][0]:.2f} to {one['sound'][1]:.2f} s, pictures from {times[0]:.2f} to {times[-1]:.2f}"
+                )
 
     def judge_times(self, one):
-        """Each picture is where it was when it left the source. Where nobody looked there, at its capture's time: but for
-        the very first, which may have been captured before this pipeline began."""
+        """Each picture is where it was when it left the source. Where nobody looked there, at its capture's
+        time: but for the very first, which may have been captured before this pipeline began."""
         numbers, times = zip(*one["pictures"])
         known, last = self.left.times(), numbers[-1]
         pictures = one["pictures"] if known else one["pictures"][1:]
         for number, time in pictures:
-            expected = known[number] - known[last] if number in known and last in known else (number - last) * self.frame
+            expected = (
+                known[number] - known[last]
+                if number in known and last in known
+                else (number - last) * self.frame
+            )
             if abs(time - times[-1] - expected) > self.frame * (2 if self.reader.repeats else 1):
-                return self.problem(f"{one['name']}: picture {number} is {times[-1] - time:.3f} s before the last, not {-expected:.3f}")
+                return self.problem(
+                    f"{one['name']}: picture {number} is {times[-1] - time:.3f} s before the last, not {-expected:.3f}"
+                )
 
 
 def clipped(numbers, files):
-    """The last pictures of an mp4 are in it but not shown when others are missing shortly before: mp4mux's edit list, made
-    from an encoder's reordered times, is too short then, whatever the source is."""
+    """The last pictures of an mp4 are in it but not shown when others are missing shortly before: mp4mux's
+    edit list, made from an encoder's reordered times, is too short then, whatever the source is."""
     end = numbers[-8:]
     has_gap = end and end[-1] - end[0] >= len(end)
     return set(numbers[-3:]) if has_gap and files[-1]["name"].endswith((".mp4", ".mov")) else set()

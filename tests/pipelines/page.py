@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""docs/reference/pipelines.md: its sections are written and read here; what stands above them is written by hand."""
+"""docs/reference/pipelines.md: its sections are written and read here; what stands above them is written by
+hand."""
 
 import pathlib
 import re
@@ -38,11 +39,20 @@ def write(section, rows):
 
 
 def verdicts(section):
-    """What the page says of a section's rows: {row as printed: verdict}; and the cameras' lines above them."""
-    found = re.search(rf"^## {re.escape(section.title)}\n\n```text\n(.*?)\n```\n(.*?)(?=^## |\Z)", PATH.read_text(), re.MULTILINE | re.DOTALL)
+    """What the page says of a section's rows: {row as printed: verdict}; and the cameras' lines above
+    them."""
+    found = re.search(
+        rf"^## {re.escape(section.title)}\n\n```text\n(.*?)\n```\n(.*?)(?=^## |\Z)",
+        PATH.read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
     if not found:
         return {}, None
-    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in found.group(2).splitlines() if line.startswith("| `")]
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in found.group(2).splitlines()
+        if line.startswith("| `")
+    ]
     return {row[0]: row[-1] for row in rows}, found.group(1)
 
 

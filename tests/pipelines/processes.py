@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The processes of a section: started with a folder of their own to work in, told what to do, listened to, and ended
-whatever happens."""
+"""The processes of a section: started with a folder of their own to work in, told what to do, listened to,
+and ended whatever happens."""
 
 import json
 import os
@@ -26,7 +26,13 @@ class Process:
         self.log = folder / "stderr"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                command, cwd=folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                command,
+                cwd=folder,
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
                 start_new_session=True,
             )
         threading.Thread(target=self._listen, daemon=True).start()

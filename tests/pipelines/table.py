@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""table.py [--write] [SECTION…]: runs sections of the table, all by default, and prints them; with --write into
-docs/reference/pipelines.md."""
+"""table.py [--write] [SECTION…]: runs sections of the table, all by default, and prints them; with --write
+into docs/reference/pipelines.md."""
 
 import argparse
 import sys
@@ -14,7 +14,9 @@ from cameras import SECTIONS
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="put them into docs/reference/pipelines.md")
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(f"'{one.name}'" for one in SECTIONS))
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", help=", ".join(f"'{one.name}'" for one in SECTIONS)
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - {one.name for one in SECTIONS}:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""joins.py LINE COUNT SECONDS SEED: recorders of one camera that join at random moments within SECONDS and record for two
-seconds each. In LINE, FILE stands for a name of each one's own."""
+"""joins.py LINE COUNT SECONDS SEED: recorders of one camera that join at random moments within SECONDS and
+record for two seconds each. In LINE, FILE stands for a name of each one's own."""
 
 import random
 import sys
@@ -26,7 +26,9 @@ class Recorder:
 
     def begin(self):
         self.pipeline.set_state(Gst.State.PLAYING)
-        GLib.timeout_add(int(RECORDED * 1000), lambda: self.pipeline.send_event(Gst.Event.new_eos()) and False)
+        GLib.timeout_add(
+            int(RECORDED * 1000), lambda: self.pipeline.send_event(Gst.Event.new_eos()) and False
+        )
         return False
 
     def note(self, pad, info):
@@ -37,7 +39,9 @@ class Recorder:
     def end(self, why):
         if self.ended is None:
             self.ended = why
-            self.stats = statistics(self.source) if self.source.get_factory().get_name() == "cuframessrc" else {}
+            self.stats = (
+                statistics(self.source) if self.source.get_factory().get_name() == "cuframessrc" else {}
+            )
             self.pipeline.set_state(Gst.State.NULL)
             if all(one.ended for one in recorders):
                 loop.quit()
@@ -51,6 +55,10 @@ recorders = [Recorder(number, chance.uniform(0, SPREAD)) for number in range(COU
 GLib.timeout_add_seconds(SECONDS, loop.quit)
 loop.run()
 say(
-    "result", late=pulse.late,
-    joins=[{"file": r.file, "after": r.after, "left": r.left, "ended": r.ended, "stats": getattr(r, "stats", {})} for r in recorders],
+    "result",
+    late=pulse.late,
+    joins=[
+        {"file": r.file, "after": r.after, "left": r.left, "ended": r.ended, "stats": getattr(r, "stats", {})}
+        for r in recorders
+    ],
 )

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A number in every picture, in its pixels: sixteen blocks of luma along the upper edge, black or white, which survive
-every encoder here. It tells which pictures were shown, how often, and in which order."""
+"""A number in every picture, in its pixels: sixteen blocks of luma along the upper edge, black or white,
+which survive every encoder here. It tells which pictures were shown, how often, and in which order."""
 
 import functools
 import re
@@ -18,7 +18,8 @@ READABLE = ("I420", "YV12", "NV12", "NV21", "Y42B", "Y444", "A420", "GRAY8")
 
 
 def write(buffer, width, number):
-    """Into a picture in I420 that was just made. The buffer may be referred to elsewhere by now; its memory is not."""
+    """Into a picture in I420 that was just made. The buffer may be referred to elsewhere by now; its memory
+    is not."""
     row = b"".join(bytes([WHITE if number >> bit & 1 else BLACK]) * BLOCK for bit in reversed(range(BITS)))
     stride, offset = _luma(buffer, width)
     memory = buffer.peek_memory(0)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""publisher.py LINE: a camera of the table. What it publishes is numbered at the source and noted at the sink."""
+"""publisher.py LINE: a camera of the table. What it publishes is numbered at the source and noted at the
+sink."""
 
 import sys
 
@@ -23,7 +24,9 @@ pipeline.said_first = True
 
 
 def say_first():
-    shared = sum(sink.get_property("stats").get_value("published" if is_ours(sink) else "rendered") for sink in sinks)
+    shared = sum(
+        sink.get_property("stats").get_value("published" if is_ours(sink) else "rendered") for sink in sinks
+    )
     if shared:
         say("first")
     return not shared

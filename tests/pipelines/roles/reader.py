@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""reader.py LINE PULL: a pipeline behind a camera. Notes what leaves its sources and what its sinks show; what comes to an
-appsink is pulled by a thread, which then holds the sample for PULL seconds as a detector would."""
+"""reader.py LINE PULL: a pipeline behind a camera. Notes what leaves its sources and what its sinks show;
+what comes to an appsink is pulled by a thread, which then holds the sample for PULL seconds as a detector
+would."""
 
 import sys
 import threading
@@ -48,6 +49,12 @@ pipeline.run()
 stats = [statistics(source) for source in sources if source.get_factory().get_name() == "cuframessrc"]
 pipeline.stop()
 say(
-    "result", ended=pipeline.ended, began=pipeline.began, left=left, shown=shown, stats=stats, warnings=pipeline.warnings,
+    "result",
+    ended=pipeline.ended,
+    began=pipeline.began,
+    left=left,
+    shown=shown,
+    stats=stats,
+    warnings=pipeline.warnings,
     late=pipeline.pulse.late,
 )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""recording.py [--sound] FILE…: plays recordings, each from its beginning to its end, and says what is in them: number and
-PTS of every picture, the duration that the file tells, and from when to when there is sound."""
+"""recording.py [--sound] FILE…: plays recordings, each from its beginning to its end, and says what is in
+them: number and PTS of every picture, the duration that the file tells, and from when to when there is
+sound."""
 
 import sys
 import time
@@ -23,7 +24,12 @@ class Recording:
 
     def play(self):
         self.pipeline.set_state(Gst.State.PLAYING)
-        said = {"pictures": [(numbers.read(s.get_buffer(), s.get_caps()), pts(s.get_buffer())) for s in self.samples("pictures")]}
+        said = {
+            "pictures": [
+                (numbers.read(s.get_buffer(), s.get_caps()), pts(s.get_buffer()))
+                for s in self.samples("pictures")
+            ]
+        }
         if self.pipeline.get_by_name("sound"):
             heard = [s.get_buffer() for s in self.samples("sound")]
             said["sound"] = heard and (pts(heard[0]), pts(heard[-1]) + heard[-1].duration / 1e9)

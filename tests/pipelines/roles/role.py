@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What every process of a table has: orders on stdin, events on stdout, both a line of JSON each; and a pulse, which
-tells how long the machine did not let it run."""
+"""What every process of a table has: orders on stdin, events on stdout, both a line of JSON each; and a
+pulse, which tells how long the machine did not let it run."""
 
 import json
 import os
@@ -47,7 +47,8 @@ class Pulse:
 
 
 class Pipeline:
-    """A pipeline that does what it is ordered: play, then eos or quit. `log` has a list for every place watched."""
+    """A pipeline that does what it is ordered: play, then eos or quit. `log` has a list for every place
+    watched."""
 
     def __init__(self, line):
         Gst.init(None)
@@ -122,5 +123,9 @@ class Pipeline:
 def statistics(element):
     """Counts of a cuframes element."""
     structure = element.get_property("stats")
-    values = {structure.nth_field_name(at): structure.get_value(structure.nth_field_name(at)) for at in range(structure.n_fields()) if structure.nth_field_name(at) != "subscribers"}
+    values = {
+        structure.nth_field_name(at): structure.get_value(structure.nth_field_name(at))
+        for at in range(structure.n_fields())
+        if structure.nth_field_name(at) != "subscribers"
+    }
     return {name: value for name, value in values.items() if isinstance(value, (int, str))}
