@@ -32,7 +32,8 @@ gint64 age_of(GstClockTime time, GstClockTime frame) {
     return known ? GST_CLOCK_DIFF(time, frame) : unknown_age;
 }
 
-void write_detection(const GstAnalyticsMtd& finding, ByteWriter& bytes) {
+// Not const: GStreamer 1.24 asks for them so.
+void write_detection(GstAnalyticsMtd& finding, ByteWriter& bytes) {
     gint x = 0, y = 0, w = 0, h = 0;
     gfloat rotation = 0, confidence = 0;
 #if GST_CHECK_VERSION(1, 26, 0)
@@ -47,7 +48,7 @@ void write_detection(const GstAnalyticsMtd& finding, ByteWriter& bytes) {
     bytes.f32(confidence);
 }
 
-void write_classes(const GstAnalyticsMtd& finding, ByteWriter& bytes) {
+void write_classes(GstAnalyticsMtd& finding, ByteWriter& bytes) {
     const gsize length = gst_analytics_cls_mtd_get_length(&finding);
     bytes.u32(static_cast<guint32>(length));
     for (gsize i = 0; i < length; ++i) {
@@ -56,7 +57,7 @@ void write_classes(const GstAnalyticsMtd& finding, ByteWriter& bytes) {
     }
 }
 
-void write_track(const GstAnalyticsMtd& finding, GstClockTime frame, ByteWriter& bytes) {
+void write_track(GstAnalyticsMtd& finding, GstClockTime frame, ByteWriter& bytes) {
     guint64 id = 0;
     GstClockTime first = GST_CLOCK_TIME_NONE, last = GST_CLOCK_TIME_NONE;
     gboolean lost = FALSE;
@@ -94,7 +95,7 @@ std::vector<GstAnalyticsMtd> list_findings(const GstMeta* meta, const MetaWritin
     return findings;
 }
 
-void write_finding(const GstAnalyticsMtd& finding, GstClockTime frame, ByteWriter& bytes) {
+void write_finding(GstAnalyticsMtd& finding, GstClockTime frame, ByteWriter& bytes) {
     const Kind kind = *kind_of(gst_analytics_mtd_get_mtd_type(&finding));
     bytes.u8(kind);
     const guint length = bytes.reserve_u32();
@@ -130,11 +131,11 @@ void write_relations(const std::vector<GstAnalyticsMtd>& findings, ByteWriter& b
 }
 
 Written write(const GstMeta* meta, const MetaWriting& to, ByteWriter& bytes) {
-    const std::vector<GstAnalyticsMtd> findings = list_findings(meta, to);
+    std::vector<GstAnalyticsMtd> findings = list_findings(meta, to);
     if (findings.size() > most_findings)
         return Written::no;
     bytes.u32(static_cast<guint32>(findings.size()));
-    for (const GstAnalyticsMtd& finding : findings)
+    for (GstAnalyticsMtd& finding : findings)
         write_finding(finding, to.running_time, bytes);
     write_relations(findings, bytes);
     return Written::yes;

@@ -32,7 +32,7 @@ GstClockTime frame_duration(const cuframes_frame_view& view, const GstVideoInfo&
 } // namespace
 
 /// With the last lease taken no other frame could be had before one comes back, which may be never: some elements give a
-/// frame back only for the next one. So the last is always copied, and kept for that.
+/// frame back only for the next one. The last one is there to copy with.
 bool SrcState::leases_are_used_up(const cuframes_frame_view& view) {
     if (view.spare > 0 || copy_settings().on_exhausted == GST_CUFRAMES_ON_EXHAUSTED_WAIT)
         return false;

@@ -4,8 +4,6 @@
 #include "errors.h"
 #include "stats.h"
 
-#include <algorithm>
-
 GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_src_debug);
 #define GST_CAT_DEFAULT gst_cuframes_src_debug
 
@@ -25,12 +23,8 @@ cuframes_subscriber_options options_of(const SrcSettings& settings) {
     options.name = or_null(settings.name_tag);
     options.mode = settings.mode == GST_CUFRAMES_MODE_STRICT ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST;
     options.max_held = settings.max_held;
-    if (settings.max_held > 0) {
-        // One more than downstream may hold, to copy the frames that are beyond.
-        const bool copies = settings.on_exhausted == GST_CUFRAMES_ON_EXHAUSTED_COPY;
-        options.max_held = std::min<guint>(settings.max_held + (copies ? 1 : 0), CUFRAMES_MAX_HELD);
-        options.min_held = 1;
-    }
+    options.min_held = 1; // What is beyond is copied.
+    options.copies = settings.on_exhausted == GST_CUFRAMES_ON_EXHAUSTED_COPY;
     options.connect_timeout_ms = settings.connect_timeout;
     options.end_when_gone = settings.on_gone != GST_CUFRAMES_ON_GONE_WAIT;
     options.cuda_device = settings.cuda_device;

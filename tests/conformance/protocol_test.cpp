@@ -119,6 +119,7 @@ TEST_F(Protocol, HelloWithValuesOutOfRangeIsRefused) {
         [](Hello& hello) { hello.leases = CUFRAMES_MAX_HELD + 1; },
         [](Hello& hello) { hello.leases = 0xffffffff; },
         [](Hello& hello) { hello.least = 0; },
+        [](Hello& hello) { hello.copies = 2; },
         [](Hello& hello) { hello.least = hello.leases + 1; },
         [](Hello& hello) { hello.boot_id.fill(0xA5); },
     };

@@ -186,7 +186,7 @@ TEST_F(Life, FramesAreReadOnlyAndWritersGetACopy) {
 
 TEST_F(Life, HoldingAllThatIsAllowedIsSaidOnce) {
     RemotePipeline publisher(endless());
-    Pipeline reader("cuframessrc name=src max-held=2 key=life ! appsink name=out sync=false");
+    Pipeline reader("cuframessrc name=src max-held=2 on-exhausted=wait key=life ! appsink name=out sync=false");
     publisher.play();
     reader.play();
     // The queue of the appsink takes them all, and nobody empties it.

@@ -310,8 +310,7 @@ TEST_F(MetaForms, DetectionsClassesTracksAndTheirRelations) {
 }
 
 TEST_F(MetaForms, AnalyticsWithoutAFormStayBehindAndTheRestKeepsItsRelations) {
-    static const GstAnalyticsMtdImpl foreign = {
-        .name = "foreign", .mtd_meta_transform = nullptr, .mtd_meta_clear = nullptr, ._reserved = {}};
+    static const GstAnalyticsMtdImpl foreign = {.name = "foreign"};
     GstAnalyticsRelationMeta* meta = gst_buffer_add_analytics_relation_meta(source.get());
     GstAnalyticsMtd other, a, b;
     gst_analytics_relation_meta_add_mtd(meta, &foreign, 8, &other);

@@ -60,6 +60,7 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
                              : o->max_held ? max_held
                                            : 1,
                              o->max_held == 0,
+                             o->copies,
                              o->connect_timeout_ms,
                              o->end_when_gone,
                              o->on_state,

@@ -128,7 +128,7 @@ struct LeasePage {
     std::atomic<uint64_t> received;
     std::atomic<uint64_t> skipped;
     std::atomic<uint64_t> lost;
-    alignas(64) std::array<std::atomic<uint32_t>, CUFRAMES_MAX_HELD> leases; ///< slot + 1, or 0
+    alignas(64) std::array<std::atomic<uint32_t>, CUFRAMES_MAX_HELD + 1> leases; ///< slot + 1, or 0
 };
 
 inline constexpr uint64_t lease_page_size = page_size;

@@ -56,6 +56,8 @@ struct Hello {
     uint32_t mode;   ///< cuframes_mode
     uint32_t leases; ///< Asked for.
     uint32_t least;  ///< With fewer it does not want to attach.
+    uint32_t copies; ///< 1: one lease more, held for the time of a copy only. No slot of a full ring is set aside for it.
+    uint32_t reserved;
     std::array<uint8_t, 16> boot_id; ///< Shared memory needs one kernel; a forwarded socket may lead to another.
     char name[64];                   ///< Zero-terminated.
 };
@@ -65,7 +67,7 @@ struct Welcome {
     static constexpr MessageType type = MessageType::welcome;
     MessageHeader header;
     uint32_t version;
-    uint32_t granted; ///< Leases: Hello.least to Hello.leases.
+    uint32_t granted; ///< Leases: Hello.least to Hello.leases. Hello.copies comes on top.
     int32_t pid;      ///< The publisher's, in its own PID namespace.
     uint32_t reserved;
 };
@@ -129,7 +131,7 @@ struct Ended {
 inline constexpr size_t max_message_size = 512;
 inline constexpr size_t max_message_fds = 3;
 
-static_assert(sizeof(Hello) == 104 && sizeof(Welcome) == 24 && sizeof(Refused) == 512 && sizeof(Generation) == 32 &&
+static_assert(sizeof(Hello) == 112 && sizeof(Welcome) == 24 && sizeof(Refused) == 512 && sizeof(Generation) == 32 &&
               sizeof(Chunk) == 16 && sizeof(Want) == 16 && sizeof(Granted) == 16);
 static_assert(sizeof(Refused) <= max_message_size);
 

@@ -27,7 +27,7 @@ Result<> check_hello(const Hello& hello) {
                      "does not reach there"};
     }
     if (hello.leases < 1 || hello.leases > CUFRAMES_MAX_HELD || hello.least < 1 || hello.least > hello.leases ||
-        hello.mode > CUFRAMES_MODE_STRICT) {
+        hello.copies > 1 || hello.mode > CUFRAMES_MODE_STRICT) {
         return Error{CUFRAMES_ERROR_PROTOCOL, text("leases ", hello.leases, ", of them at least ", hello.least,
                                                    ", or mode ", hello.mode, " is out of range")};
     }
@@ -90,10 +90,13 @@ uint32_t Publisher::leases_to_add(uint32_t wanted) const {
 
 /** Frames that an elastic ring has to keep when so many leases are granted. */
 uint32_t Publisher::frames_for(uint32_t leases, uint32_t frames) const {
+    uint32_t copies = 0;
     for (const Member& member : members_) {
         frames = std::max(frames, member.subscriber->frames());
+        copies += member.subscriber->copies();
     }
-    return std::clamp(reserved_slots + leases + std::max(spare_slots, frames), options_.slots, options_.max_slots);
+    return std::clamp(reserved_slots + leases + copies + std::max(spare_slots, frames), options_.slots,
+                      options_.max_slots);
 }
 
 Error Publisher::ring_full(uint32_t least) const {
@@ -158,10 +161,10 @@ Result<std::shared_ptr<AttachedSubscriber>> Publisher::admit(const Hello& hello,
     if (leases == 0) {
         return ring_full(hello.least);
     }
-    auto grown = grow(lock, frames_for(granted() + leases, 0));
+    auto grown = grow(lock, frames_for(granted() + leases + hello.copies, 0));
     if (!grown && leases > hello.least) {
         leases = hello.least;
-        grown = grow(lock, frames_for(granted() + leases, 0));
+        grown = grow(lock, frames_for(granted() + leases + hello.copies, 0));
     }
     // What is there already may do: the ring keeps a few frames that nobody leases.
     if (!grown && generation_ && reserved_slots + granted() + leases > generation_->slots().kept()) {

@@ -25,7 +25,8 @@ public:
           name_(hello.name),
           pid_(pid),
           mode_(hello.mode == CUFRAMES_MODE_STRICT ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST),
-          granted_(granted) {}
+          granted_(granted),
+          copies_(hello.copies) {}
 
     /** Makes a lease page for a new generation and sends it all. False: the subscriber is gone or does not read. */
     bool send_generation(const Connection& connection, const RingGeneration& generation, uint64_t position);
@@ -40,7 +41,7 @@ public:
 
     bool leases(uint32_t slot, uint32_t slot_count) const {
         const LeasePage* words = page();
-        for (uint32_t i = 0; words && i < granted_; ++i) {
+        for (uint32_t i = 0; words && i < granted_ + copies_; ++i) {
             if (ring::leased_slot(words->leases[i], slot_count) == slot) {
                 return true;
             }
@@ -72,6 +73,8 @@ public:
     cuframes_subscriber_info info(uint64_t last_sequence) const;
     uint64_t id() const { return id_; }
     uint32_t granted() const { return granted_; }
+    /** Leases on top, each for the time of a copy. */
+    uint32_t copies() const { return copies_; }
     /** Newest frames to be kept on its behalf, whatever is leased of older ones. */
     uint32_t frames() const { return frames_; }
     bool leaving() const { return leaving_; }
@@ -88,6 +91,7 @@ private:
     pid_t pid_;
     cuframes_mode mode_;
     uint32_t granted_;
+    uint32_t copies_;
     uint32_t frames_ = 0;
     uint64_t given_up_at_ = UINT64_MAX;
     bool leaving_ = false;

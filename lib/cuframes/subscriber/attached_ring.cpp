@@ -76,7 +76,7 @@ Result<> AttachedRing::add_chunk(const Packet& packet) {
 }
 
 uint32_t AttachedRing::spare() const {
-    const uint32_t granted = link_->granted.load(std::memory_order_relaxed);
+    const uint32_t granted = link_->granted.load(std::memory_order_relaxed) + link_->copies;
     const uint32_t held = link_->held.load(std::memory_order_relaxed);
     return granted > held ? granted - held : 0;
 }
@@ -114,7 +114,7 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint
 }
 
 std::optional<uint32_t> AttachedRing::free_word() {
-    const uint32_t granted = link_->granted.load(std::memory_order_relaxed);
+    const uint32_t granted = link_->granted.load(std::memory_order_relaxed) + link_->copies;
     for (uint32_t word = 0; word < granted; ++word) {
         if (!held_[word].load(std::memory_order_acquire) &&
             page().leases[word].load(std::memory_order_acquire) == ring::no_lease) {
@@ -126,7 +126,7 @@ std::optional<uint32_t> AttachedRing::free_word() {
 
 AttachedRing::Leases AttachedRing::leases() {
     // Frames of an earlier generation count too: what was granted is a number of frames.
-    if (link_->held.load() >= link_->granted) {
+    if (link_->held.load() >= link_->granted + link_->copies) {
         return Leases::all_held;
     }
     if (free_word()) {

@@ -92,7 +92,7 @@ private:
     std::unique_ptr<FrameAccess> frames_;
     uint32_t next_chunk_ = 1; ///< Chunk 0 came with the generation.
     ring::Reader reader_;
-    std::array<std::atomic<bool>, CUFRAMES_MAX_HELD> held_ = {}; ///< Words whose frame is still referenced here.
+    std::array<std::atomic<bool>, CUFRAMES_MAX_HELD + 1> held_ = {}; ///< Words whose frame is still referenced here.
 };
 
 } // namespace cuframes

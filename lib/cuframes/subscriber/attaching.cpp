@@ -53,6 +53,7 @@ Result<> Subscriber::connect() {
     hello.mode = options_.read.mode;
     hello.leases = leases_wanted_;
     hello.least = options_.min_held;
+    hello.copies = options_.copies ? 1 : 0;
     hello.boot_id = boot_id();
     std::strncpy(hello.name, options_.name.c_str(), sizeof(hello.name) - 1);
     if (!connection->send(hello)) {
@@ -174,6 +175,7 @@ void Subscriber::handle_welcome(Packet& packet) {
     }
     link_->wake = std::move(packet.fds[0]);
     link_->granted = welcome.granted;
+    link_->copies = options_.copies ? 1 : 0;
     if (link_->publisher_pid == 0) {
         link_->publisher_pid = welcome.pid;
     }

@@ -19,6 +19,7 @@ struct Link {
     UniqueFd wake;  ///< Written by the publisher while we sleep. Empty until we were admitted.
     int32_t publisher_pid = 0;
     std::atomic<uint32_t> granted{0};
+    uint32_t copies = 0; ///< Leases on top, each for the time of a copy.
     bool dead = false;
     bool ended = false; ///< End of stream before there was a ring.
 

@@ -32,6 +32,7 @@ struct SubscriberOptions {
     uint32_t max_held; ///< Leases at first.
     uint32_t min_held; ///< With fewer it does not attach.
     bool grows;        ///< Asks for more when all are held.
+    bool copies;       ///< One lease more, to copy frames with.
     int64_t connect_timeout_ms; ///< 0: for ever.
     bool end_when_gone;
     cuframes_subscriber_state_func on_state;

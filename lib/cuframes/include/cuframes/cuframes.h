@@ -416,6 +416,8 @@ typedef struct cuframes_subscriber_options {
     void* user_data;
     uint32_t min_held; /**< With fewer it does not attach, but is refused (CUFRAMES_ERROR_RING_FULL); 0: max_held, or 1
                             where that is automatic. */
+    bool copies; /**< One frame more may be taken than max_held, for the time of a copy: `spare` in its view is 0 then, and
+                      it is given back before the next is taken. The ring sets no slot aside for it. */
 } cuframes_subscriber_options;
 
 /**
