@@ -41,6 +41,7 @@ class Section:
     file: bool = False  # the camera plays a file, and starts after its readers
     stalls: str = ""  # camera, server: which process stands still for 3 s
     eos: bool = False  # the camera's end ends the readers
+    exact: bool = False  # rates are right within one picture/s
     seconds: float = 3.0  # measured
 
 
@@ -279,6 +280,7 @@ SECTIONS = (
         (f"{TEST} ! cuframessink key=cam".replace("30/1", "60/1"), SECOND),
         (VIEWER, VIDEORATE, MP4, COMPOSITOR, APPSINK, APPSINK_DROP),
         fps=60,
+        exact=True,
     ),
     Section(
         "stall",
@@ -295,6 +297,7 @@ SECTIONS = (
         late=2,
         server=SERVER,
         stalls="server",
+        exact=True,
     ),
     Section(
         "README publisher",
@@ -304,5 +307,6 @@ SECTIONS = (
         late=2,
         server=SERVER,
         stalls="camera",
+        exact=True,
     ),
 )

@@ -148,6 +148,8 @@ class Judge:
         wait."""
         waited = sum(max(0, min(when, window[1]) - max(when - late, window[0])) for when, late in self.late)
         self.made.waited = max(self.made.waited, waited * self.section.fps)
+        if self.section.exact and slack == SLACK:
+            return window[1] - window[0] + waited * self.section.fps
         return slack * pictures + EDGE + waited * self.section.fps
 
     # ---------------------------------------------------------------------------------------- what was shown
