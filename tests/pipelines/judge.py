@@ -82,7 +82,7 @@ def rows(section, runs, ours, theirs, windows, stalled):
             made[run.reader] = row
         else:
             mine = made[run.reader]
-            mine.peer = f"{row.got} of {row.of}" if not run.crashed() else "crashes"
+            mine.peer = f"{row.got} of {row.of}" if row.got else "crashes" if run.crashed() else "fails"
             # With mode=newest a reader passes over what is late after a stall, as its users want; that one does not.
             compared = not (section.stalls and run.reader.what == "recorded")
             if (
