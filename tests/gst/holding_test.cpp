@@ -2,6 +2,9 @@
 // Promise: whatever is behind a reader, and however many frames it keeps, the pipeline goes on; nobody is refused for a
 // number; and times rise from the first buffer on.
 #include "fixture.hpp"
+#include "picture.hpp"
+
+#include <cuframes/cuframes.hpp>
 
 namespace cuframes::test {
 namespace {
@@ -102,7 +105,8 @@ TEST_F(Holding, ManyDefaultReadersOfADefaultPublisher) {
 
 // A camera with latency: frames that were captured before the reader ran still come when it does.
 TEST_F(Holding, TimesRiseBehindACameraWithLatency) {
-    RemotePipeline publisher(camera("ts-offset=400000000", 30));
+    RemotePipeline publisher("videotestsrc is-live=true ! " + raw_caps("GRAY8", 64, 48) +
+                             " ! queue ! cuframessink name=sink key=hold ts-offset=400000000");
     publisher.play();
     ASSERT_TRUE(eventually([&] { return publisher.stat("published") >= 3; }));
     for (const char* mode : {"newest", "strict"}) {
@@ -129,7 +133,7 @@ TEST_F(Holding, TimesRiseBehindACameraWithLatency) {
 TEST_F(Holding, ASyncedSinkShowsEveryPicture) {
     for (const int rate : {30, 120}) {
         RemotePipeline publisher("videotestsrc is-live=true ! " + raw_caps("GRAY8", 64, 48, rate) +
-                                 " ! cuframessink name=sink key=hold ts-offset=200000000");
+                                 " ! queue max-size-buffers=0 ! cuframessink name=sink key=hold ts-offset=200000000");
         publisher.play();
         Pipeline reader("cuframessrc name=src key=hold ! fakesink sync=true");
         reader.play();
@@ -138,6 +142,29 @@ TEST_F(Holding, ASyncedSinkShowsEveryPicture) {
         ASSERT_TRUE(eventually([&] { return reader.stat("src", "received") >= received + 60; }));
         EXPECT_LE(reader.stat("src", "skipped") - skipped, 3u) << rate;
     }
+}
+
+// Times of another clock are not believed, and pictures flow all the same.
+TEST_F(Holding, TimesThatCannotBeMeantAreReplaced) {
+    auto publisher = Publisher::create(publisher_options("hold"));
+    ASSERT_TRUE(publisher);
+    ASSERT_TRUE(publisher->configure(ring_config(CUFRAMES_MEMORY_HOST, make_geometry("NV12", 64, 48, 64, 0))));
+    Pipeline reader("cuframessrc name=src key=hold mode=strict ! appsink name=out sync=false");
+    reader.play();
+    ASSERT_TRUE(publisher->wait_subscribers(1));
+    GstClockTime last = 0;
+    for (int i = 0; i < 10; ++i) {
+        auto slot = publisher->acquire();
+        ASSERT_TRUE(slot);
+        ASSERT_TRUE(slot->publish(frame_info(static_cast<uint64_t>(i) * 33'000'000))); // counted from the first frame
+        const Sample sample = reader.pull();
+        ASSERT_TRUE(sample) << i;
+        const GstClockTime now = GST_BUFFER_PTS(gst_sample_get_buffer(sample.get()));
+        EXPECT_TRUE(i == 0 || now > last) << i;
+        last = now;
+    }
+    const BusNews news = reader.wait_for(GST_MESSAGE_WARNING);
+    EXPECT_NE(news.text.find("CLOCK_MONOTONIC"), std::string::npos) << news.text;
 }
 
 TEST_F(Holding, APoliteRestartIsTheSameToWhoWantsItSo) {
