@@ -6,19 +6,6 @@
 namespace cuframes::gst {
 namespace {
 
-std::vector<cuframes_subscriber_info> list_subscribers(cuframes_publisher* publisher) {
-    std::vector<cuframes_subscriber_info> list(8);
-    for (;;) {
-        const int count = cuframes_publisher_get_subscribers(publisher, list.data(), list.size());
-        if (count < 0)
-            return {};
-        const bool complete = static_cast<size_t>(count) <= list.size();
-        list.resize(static_cast<size_t>(count));
-        if (complete)
-            return list;
-    }
-}
-
 void append(GValue* array, GstStructure* entry) {
     GValue value = G_VALUE_INIT;
     g_value_init(&value, GST_TYPE_STRUCTURE);
@@ -44,6 +31,19 @@ void set_subscribers(GstStructure* stats, cuframes_publisher* publisher) {
 }
 
 } // namespace
+
+std::vector<cuframes_subscriber_info> list_subscribers(cuframes_publisher* publisher) {
+    std::vector<cuframes_subscriber_info> list(8);
+    for (;;) {
+        const int count = cuframes_publisher_get_subscribers(publisher, list.data(), list.size());
+        if (count < 0)
+            return {};
+        const bool complete = static_cast<size_t>(count) <= list.size();
+        list.resize(static_cast<size_t>(count));
+        if (complete)
+            return list;
+    }
+}
 
 GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_serialized) {
     cuframes_publisher_stats now;

@@ -182,6 +182,19 @@ TEST_F(Holding, APoliteRestartIsTheSameToWhoWantsItSo) {
     EXPECT_EQ(reader.wait_for(GST_MESSAGE_EOS | GST_MESSAGE_ERROR, milliseconds(1)).kind, BusNews::nothing);
 }
 
+// The sink of a pipeline waits for the other sinks before it plays, and they wait for what it has not published yet.
+TEST_F(Holding, SinkAndSourceOfOneKeyInOnePipeline) {
+    for (const char* source : {"videotestsrc is-live=true", "videotestsrc"}) {
+        for (const char* option : {"", "async=false"}) {
+            Pipeline both(std::string(source) + " ! " + raw_caps("GRAY8", 64, 48) + " ! cuframessink name=sink key=hold " +
+                          option + " cuframessrc name=src key=hold ! fakesink sync=true");
+            both.play();
+            EXPECT_TRUE(eventually([&] { return both.stat("src", "received") >= 45; })) << source << option;
+            EXPECT_LE(both.stat("src", "skipped"), 4u) << source << option;
+        }
+    }
+}
+
 // Who moves through a file in a paused pipeline wants to see where he is, in every reader.
 TEST_F(Holding, APictureThatIsSoughtWhilePausedIsShared) {
     Pipeline publisher("videotestsrc pattern=ball ! " + raw_caps("GRAY8", 64, 48) + " ! cuframessink name=sink key=hold");
