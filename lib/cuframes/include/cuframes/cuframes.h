@@ -155,7 +155,7 @@ CUFRAMES_API int cuframes_default_directory(char* buffer, size_t size);
 
 typedef enum cuframes_memory {
     CUFRAMES_MEMORY_HOST = 1, /**< One sealed memfd, mapped by everybody. */
-    CUFRAMES_MEMORY_CUDA = 2, /**< One CUDA VMM allocation, exported as a POSIX fd. */
+    CUFRAMES_MEMORY_CUDA = 2, /**< CUDA VMM allocations, each exported as a POSIX fd. */
 } cuframes_memory;
 
 /** One plane inside a slot. All in bytes but `rows`. */
