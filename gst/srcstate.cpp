@@ -80,6 +80,7 @@ bool SrcState::start() {
     timeline_.restart();
     copied_ = early_ = 0;
     leases_ = 0;
+    strict_ = settings.mode == GST_CUFRAMES_MODE_STRICT;
     times_told_ = waiting_told_ = starvation_told_ = copies_told_ = discontinuity_pending_ = false;
     use_latency();
     return result == CUFRAMES_OK;
@@ -167,7 +168,7 @@ GstFlowReturn SrcState::next_frame(cuframes_frame** frame) {
     if (follows_ != GST_FLOW_OK)
         return std::exchange(follows_, GST_FLOW_OK);
     GstFlowReturn flow = take_frame(frame, -1);
-    if (copy_settings().mode != GST_CUFRAMES_MODE_STRICT)
+    if (!strict_)
         return flow;
     while (flow == GST_FLOW_OK && is_early(*frame)) {
         cuframes_frame* next = nullptr;
@@ -202,7 +203,8 @@ GstClockTime SrcState::capture_time(const cuframes_frame_view& view) {
 }
 
 bool SrcState::is_early(const cuframes_frame* frame) {
-    return timeline_.is_before_beginning(TimeMap(element_), capture_time(*cuframes_frame_get(frame)));
+    return !timeline_.has_begun() &&
+           timeline_.is_before_beginning(TimeMap(element_), capture_time(*cuframes_frame_get(frame)));
 }
 
 void SrcState::leave_out(cuframes_frame* frame) {

@@ -124,6 +124,7 @@ private:
     GstCaps* caps_ = nullptr; ///< Guarded by the object lock: queries read it.
 
     // The streaming thread's.
+    bool strict_ = false;
     cuframes_frame* follower_ = nullptr;  ///< Came while one before it was looked at.
     GstFlowReturn follows_ = GST_FLOW_OK; ///< Or this did.
     uint64_t epoch_ = 0;

@@ -17,7 +17,7 @@ void Timeline::run_from(GstClockTimeDiff running) {
 }
 
 bool Timeline::is_before_beginning(const TimeMap& map, GstClockTime capture) const {
-    return last_ < 0 && GST_CLOCK_TIME_IS_VALID(capture) && map.to_running_time(capture) < floor_;
+    return !has_begun() && GST_CLOCK_TIME_IS_VALID(capture) && map.to_running_time(capture) < floor_;
 }
 
 std::optional<GstClockTime> Timeline::place(const TimeMap& map, GstClockTime capture, GstClockTime duration) {

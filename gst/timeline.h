@@ -20,6 +20,8 @@ public:
     /// The pipeline runs, or goes on, from this running time.
     void run_from(GstClockTimeDiff running);
 
+    /// Whether a frame was placed already.
+    bool has_begun() const { return last_ >= 0; }
     /// Whether the frame was captured before the pipeline ran, and no other was placed yet.
     bool is_before_beginning(const TimeMap& map, GstClockTime capture) const;
 

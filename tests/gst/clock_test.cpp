@@ -111,5 +111,25 @@ TEST_F(Clocks, LatencyCoversHowLateFramesAre) {
     EXPECT_LT(reported_latency(reader), GST_SECOND);
 }
 
+// A publisher that comes in place of another brings its own.
+TEST_F(Clocks, LatencyIsThatOfThePublisherOfTheMoment) {
+    Pipeline reader(strict_reader("clock"));
+    reader.play();
+    for (const int latency_ms : {0, 300, 100}) {
+        RemotePipeline publisher("videotestsrc is-live=true ! " + raw_caps("GRAY8", 64, 48) +
+                                 " ! queue ! cuframessink name=sink key=clock ts-offset=" +
+                                 std::to_string(latency_ms * 1'000'000));
+        publisher.play();
+        const auto at_least = static_cast<GstClockTime>(latency_ms) * GST_MSECOND;
+        EXPECT_TRUE(eventually([&] {
+            reader.pull();
+            const GstClockTime now = reported_latency(reader);
+            return now >= at_least && now < at_least + 80 * GST_MSECOND;
+        })) << latency_ms;
+        publisher.process().kill();
+        reader.wait_for_publisher("gone");
+    }
+}
+
 } // namespace
 } // namespace cuframes::test

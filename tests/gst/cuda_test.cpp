@@ -109,6 +109,18 @@ TEST_F(Cuda, MemoryObjectsAreUsedAgain) {
     EXPECT_LE(objects.size(), 12u) << "as many as a ring with one reader keeps";
 }
 
+// Frames that the ring cannot spare are copied on the GPU, and show the same.
+TEST_F(Cuda, CopiesInPlaceOfSlotsShowTheSame) {
+    RemotePipeline publisher(frames() + " ! cudaupload ! " + lossless_sink("gpu"));
+    Pipeline reader(strict_src("max-held=1") + " ! video/x-raw(memory:CUDAMemory) ! appsink name=out sync=false");
+    publisher.play();
+    reader.play();
+    publisher.await_end();
+    ASSERT_TRUE(eventually([&] { return reader.stat("src", "copied") >= 3; }));
+    EXPECT_LE(reader.stat("src", "held"), 1u);
+    EXPECT_EQ(reader.digest_all(), expected(frames()));
+}
+
 // A copy in host memory that an element made of a slot's last frame must not be taken for the next one.
 TEST_F(Cuda, MappingInHostMemorySeesEachNewFrame) {
     RemotePipeline publisher(frames() + " ! cudaupload ! " + lossless_sink("gpu"));

@@ -131,6 +131,23 @@ TEST(Reader, NewestSkipsAndCounts) {
     EXPECT_EQ(reader.pass_to(9), 0u);
 }
 
+TEST(Reader, AFrameInMemoryThatIsNotMappedYetIsLeftThere) {
+    Ring ring(4, 4);
+    std::atomic<uint32_t> lease{0};
+    Reader reader(ring.state, ring.records, CUFRAMES_MODE_STRICT, 0);
+    for (int i = 0; i < 3; ++i) {
+        ring.cycle();
+    }
+    EXPECT_EQ(reader.take(lease, CUFRAMES_TIME_NONE, 2)->slot, 0u);
+    end_lease(lease);
+    EXPECT_EQ(reader.take(lease, CUFRAMES_TIME_NONE, 2)->slot, 1u);
+    end_lease(lease);
+    EXPECT_FALSE(reader.take(lease, CUFRAMES_TIME_NONE, 2));
+    EXPECT_EQ(lease.load(), no_lease);
+    EXPECT_EQ(reader.position(), 2u) << "it is neither taken nor lost";
+    EXPECT_EQ(reader.take(lease, CUFRAMES_TIME_NONE, 3)->sequence, 3u);
+}
+
 TEST(Reader, APublisherGoneMadCannotSendItOutOfTheRing) {
     Ring ring(4, 4);
     std::atomic<uint32_t> lease{0};

@@ -111,16 +111,21 @@ uint32_t Publisher::frames_for(uint32_t leases, uint32_t frames) const {
 Error Publisher::ring_full(uint32_t least) const {
     const uint32_t taken = granted();
     const uint32_t needed = reserved_slots + taken + least;
-    const std::string cure =
-        needed > max_ring_slots ? text("a ring can have no more than ", max_ring_slots, ": ask for a smaller max-held")
-        : options_.elastic()
-            ? text(least, " more need max-slots=", needed, " at the publisher, or ask for a smaller max-held")
-            : text(least, " more need slots=", needed,
-                   " at the publisher (or slots=0, so that the ring grows by itself), or ask for a "
-                   "smaller max-held");
+    std::string cure;
+    if (needed > max_ring_slots) {
+        cure = text("a ring can have no more than ", max_ring_slots, ": stop a reader");
+    } else if (options_.elastic()) {
+        cure = text("let the publisher have max-slots=", needed);
+    } else {
+        cure = text("let the publisher have slots=", needed, ", or slots=0, which grows by itself");
+    }
+    if (least > 1) {
+        cure += ", or ask for a smaller max-held";
+    }
     return {CUFRAMES_ERROR_RING_FULL,
-            text("the ring \"", options_.key, "\" has ", options_.max_slots, " slots",
-                 options_.elastic() ? " at most" : "", ", and its subscribers may hold ", taken, " of them; ", cure)};
+            text("the ring \"", options_.key, "\" has ", options_.max_slots, " slots", options_.elastic() ? " at most" : "",
+                 ", its subscribers may hold ", taken, " of them, and ", reserved_slots, " are for publishing; for ", least,
+                 " more ", cure)};
 }
 
 /**

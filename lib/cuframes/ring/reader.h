@@ -47,8 +47,11 @@ public:
      *
      * Newest mode passes over frames that are late, which are those captured at `late_until` or before: the next is the
      * oldest that is not, or the newest if all are. CUFRAMES_TIME_NONE: all but the newest are late.
+     *
+     * `readable`: slots from this one on have no memory here yet. If the next frame lies there it is not taken: empty.
      */
-    std::optional<Taken> take(std::atomic<uint32_t>& lease, uint64_t late_until = CUFRAMES_TIME_NONE) {
+    std::optional<Taken> take(std::atomic<uint32_t>& lease, uint64_t late_until = CUFRAMES_TIME_NONE,
+                              uint32_t readable = UINT32_MAX) {
         // The newest frame is never reclaimed, so a failed attempt means that the publisher went on meanwhile. The bound
         // keeps a publisher gone mad from holding us here.
         for (int attempt = 0; attempt < 1000; ++attempt) {
@@ -57,6 +60,9 @@ public:
                 return {};
             }
             const Latest next = next_until(newest_now, late_until);
+            if (next.slot >= readable) {
+                return {};
+            }
             if (try_lease(lease, records_[next.slot].sequence, next.slot, next.sequence)) {
                 const Taken taken{next.slot, next.sequence, next.sequence - position_ - 1};
                 position_ = next.sequence;

@@ -86,9 +86,6 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint
     if (behind == 0) {
         return Nothing::no_frame;
     }
-    if (reader_.slots_in_use() > frames_->mapped_slots()) {
-        return Nothing::memory_missing;
-    }
     if (const Leases state = leases(); state != Leases::free) {
         return state == Leases::under_way ? Nothing::lease_under_way : Nothing::no_lease;
     }
@@ -98,9 +95,10 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint
         const uint64_t now = monotonic_ns();
         late_until = now > latency ? now - latency : 0;
     }
-    const auto taken = reader_.take(page().leases[word], late_until);
+    const uint32_t mapped = frames_->mapped_slots();
+    const auto taken = reader_.take(page().leases[word], late_until, mapped);
     if (!taken) {
-        return Nothing::no_frame;
+        return reader_.slots_in_use() > mapped ? Nothing::memory_missing : Nothing::no_frame;
     }
     held_[word].store(true, std::memory_order_relaxed);
     link_->held.fetch_add(1);
