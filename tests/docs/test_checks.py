@@ -65,7 +65,8 @@ class SessionTest(unittest.TestCase):
         folder = os.environ.get("TMPDIR", "/tmp")
         pid_file = f"{folder}/docs-background-{os.getpid()}"
         self.addCleanup(lambda: os.path.exists(pid_file) and os.unlink(pid_file))
-        self.run_page("```sh background", f"sleep 1000 & echo $$ $! >{pid_file}; wait", "```",
+        deaf = f"(trap '' INT; echo $$ $BASHPID >{pid_file}; exec sleep 1000)"
+        self.run_page("```sh background", f"{deaf} & wait", "```",
                       "```sh", f"until [ -s {pid_file} ]; do sleep 0.01; done", "```")
         with open(pid_file) as file:
             folders = [f"/proc/{pid}" for pid in file.read().split()]
