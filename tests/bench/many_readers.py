@@ -7,7 +7,7 @@
 The first table: one publisher with default settings, so many default readers (`cuframessrc ! fakesink sync=true`), and
 the frames and bytes that the ring has then. The second: eight readers of different kinds at once; pictures per second at
 their end, frames copied and held. --clip: H.264 that is decoded and published in a loop; without it a test picture.
-Exits with 1 when a reader was refused or did not get the publisher's rate.
+Exits with 1 when a reader was refused or, in 5 seconds or more, did not get the publisher's rate.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def look(pipelines, seconds):
 
 
 def memory_table(args):
-    print(f"| default readers | frames the ring keeps | its memory, MiB | of one frame | refused |\n|---|---|---|---|---|")
+    print("| default readers | frames the ring keeps | its memory, MiB | of one frame | refused |\n|---|---|---|---|---|")
     failures = []
     for count in [int(n) for n in args.readers.split(",")]:
         publisher = Pipeline(publisher_line(args, 30))
@@ -140,7 +140,7 @@ def mixed_table(args):
             print(f"| {name} | {per_second['received']:.1f} | {shown:.1f} | {now.get_value('copied')} | "
                   f"{now.get_value('held')} | {now.get_value('max-held')} | "
                   f"{(per_second['skipped'] + per_second['lost']) * args.seconds:.0f} |")
-            if per_second["received"] < 0.95 * rate:
+            if args.seconds >= 5 and per_second["received"] < 0.95 * rate:
                 failures.append(f"{name} received {per_second['received']:.1f} of {rate:.1f} frames/s")
         stats = publisher.stats("sink")
         print(f"\npublished {rate:.1f}/s; the ring keeps {stats.get_value('slots')} frames in "

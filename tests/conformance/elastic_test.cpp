@@ -175,6 +175,16 @@ TEST_P(Elastic, RefusalsOfAFixedRingAdviseWhatCanBe) {
     EXPECT_EQ(refused.error().message.find("129"), std::string::npos) << refused.error().message;
 }
 
+// One that was made for readers of two frames each still seats as many of them, and of those that name no number too.
+TEST_P(Elastic, AFixedRingSeatsAsManyDefaultReadersAsBefore) {
+    Publisher publisher = make_publisher(*this, CUFRAMES_POLICY_DROP, 20);
+    std::vector<Subscriber> readers;
+    for (int i = 0; i < 9; ++i) {
+        readers.push_back(make_reader(*this, CUFRAMES_MODE_STRICT));
+        EXPECT_TRUE(readers.back().connect()) << i;
+    }
+}
+
 // A reader in newest mode that tells its latency passes over late frames only.
 TEST_P(Elastic, NewestIsTheNewestThatIsLate) {
     Publisher publisher = make_publisher(*this, CUFRAMES_POLICY_DROP);
