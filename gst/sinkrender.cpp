@@ -187,11 +187,12 @@ cuframes_frame_info SinkState::frame_info(GstBuffer* buffer) {
     const TimeMap times(element_);
     const GstSegment& segment = GST_BASE_SINK(sink_)->segment;
     if (segment.format != GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID(buffer) && !std::exchange(segment_told_, true))
-        GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
-                            ("cuframessink key=%s: the stream's segment is in %s, not in time, so that nothing waits for "
-                             "the times of its buffers; set format=time on the appsrc or other source",
-                             copy_settings().key.c_str(), gst_format_get_name(segment.format)),
-                            ("the time stamps are taken for running times"));
+        GST_ELEMENT_WARNING(
+            element_, STREAM, FORMAT,
+            ("cuframessink key=%s: the stream's segment is in %s, not in time, so that nothing waits for "
+             "the times of its buffers; set format=time on the appsrc or other source",
+             copy_settings().key.c_str(), gst_format_get_name(segment.format)),
+            ("the time stamps are taken for running times"));
     const GByteArray* metadata = metas_.pack(buffer, running_time_of(buffer, segment));
     cuframes_frame_info info;
     CUFRAMES_INIT(info);

@@ -105,7 +105,7 @@ private:
     std::atomic<bool> shows_preroll_ = false;
     std::atomic<bool> prerolls_ = false; ///< There is a buffer below.
     GstBuffer* prerolled_ = nullptr;     ///< Guarded by the preroll lock.
-    const GstBuffer* shown_ = nullptr; ///< While it prerolled; compared with and not used.
+    const GstBuffer* shown_ = nullptr;   ///< While it prerolled; compared with and not used.
 };
 
 } // namespace cuframes::gst

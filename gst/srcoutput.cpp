@@ -252,7 +252,8 @@ GstFlowReturn SrcState::output(cuframes_frame* frame, const TimeMap& times, GstC
     if (flow != GST_FLOW_OK)
         return flow;
     const bool copies = output_ == Output::copied || leases_are_used_up(view);
-    flow = copies ? copy(frame, output_ == Output::copied ? Copy::to_output : Copy::of_slot, buffer) : wrap(frame, buffer);
+    flow =
+        copies ? copy(frame, output_ == Output::copied ? Copy::to_output : Copy::of_slot, buffer) : wrap(frame, buffer);
     if (flow != GST_FLOW_OK)
         return flow;
     describe(*buffer, view, times, pts, copies);

@@ -103,7 +103,8 @@ private:
     GstFlowReturn wrap(cuframes_frame* frame, GstBuffer** buffer);
     GstBuffer* buffer_for(Copy copy);
     GstFlowReturn copy(cuframes_frame* frame, Copy why, GstBuffer** buffer);
-    void describe(GstBuffer* buffer, const cuframes_frame_view& view, const TimeMap& times, GstClockTime pts, bool copied);
+    void describe(GstBuffer* buffer, const cuframes_frame_view& view, const TimeMap& times, GstClockTime pts,
+                  bool copied);
 
     GstCuframesSrc* src_;
     GstElement* element_;
@@ -123,7 +124,7 @@ private:
     GstCaps* caps_ = nullptr; ///< Guarded by the object lock: queries read it.
 
     // The streaming thread's.
-    cuframes_frame* follower_ = nullptr;   ///< Came while one before it was looked at.
+    cuframes_frame* follower_ = nullptr;  ///< Came while one before it was looked at.
     GstFlowReturn follows_ = GST_FLOW_OK; ///< Or this did.
     uint64_t epoch_ = 0;
     Layout layout_{};     ///< Of the slots.
@@ -133,7 +134,7 @@ private:
     bool video_meta_ = false;
     Output output_ = Output::in_place;
     std::shared_ptr<MemoryBook> book_;
-    CopyPool copies_; ///< For frames that are copied in place of being lent.
+    CopyPool copies_;  ///< For frames that are copied in place of being lent.
     guint leases_ = 0; ///< When last asked for more.
     GstClockTime leases_since_ = 0;
     bool times_told_ = false;

@@ -55,13 +55,13 @@ GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_s
         now.last_sequence, "published", G_TYPE_UINT64, now.published, "dropped", G_TYPE_UINT64, now.dropped, "copied",
         G_TYPE_UINT64, now.copied, "lapped", G_TYPE_UINT64, now.lapped, "bytes", G_TYPE_UINT64, now.bytes, "waited",
         G_TYPE_UINT64, now.waited_ns, "metas-not-serialized", G_TYPE_UINT64, metas_not_serialized, "metadata-too-large",
-        G_TYPE_UINT64, now.metadata_dropped, "slots", G_TYPE_UINT, now.slots, "memory", G_TYPE_UINT64, now.memory, nullptr);
+        G_TYPE_UINT64, now.metadata_dropped, "slots", G_TYPE_UINT, now.slots, "memory", G_TYPE_UINT64, now.memory,
+        nullptr);
     set_subscribers(stats, publisher);
     return stats;
 }
 
-GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early,
-                               guint64 metas_skipped) {
+GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early, guint64 metas_skipped) {
     cuframes_subscriber_stats now;
     CUFRAMES_INIT(now);
     if (subscriber)

@@ -79,7 +79,8 @@ TEST_P(Elastic, SixtyFourDefaultReadersOfADefaultPublisher) {
     std::vector<uint64_t> received;
     const auto drain = [&] {
         for (size_t i = 0; i < readers.size(); ++i) {
-            for (auto frame = readers[i].next(cuframes::not_at_all); frame; frame = readers[i].next(cuframes::not_at_all)) {
+            for (auto frame = readers[i].next(cuframes::not_at_all); frame;
+                 frame = readers[i].next(cuframes::not_at_all)) {
                 received[i] += 1;
                 if (received[i] % 8 == 0) {
                     break; // the others' turn

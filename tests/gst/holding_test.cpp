@@ -186,8 +186,9 @@ TEST_F(Holding, APoliteRestartIsTheSameToWhoWantsItSo) {
 TEST_F(Holding, SinkAndSourceOfOneKeyInOnePipeline) {
     for (const char* source : {"videotestsrc is-live=true", "videotestsrc"}) {
         for (const char* option : {"", "async=false"}) {
-            Pipeline both(std::string(source) + " ! " + raw_caps("GRAY8", 64, 48) + " ! cuframessink name=sink key=hold " +
-                          option + " cuframessrc name=src key=hold ! fakesink sync=true");
+            Pipeline both(std::string(source) + " ! " + raw_caps("GRAY8", 64, 48) +
+                          " ! cuframessink name=sink key=hold " + option +
+                          " cuframessrc name=src key=hold ! fakesink sync=true");
             both.play();
             EXPECT_TRUE(eventually([&] { return both.stat("src", "received") >= 45; })) << source << option;
             EXPECT_LE(both.stat("src", "skipped"), 4u) << source << option;
@@ -197,15 +198,16 @@ TEST_F(Holding, SinkAndSourceOfOneKeyInOnePipeline) {
 
 // Who moves through a file in a paused pipeline wants to see where he is, in every reader.
 TEST_F(Holding, APictureThatIsSoughtWhilePausedIsShared) {
-    Pipeline publisher("videotestsrc pattern=ball ! " + raw_caps("GRAY8", 64, 48) + " ! cuframessink name=sink key=hold");
+    Pipeline publisher("videotestsrc pattern=ball ! " + raw_caps("GRAY8", 64, 48) +
+                       " ! cuframessink name=sink key=hold");
     publisher.set_state(GST_STATE_PAUSED);
     ASSERT_TRUE(publisher.settled(GST_STATE_PAUSED));
     Pipeline reader("cuframessrc name=src key=hold ! appsink name=out sync=false");
     reader.play();
     for (int i = 1; i <= 2; ++i) {
-        ASSERT_TRUE(gst_element_seek_simple(
-            publisher.get(), GST_FORMAT_TIME, static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
-            i * 5 * GST_SECOND));
+        ASSERT_TRUE(gst_element_seek_simple(publisher.get(), GST_FORMAT_TIME,
+                                            static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
+                                            i * 5 * GST_SECOND));
         ASSERT_TRUE(publisher.settled(GST_STATE_PAUSED));
         EXPECT_TRUE(reader.pull()) << i;
     }

@@ -113,15 +113,14 @@ Error Publisher::ring_full(uint32_t least) const {
     const uint32_t needed = reserved_slots + taken + least;
     const std::string cure =
         needed > max_ring_slots ? text("a ring can have no more than ", max_ring_slots, ": ask for a smaller max-held")
-        : options_.elastic() ? text(least, " more need max-slots=", needed,
-                                    " at the publisher, or ask for a smaller max-held")
-                             : text(least, " more need slots=", needed,
-                                    " at the publisher (or slots=0, so that the ring grows by itself), or ask for a "
-                                    "smaller max-held");
+        : options_.elastic()
+            ? text(least, " more need max-slots=", needed, " at the publisher, or ask for a smaller max-held")
+            : text(least, " more need slots=", needed,
+                   " at the publisher (or slots=0, so that the ring grows by itself), or ask for a "
+                   "smaller max-held");
     return {CUFRAMES_ERROR_RING_FULL,
-            text("the ring \"", options_.key, "\" has ", options_.max_slots,
-                 " slots", options_.elastic() ? " at most" : "", ", and its subscribers may hold ", taken, " of them; ",
-                 cure)};
+            text("the ring \"", options_.key, "\" has ", options_.max_slots, " slots",
+                 options_.elastic() ? " at most" : "", ", and its subscribers may hold ", taken, " of them; ", cure)};
 }
 
 /**
