@@ -66,11 +66,12 @@ class Background:
         return missing_line(expected, self.output()) is None
 
     def is_group_alive(self):
+        self.process.poll()  # a leader that has ended is no more in its group, and what it started may be
         try:
             os.killpg(self.process.pid, 0)
         except ProcessLookupError:
             return False
-        return self.process.poll() is None
+        return True
 
     def stop(self):
         for number in (signal.SIGINT, signal.SIGKILL):
@@ -78,7 +79,7 @@ class Background:
                 os.killpg(self.process.pid, number)
             except ProcessLookupError:
                 break
-            if environment.until(lambda: not self.is_group_alive(), 10):
+            if environment.until(lambda: not self.is_group_alive(), 5):
                 break
         self.process.wait()
 
