@@ -204,7 +204,7 @@ class Demo:
         self.children.release(player)
         await self.children.until(lambda: player.exit_code is not None, "playing the recording", PLAY_SECONDS)
         found = player.events["played"][0] if player.events["played"] else None
-        self.played = Played(**found, error=None) if found else Played(0.0, 0, 0, False, player.why())
+        self.played = Played(**found, error=None) if found else Played(0.0, 0, 0, 0, False, player.why())
 
     async def _all_readers(self, condition, what):
         await self.children.until(lambda: all(map(condition, self.readers.values())), what, START_SECONDS)

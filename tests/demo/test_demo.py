@@ -28,7 +28,7 @@ VIEWER = re.compile(
     r"(ok|FAIL) +the viewer showed ([\d.]+) pictures/s before the kill and ([\d.]+) after,"
     r" of ([\d.]+) and ([\d.]+) published"
 )
-PLAYS = re.compile(r"ok +\S*recording\.mp4 plays: ([\d.]+) s, (\d+) pictures, times rise\n")
+PLAYS = re.compile(r"ok +\S*recording\.mp4 plays: ([\d.]+) s, (\d+) pictures, times rise")
 CLIP = (
     "videotestsrc num-buffers=75 pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1"
     " ! {encoder} ! h264parse ! mp4mux ! filesink location={path}"

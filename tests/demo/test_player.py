@@ -82,7 +82,18 @@ class PlayerTest(unittest.TestCase):
         write(self.path, *encode(""))
         played = self.play()["played"]
         self.assertEqual((played["pictures"], played["written"], played["rising"]), (PICTURES, PICTURES, True))
+        self.assertEqual(played["after_end"], 0)
         self.assertAlmostEqual(played["seconds"], (PICTURES - 1) / 25, delta=0.01)
+
+    def test_picture_after_the_end(self):
+        """A camera that skips at its end makes mp4mux put the end before the last picture, which no player shows."""
+        buffers, caps = encode("")
+        last = max(buffers, key=lambda buffer: buffer.pts)
+        last.pts += 200 * Gst.MSECOND
+        write(self.path, buffers, caps)
+        played = self.play()["played"]
+        self.assertEqual((played["pictures"], played["written"], played["rising"]), (PICTURES - 1, PICTURES, True))
+        self.assertEqual(played["after_end"], 1)
 
     def test_equal_times(self):
         """Though a decoder makes them differ."""
