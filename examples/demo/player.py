@@ -42,8 +42,8 @@ class Player(Child):
     def _watch_demuxer(self, pad):
         """Also for where the file says that it ends: a player shows no picture after that.
 
-        Where a camera skips a picture among its last, mp4mux puts the end too early. It adds up the distances of decoding
-        times, and with pictures that x264enc reorders the last of those is not that of the last picture.
+        Where a camera skips a picture among its last, mp4mux puts the end too early: it adds up the distances of
+        decoding times, the last of which is not that of the last picture when x264enc reorders them.
         """
 
         def note(_pad, info):

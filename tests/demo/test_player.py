@@ -37,7 +37,8 @@ def encode(settings):
 
 
 def write(path, buffers, caps):
-    pipeline = Gst.parse_launch(f'appsrc name=in format=time ! muxer.video_0 mp4mux name=muxer ! filesink location="{path}"')
+    line = f'appsrc name=in format=time ! muxer.video_0 mp4mux name=muxer ! filesink location="{path}"'
+    pipeline = Gst.parse_launch(line)
     source = pipeline.get_by_name("in")
     source.set_property("caps", caps)
     pipeline.set_state(Gst.State.PLAYING)
