@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Shows cuframes at work: a camera decoded once, four processes that read its frames, and what a kill -9 does to them.
+"""Shows cuframes at work: a camera decoded once, four processes that read its frames, and what a kill -9 does.
 
 Each process has its own program in this folder: the camera (camera.py, or yours), the publisher (publisher.py), two
-readers (reader.py), one for the newest frame and one for every frame, and two pipelines with default settings, a viewer
-(viewer.py) and a recorder (recorder.py), whose file is played at the end (player.py). This one only starts them, shows
-what they say, kills the publisher once and judges the outcome (summary.py).
+readers (reader.py), one for the newest frame and one for every frame, and two pipelines with default settings: a
+viewer (viewer.py) and a recorder (recorder.py), whose file is played at the end (player.py). This one only starts
+them, shows what they say, kills the publisher once and judges the outcome (summary.py).
 """
 
 import argparse
@@ -93,7 +93,7 @@ class Demo:
         self.table.say(f"readers:    gst-launch-1.0 cuframessrc key={KEY} mode=newest|strict ! …", DIM)
         self.table.say("viewer:     gst-launch-1.0 " + self.lines["viewer"], DIM)
         if self.lines["recorder"]:
-            self.table.say("recorder:   gst-launch-1.0 -e " + self.lines["recorder"], DIM)
+            self.table.say("recorder:   gst-launch-1.0 -e " + f"{self.lines['recorder']} location={quote(self.arguments.mp4)}", DIM)
         else:
             self.table.say("no recorder: no H.264 encoder that it could use is installed")
 
@@ -167,7 +167,7 @@ class Demo:
         self.publisher.state = "killed"
         self.kills += 1
         self.table.say(f"killed the publisher, pid {self.publisher.pid}, with SIGKILL")
-        self.table.say(f"all {self.number} readers knew within {noticed_after}; now they wait for the next one, without polling")
+        self.table.say(f"all {self.number} readers knew within {noticed_after}; now they wait, without polling")
         await self._let_flow(0.05)
         await self._start_publisher()
         newest.command("check")
@@ -204,7 +204,7 @@ class Demo:
         self.children.release(player)
         await self.children.until(lambda: player.exit_code is not None, "playing the recording", PLAY_SECONDS)
         found = player.events["played"][0] if player.events["played"] else None
-        self.played = Played(**found, error=None) if found else Played(0.0, 0, 0, False, player.why())
+        self.played = Played(**found, error=None) if found else Played(0.0, 0, 0, 0, False, player.why())
 
     async def _all_readers(self, condition, what):
         await self.children.until(lambda: all(map(condition, self.readers.values())), what, START_SECONDS)
@@ -236,7 +236,7 @@ class Demo:
         rate = reader.rate()
         return (
             reader.name, reader.pid, reader.state, rate and f"{rate:.1f}", *self.latencies(reader),
-            reader.count("frames"), reader.count("skipped"), reader.count("lost"), reader.count("held"), reader.count("copied"),
+            *map(reader.count, ("frames", "skipped", "lost", "held", "copied")),
         )
 
     def latencies(self, reader):

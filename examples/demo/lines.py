@@ -42,4 +42,5 @@ def recorder_line(publisher, key, exists):
 
 
 def player_line(path, decoder):
-    return f"filesrc location={quote(path)} ! qtdemux name=demuxer ! h264parse ! {decoder} ! fakesink name=sink sync=false"
+    sink = "fakesink name=sink sync=false"
+    return f"filesrc location={quote(path)} ! qtdemux name=demuxer ! h264parse ! {decoder} ! {sink}"

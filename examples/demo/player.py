@@ -24,7 +24,8 @@ class Player(Child):
         super().__init__(pipeline)
         self.written = []
         self.shown = []
-        pipeline.get_by_name("demuxer").connect("pad-added", lambda _demuxer, pad: self._watch(pad, self.written))
+        self.end = None
+        pipeline.get_by_name("demuxer").connect("pad-added", lambda _demuxer, pad: self._watch_demuxer(pad))
         self._watch(pipeline.get_by_name("sink").get_static_pad("sink"), self.shown)
 
     def on_eos(self):
@@ -33,8 +34,27 @@ class Player(Child):
         known = [time for time in self.written if time is not None]
         rising = rise(self.shown) and rise(sorted(known)) and len(known) == len(self.written)
         seconds = (max(self.shown) - min(self.shown)) / Gst.SECOND if rising and self.shown else 0.0
-        report(event="played", pictures=len(self.shown), written=len(self.written), seconds=seconds, rising=rising)
+        after_end = sum(self.end is not None and time >= self.end for time in known)
+        counts = {"pictures": len(self.shown), "written": len(self.written), "after_end": after_end}
+        report(event="played", seconds=seconds, rising=rising, **counts)
         super().on_eos()
+
+    def _watch_demuxer(self, pad):
+        """Also for where the file says that it ends: a player shows no picture after that.
+
+        Where a camera skips a picture among its last, mp4mux puts the end too early: it adds up the distances of
+        decoding times, the last of which is not that of the last picture when x264enc reorders them.
+        """
+
+        def note(_pad, info):
+            event = info.get_event()
+            if event.type == Gst.EventType.SEGMENT:
+                stop = event.parse_segment().stop
+                self.end = None if stop == Gst.CLOCK_TIME_NONE else stop
+            return Gst.PadProbeReturn.OK
+
+        pad.add_probe(Gst.PadProbeType.EVENT_DOWNSTREAM, note)
+        self._watch(pad, self.written)
 
     def _watch(self, pad, times):
         def note(_pad, info):

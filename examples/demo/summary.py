@@ -9,7 +9,7 @@ DURATION_TOLERANCE_SECONDS = 1.0
 
 Window = collections.namedtuple("Window", "seconds published shown")
 Recording = collections.namedtuple("Recording", "name seconds pictures")
-Played = collections.namedtuple("Played", "seconds pictures written rising error")
+Played = collections.namedtuple("Played", "seconds pictures written after_end rising error")
 
 
 def rate(mark, later):
@@ -35,9 +35,11 @@ def recording_outcome(recording, played):
         return f"{recording.name} does not play: {played.error}", False
     sentence = f"{recording.name} plays: {played.seconds:.1f} s, {played.pictures} pictures, "
     sentence += "times rise" if played.rising else "but times do not rise"
-    complete = recording.pictures == played.written == played.pictures > 0
+    complete = recording.pictures == played.written == played.pictures + played.after_end and played.pictures > 0
     if not complete:
         sentence += f"; {recording.pictures} were recorded and {played.written} are in the file"
+    elif played.after_end:
+        sentence += f"; {played.after_end} more after the end that the muxer wrote"
     long_enough = abs(played.seconds - recording.seconds) <= DURATION_TOLERANCE_SECONDS
     if not long_enough:
         sentence += f"; the recording took {recording.seconds:.1f} s"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The demo's viewer: plays a launch line that ends in a synced sink named `sink`, and counts the pictures this shows."""
+"""The demo's viewer: plays a launch line that ends in a synced sink named `sink`, and counts the pictures it shows."""
 
 import sys
 

@@ -56,10 +56,10 @@ done
 step namespaces 60 "${bench[@]}" --systems cuframes --readers 2 --frames 240 --isolate
 step bench 330 "${bench[@]}" --readers 1,4,8 --sizes 1920x1080,3840x2160 --unpaced 10000
 if [ ${#clips[@]} -gt 0 ]; then
-    step demo-file 60 python3 "$demo" --seconds 8 --png "$out/file.png" "${clips[0]}"
+    step demo-file 60 python3 "$demo" --seconds 8 --png "$out/file.png" --mp4 "$out/file-demo.mp4" "${clips[0]}"
 fi
 if gst-inspect-1.0 --exists x264enc || gst-inspect-1.0 --exists openh264enc; then
-    step demo-camera 60 python3 "$demo" --seconds 8 --png "$out/camera.png"
+    step demo-camera 60 python3 "$demo" --seconds 8 --png "$out/camera.png" --mp4 "$out/camera-demo.mp4"
 fi
 left=$((${SECONDS_IN_ALL:-560} - SECONDS))
 step conformance $((left > 30 ? left : 30)) "$build/tests/conformance/conformance" --backend=cuda --gtest_brief=1

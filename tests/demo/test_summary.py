@@ -11,7 +11,7 @@ from summary import Played, Recording, Window, rate, recording_outcome, viewer_o
 
 GOOD = Window(seconds=8, published=30.0, shown=29.9)
 RECORDED = Recording(name="a.mp4", seconds=20.3, pictures=600)
-PLAYED = Played(seconds=20.0, pictures=600, written=600, rising=True, error=None)
+PLAYED = Played(seconds=20.0, pictures=600, written=600, after_end=0, rising=True, error=None)
 
 
 class ViewerTest(unittest.TestCase):
@@ -70,6 +70,14 @@ class RecordingTest(unittest.TestCase):
         self.assertIn("600 were recorded and 2 are in the file", sentence)
         self.assertFalse(self.judge(pictures=599)[1], "one that is in the file and cannot be decoded")
         self.assertFalse(recording_outcome(RECORDED._replace(pictures=0), PLAYED._replace(pictures=0, written=0))[1])
+
+    def test_pictures_after_the_end(self):
+        """What the muxer puts after the end is in the file, and is said; it explains no other loss."""
+        sentence, kept = self.judge(pictures=599, after_end=1)
+        self.assertTrue(kept)
+        self.assertIn("599 pictures, times rise; 1 more after the end that the muxer wrote", sentence)
+        self.assertFalse(self.judge(pictures=598, after_end=1)[1])
+        self.assertFalse(self.judge(pictures=0, after_end=600)[1])
 
     def test_duration(self):
         sentence, kept = self.judge(seconds=2.0)
