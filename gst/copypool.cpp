@@ -4,7 +4,7 @@
 namespace cuframes::gst {
 namespace {
 
-GstBufferPool* make_pool(const GstVideoInfo& info, GstCaps* caps, const CudaHandles& cuda) {
+GstBufferPool* make_pool(const GstVideoInfo& info, GstCaps* caps, GstAllocator* allocator, const CudaHandles& cuda) {
     GstBufferPool* pool = cuda ? new_cuda_copy_pool(cuda) : gst_video_buffer_pool_new();
     if (!pool)
         return nullptr;
@@ -13,6 +13,8 @@ GstBufferPool* make_pool(const GstVideoInfo& info, GstCaps* caps, const CudaHand
     gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
     if (cuda)
         set_pool_stream(config, cuda);
+    else if (allocator)
+        gst_buffer_pool_config_set_allocator(config, allocator, nullptr);
     if (gst_buffer_pool_set_config(pool, config) && gst_buffer_pool_set_active(pool, TRUE))
         return pool;
     gst_object_unref(pool);
@@ -28,9 +30,10 @@ void CopyPool::reset() {
     gst_clear_object(&pool_);
 }
 
-GstBuffer* CopyPool::acquire(const GstVideoInfo& info, GstCaps* caps, const CudaHandles& cuda) {
+GstBuffer* CopyPool::acquire(const GstVideoInfo& info, GstCaps* caps, GstAllocator* allocator,
+                             const CudaHandles& cuda) {
     if (!pool_)
-        pool_ = make_pool(info, caps, cuda);
+        pool_ = make_pool(info, caps, allocator, cuda);
     GstBuffer* buffer = nullptr;
     if (pool_)
         gst_buffer_pool_acquire_buffer(pool_, &buffer, nullptr);

@@ -17,8 +17,9 @@ public:
     /// The next buffer comes from another pool, for another format. Buffers that are out stay valid.
     void reset();
 
-    /// A buffer for frames of `info` and `caps`, in GPU memory where `cuda` is given. NULL: none could be had.
-    GstBuffer* acquire(const GstVideoInfo& info, GstCaps* caps, const CudaHandles& cuda);
+    /// A buffer for frames of `info` and `caps`, in GPU memory where `cuda` is given, else of `allocator`, or of the default
+    /// one where that is NULL. NULL: none could be had.
+    GstBuffer* acquire(const GstVideoInfo& info, GstCaps* caps, GstAllocator* allocator, const CudaHandles& cuda);
 
 private:
     GstBufferPool* pool_ = nullptr;

@@ -2,6 +2,7 @@
 #include "memorybook.h"
 
 #include "config.h"
+#include "fdmemorybook.h"
 
 #if HAVE_GST_CUDA
 #include <gst/cuda/gstcuda.h>
@@ -88,7 +89,9 @@ MemoryRecord* MemoryBook::record_of(GstMemory* memory) {
     if (gst_is_cuda_memory(memory))
         return static_cast<MemoryRecord*>(gst_cuda_memory_get_user_data(GST_CUDA_MEMORY_CAST(memory)));
 #endif
-    return host(memory)->record;
+    if (memory->allocator == slot_allocator())
+        return host(memory)->record;
+    return FdMemoryBook::record_in(memory);
 }
 
 GstMemory* MemoryBook::take_idle(uint32_t index) {

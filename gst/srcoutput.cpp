@@ -14,6 +14,11 @@ namespace {
 
 void unref_frame(void* handle) { cuframes_frame_unref(static_cast<cuframes_frame*>(handle)); }
 
+/// Where a ring in host memory is mapped.
+const void* base_of(const cuframes_frame_view& view) {
+    return view.fd >= 0 ? static_cast<const guint8*>(view.data) - view.fd_offset : nullptr;
+}
+
 /// A publisher that is no GStreamer pipeline may have named no caps: format and size say enough.
 GstCaps* caps_of(const cuframes_frame_view& view) {
     if (view.caps[0] != '\0')
@@ -40,8 +45,11 @@ guint info_size(const GstVideoInfo& info) { return static_cast<guint>(GST_VIDEO_
 } // namespace
 
 GstFlowReturn SrcState::follow_generation(const cuframes_frame_view& view) {
-    if (view.epoch == epoch_)
+    if (view.epoch == epoch_) {
+        if (!book_fits(view))
+            make_book(view);
         return GST_FLOW_OK;
+    }
     const SrcSettings settings = copy_settings();
     if (!choose_memory(settings, view) || !take_layout(settings, view) || !accepted_downstream(settings))
         return GST_FLOW_NOT_NEGOTIATED;
@@ -138,6 +146,8 @@ GstBufferPool* SrcState::host_pool(GstQuery* query, GstCaps* caps, guint* size, 
         if (own)
             pool = gst_video_buffer_pool_new();
         GstStructure* config = gst_buffer_pool_get_config(pool);
+        if (own && descriptor_allocator_)
+            gst_buffer_pool_config_set_allocator(config, descriptor_allocator_, nullptr);
         gst_buffer_pool_config_set_params(config, caps, *size, *min, *max);
         if (video_meta_ && gst_buffer_pool_has_option(pool, GST_BUFFER_POOL_OPTION_VIDEO_META))
             gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
@@ -155,8 +165,12 @@ bool SrcState::decide_allocation(GstQuery* query) {
     if (!caps)
         return true;
     video_meta_ = gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+    gst_clear_object(&descriptor_allocator_);
+    if (!gpu_out_)
+        descriptor_allocator_ = find_descriptor_allocator(query);
     // Elements for GPU memory read its layout from the memory itself.
-    const bool understood = gpu_out_ || video_meta_ || is_default_layout(layout_);
+    const bool understood =
+        (gpu_out_ || video_meta_ || is_default_layout(layout_)) && (!descriptor_allocator_ || offsets_are_understood());
     output_ = slots_on_gpu_ == gpu_out_ && understood ? Output::in_place : Output::copied;
     if (output_ == Output::in_place) {
         while (gst_query_get_n_allocation_pools(query) > 0)
@@ -175,17 +189,27 @@ bool SrcState::decide_allocation(GstQuery* query) {
     return true;
 }
 
+/// Downstream may be another element now, and a ring that was left and joined again is mapped at another place.
+bool SrcState::book_fits(const cuframes_frame_view& view) const {
+    return wants_descriptors(view) == book_has_descriptors_ && base_of(view) == book_base_;
+}
+
 void SrcState::make_book(const cuframes_frame_view& view) {
     copies_.reset();
     if (book_)
         book_->close();
+    book_has_descriptors_ = wants_descriptors(view);
+    book_base_ = base_of(view);
     if (slots_on_gpu_ && gpu_out_) {
         book_ = make_cuda_memory_book(unref_frame, cuda_.ensure(view.cuda_device, true), layout_.info, true);
         return;
     }
     // Elements without GstVideoMeta take the size of a buffer for the size of a frame.
     const gsize size = is_default_layout(layout_) ? info_.size : layout_.info.size;
-    book_ = std::make_shared<HostMemoryBook>(unref_frame, size, true);
+    if (book_has_descriptors_)
+        book_ = std::make_shared<FdMemoryBook>(unref_frame, view.fd, book_base_, size);
+    else
+        book_ = std::make_shared<HostMemoryBook>(unref_frame, size, true);
 }
 
 GstFlowReturn SrcState::wrap(cuframes_frame* frame, GstBuffer** buffer) {
@@ -201,7 +225,7 @@ GstFlowReturn SrcState::wrap(cuframes_frame* frame, GstBuffer** buffer) {
 /// From the pool that was negotiated, or from one of our own where none was.
 GstBuffer* SrcState::buffer_for(Copy why) {
     if (why == Copy::of_slot)
-        return copies_.acquire(info_, caps_, gpu_out_ ? cuda_.current() : CudaHandles());
+        return copies_.acquire(info_, caps_, descriptor_allocator_, gpu_out_ ? cuda_.current() : CudaHandles());
     GstBuffer* buffer = nullptr;
     GstBufferPool* pool = gst_base_src_get_buffer_pool(GST_BASE_SRC(src_));
     if (pool)

@@ -96,6 +96,7 @@ void SrcState::stop() {
         book_->close();
     book_.reset();
     copies_.reset();
+    gst_clear_object(&descriptor_allocator_);
     epoch_ = 0;
     GST_OBJECT_LOCK(src_);
     gst_clear_caps(&caps_);

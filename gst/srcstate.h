@@ -5,6 +5,7 @@
 #include "cudacontext.h"
 #include "cuframessrc.h"
 #include "enums.h"
+#include "fdmemorybook.h"
 #include "geometry.h"
 #include "latency.h"
 #include "memorybook.h"
@@ -98,6 +99,8 @@ private:
     bool choose_memory(const SrcSettings& settings, const cuframes_frame_view& view);
     bool take_layout(const SrcSettings& settings, const cuframes_frame_view& view);
     bool accepted_downstream(const SrcSettings& settings);
+    bool wants_descriptors(const cuframes_frame_view& view) const { return descriptor_allocator_ && view.fd >= 0; }
+    bool book_fits(const cuframes_frame_view& view) const;
     void make_book(const cuframes_frame_view& view);
     GstBufferPool* host_pool(GstQuery* query, GstCaps* caps, guint* size, guint* min, guint* max);
     GstFlowReturn wrap(cuframes_frame* frame, GstBuffer** buffer);
@@ -134,9 +137,14 @@ private:
     bool gpu_out_ = false; ///< Frames leave as GPU memory.
     bool video_meta_ = false;
     Output output_ = Output::in_place;
+    GstAllocator* descriptor_allocator_ = nullptr; ///< Downstream's, where it needs memory with a descriptor.
     std::shared_ptr<MemoryBook> book_;
     CopyPool copies_;  ///< For frames that are copied in place of being lent.
     guint leases_ = 0; ///< When last asked for more.
+    bool book_has_descriptors_ = false;
+    const void* book_base_ = nullptr; ///< Where the ring was when the book was made.
+    CopyPool copies_;                 ///< For frames that are copied in place of being lent.
+    guint leases_ = 0;                ///< When last asked for more.
     GstClockTime leases_since_ = 0;
     bool times_told_ = false;
     bool waiting_told_ = false;

@@ -40,6 +40,7 @@ public:
         add("capture-time", &PipelineRole::capture_time);
         add("use-realtime-clock", &PipelineRole::use_realtime_clock);
         add("base-time", &PipelineRole::base_time);
+        add("caps", &PipelineRole::caps);
     }
 
 private:
@@ -122,6 +123,18 @@ private:
 
     Message base_time(const Message&) {
         return Message("ok").set("value", gst_element_get_base_time(pipeline_->get()));
+    }
+
+    /// That have reached the sink; empty: none yet.
+    Message caps(const Message& request) {
+        GstPad* pad = gst_element_get_static_pad(pipeline_->element(request.text("element")), "sink");
+        GstCaps* now = gst_pad_get_current_caps(pad);
+        gst_object_unref(pad);
+        gchar* text = now ? gst_caps_to_string(now) : g_strdup("");
+        Message reply = Message("ok").set("value", std::string(text));
+        g_free(text);
+        gst_clear_caps(&now);
+        return reply;
     }
 
     std::unique_ptr<Pipeline> pipeline_;

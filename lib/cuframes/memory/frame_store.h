@@ -77,6 +77,8 @@ public:
     virtual Result<> add_chunk(const UniqueFd& fd) = 0;
     /** Ordinal of the GPU that reads it here; -1: host memory. */
     virtual int32_t device() const = 0;
+    /** Descriptor of the memory that begins at base(), owned by this; -1: there is none for all of it. */
+    virtual int fd() const { return -1; }
 
     virtual Result<> read(const std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) const = 0;
 

@@ -2,6 +2,8 @@
 /**
  * Frames in host memory: one sealed memfd, as large as the ring may become and as full as it is.
  */
+#include <fcntl.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -66,7 +68,8 @@ private:
 
 class HostAccess final : public FrameAccess {
 public:
-    HostAccess(Mapping mapping, uint32_t slots) : mapping_(std::move(mapping)), slots_(slots) {}
+    HostAccess(UniqueFd fd, Mapping mapping, uint32_t slots)
+        : fd_(std::move(fd)), mapping_(std::move(mapping)), slots_(slots) {}
 
     const std::byte* base() const override { return mapping_.data(); }
     uint32_t mapped_slots() const override { return slots_; }
@@ -74,6 +77,7 @@ public:
         return Error{CUFRAMES_ERROR_PROTOCOL, "a ring in host memory has one chunk only"};
     }
     int32_t device() const override { return -1; }
+    int fd() const override { return fd_.get(); }
 
     Result<> read(const std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) const override {
         if (image.memory != CUFRAMES_MEMORY_HOST) {
@@ -90,6 +94,7 @@ public:
     void add_context(void*) override {}
 
 private:
+    UniqueFd fd_; ///< For those who pass frames on.
     Mapping mapping_;
     uint32_t slots_;
 };
@@ -110,7 +115,12 @@ Result<std::unique_ptr<FrameAccess>> open_host_frames(const UniqueFd& fd, const 
     if (!mapping) {
         return mapping.error();
     }
-    return std::unique_ptr<FrameAccess>(std::make_unique<HostAccess>(std::move(*mapping), ring.slot_count));
+    UniqueFd kept(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+    if (!kept) {
+        return system_error("keep the descriptor of shared memory");
+    }
+    return std::unique_ptr<FrameAccess>(
+        std::make_unique<HostAccess>(std::move(kept), std::move(*mapping), ring.slot_count));
 }
 
 } // namespace cuframes

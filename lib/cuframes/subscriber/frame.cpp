@@ -33,6 +33,8 @@ Frame::Frame(std::shared_ptr<AttachedRing> ring, const AttachedRing::Lease& leas
     view_.info.metadata_size = metadata_.size();
     view_.latency = ring_->latency();
     view_.spare = ring_->spare();
+    view_.fd = ring_->frames().fd();
+    view_.fd_offset = view_.fd >= 0 ? description.slot_offset(view_.slot) : 0;
 }
 
 Frame::~Frame() { ring_->release(word_, streams_); }
