@@ -139,8 +139,6 @@ private:
     Output output_ = Output::in_place;
     GstAllocator* descriptor_allocator_ = nullptr; ///< Downstream's, where it needs memory with a descriptor.
     std::shared_ptr<MemoryBook> book_;
-    CopyPool copies_;  ///< For frames that are copied in place of being lent.
-    guint leases_ = 0; ///< When last asked for more.
     bool book_has_descriptors_ = false;
     const void* book_base_ = nullptr; ///< Where the ring was when the book was made.
     CopyPool copies_;                 ///< For frames that are copied in place of being lent.
