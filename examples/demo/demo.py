@@ -167,7 +167,8 @@ class Demo:
         self.publisher.state = "killed"
         self.kills += 1
         self.table.say(f"killed the publisher, pid {self.publisher.pid}, with SIGKILL")
-        self.table.say(f"all {self.number} readers knew within {noticed_after}; now they wait, without polling")
+        knew = f"all {self.number} readers knew within {noticed_after}"
+        self.table.say(f"{knew}; now they wait for the next one, without polling")
         await self._let_flow(0.05)
         await self._start_publisher()
         newest.command("check")
