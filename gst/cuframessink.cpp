@@ -7,7 +7,8 @@
  *
  * cuframessink publishes the frames it receives under a name, the #GstCuframesSink:key. Any number of processes on the
  * same host read them with cuframessrc, or through libcuframes, where they lie: in GPU memory or in host memory. There
- * is no copy for a reader, no message for a frame, and no waiting for readers unless that is asked for.
+ * is no copy for a reader that holds few frames, no message for a frame, and no waiting for readers unless that is asked for.
+ * The ring grows as readers come and hold more, see #GstCuframesSink:slots.
  *
  * Upstream is offered a buffer pool whose buffers are slots of the shared ring. An element that takes it, as NVIDIA's
  * decoders, software decoders and videotestsrc do, writes its frames where the readers read them.
@@ -21,8 +22,9 @@
  * New caps start a new generation of the ring, which readers follow by themselves. EOS reaches every reader.
  *
  * The times that readers see are those of capture: PTS and DTS as running time, without the latency of this pipeline.
- * Like any sink, cuframessink synchronises to the clock by default, which paces files. Set sync=false to share frames as
- * soon as they are there, which suits live sources.
+ * Like any sink, cuframessink synchronises to the clock by default, which paces files. Readers are told how late that makes
+ * frames, so that their sinks hold them no longer. Set sync=false to share the frames of a live source as soon as they are
+ * there; readers then measure.
  *
  * Metas of buffers reach the readers: time codes, regions of interest, captions, AFD and bar data, analytics, the flags of
  * GstVideoMeta, and those that GStreamer can serialize, as GstReferenceTimestampMeta and custom metas. Others are counted

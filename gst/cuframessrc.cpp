@@ -12,17 +12,18 @@
  * The publisher need not be there yet. The element waits for it, without using the CPU, and answers state changes
  * meanwhile; when a publisher goes and another comes, it goes on with that one, as #GstCuframesSrc:on-gone says. It then
  * renegotiates, sets the DISCONT flag, and posts an element message `cuframes-publisher` with the fields `state`
- * (waiting, attached, ended or gone), `epoch`, `pid` and `key`. EOS is passed on.
+ * (waiting, attached, ended or gone), `epoch`, `pid` and `key`. EOS is passed on,
+ * unless #GstCuframesSrc:on-eos is set to wait.
  *
- * By default the newest frame is delivered and older ones are skipped. With #GstCuframesSrc:mode set to strict every
- * frame is, in order. Both count what is missing in #GstCuframesSrc:stats.
+ * By default frames that are late for this pipeline's sinks are skipped, and all others delivered. With
+ * #GstCuframesSrc:mode set to strict every frame is, in order. Both count what is missing in #GstCuframesSrc:stats.
  *
- * A buffer occupies a slot of the publisher's ring until it is freed, and #GstCuframesSrc:max-held limits how many a
- * reader may occupy. If elements downstream keep more buffers than that, a decoupling queue for instance, no further
- * frame can be taken; after a second a warning says so.
+ * A buffer occupies a slot of the publisher's ring until it is freed. By default the ring grows with what the elements
+ * downstream keep; #GstCuframesSrc:max-held sets a limit. What is beyond, or what the ring cannot spare, is copied, so that
+ * the pipeline goes on; a warning says so once, and what would avoid it. See #GstCuframesSrc:on-exhausted.
  *
- * Timestamps are the time of capture as this pipeline's running time. The latency that is reported is how long after its
- * capture a frame becomes visible, as measured; it grows when frames turn out to be later.
+ * Timestamps are the time of capture as this pipeline's running time, and rise from the first buffer on. The latency that
+ * is reported is what the publisher tells; where it tells nothing it is how late frames become visible, as measured.
  *
  * With #GstCuframesSrc:memory set to system, frames in GPU memory are downloaded here, once. Frames in host memory are
  * not uploaded: put cudaupload behind the element.

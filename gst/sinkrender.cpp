@@ -3,6 +3,9 @@
 #include "clocking.h"
 #include "errors.h"
 #include "sinkstate.h"
+#include "stats.h"
+
+#include <unistd.h>
 
 GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_sink_debug);
 #define GST_CAT_DEFAULT gst_cuframes_sink_debug
@@ -78,11 +81,13 @@ bool SinkState::enough_subscribers() {
 }
 
 void SinkState::subscribers_changed() {
-    if (subscribers_came_)
-        return;
+    if (subscribers_came_ && !prerolls_)
+        return; // the lock may be held for as long as a frame waits for readers
     // Whoever holds the first frame waits as the base class does for its state changes.
     GST_BASE_SINK_PREROLL_LOCK(sink_);
     GST_BASE_SINK_PREROLL_SIGNAL(sink_);
+    if (prerolled_ && has_reader_of_this_process())
+        show_prerolled();
     GST_BASE_SINK_PREROLL_UNLOCK(sink_);
 }
 
@@ -111,17 +116,50 @@ GstFlowReturn SinkState::hold_for_subscribers() {
 }
 
 GstFlowReturn SinkState::preroll(GstBuffer* buffer) {
-    if (gst_buffer_n_memory(buffer) == 0)
-        return GST_FLOW_OK;
-    if (!caps_)
+    if (gst_buffer_n_memory(buffer) == 0 || !caps_)
         return GST_FLOW_OK; // render() says what is missing
     // Readers attach to a ring that knows its caps.
     if (!ensure_generation())
         return GST_FLOW_ERROR;
     if (const GstFlowReturn flow = hold_for_subscribers(); flow != GST_FLOW_OK)
         return flow;
-    // Paused and sought: that picture is to be seen now, and its time of capture is now, as no clock runs.
-    return shows_preroll_.exchange(false) ? publish(buffer, monotonic_now()) : GST_FLOW_OK;
+    gst_buffer_replace(&prerolled_, buffer);
+    prerolls_ = true;
+    // Paused and sought, that picture is to be seen now. And a reader in this pipeline has to have one before its own sinks
+    // let the pipeline play, for which this sink would wait for ever.
+    return shows_preroll_ || has_reader_of_this_process() ? show_prerolled() : GST_FLOW_OK;
+}
+
+bool SinkState::has_reader_of_this_process() const {
+    bool found = false;
+    ring_->with_publisher([&](cuframes_publisher* publisher) {
+        for (const cuframes_subscriber_info& who : list_subscribers(publisher))
+            found = found || who.pid == getpid();
+        return CUFRAMES_OK;
+    });
+    return found;
+}
+
+/// With the preroll lock held. Its time of capture is now, as no clock runs; render() does not show it again.
+GstFlowReturn SinkState::show_prerolled() {
+    shows_preroll_ = false;
+    shown_ = prerolled_;
+    const GstFlowReturn flow = publish(prerolled_, monotonic_now());
+    forget_prerolled();
+    return flow;
+}
+
+void SinkState::forget_prerolled() {
+    prerolls_ = false;
+    gst_clear_buffer(&prerolled_);
+}
+
+void SinkState::flushed() {
+    GST_BASE_SINK_PREROLL_LOCK(sink_);
+    forget_prerolled();
+    shown_ = nullptr;
+    shows_preroll_ = true;
+    GST_BASE_SINK_PREROLL_UNLOCK(sink_);
 }
 
 GstFlowReturn SinkState::render(GstBuffer* buffer) {
@@ -141,18 +179,20 @@ GstFlowReturn SinkState::render(GstBuffer* buffer) {
     if (!enough_subscribers())
         return GST_FLOW_OK;
     shows_preroll_ = false;
-    return publish(buffer);
+    forget_prerolled();
+    return std::exchange(shown_, nullptr) == buffer ? GST_FLOW_OK : publish(buffer);
 }
 
 cuframes_frame_info SinkState::frame_info(GstBuffer* buffer) {
     const TimeMap times(element_);
     const GstSegment& segment = GST_BASE_SINK(sink_)->segment;
     if (segment.format != GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID(buffer) && !std::exchange(segment_told_, true))
-        GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
-                            ("cuframessink key=%s: the stream's segment is in %s, not in time, so that nothing waits for "
-                             "the times of its buffers; set format=time on the appsrc or other source",
-                             copy_settings().key.c_str(), gst_format_get_name(segment.format)),
-                            ("the time stamps are taken for running times"));
+        GST_ELEMENT_WARNING(
+            element_, STREAM, FORMAT,
+            ("cuframessink key=%s: the stream's segment is in %s, not in time, so that nothing waits for "
+             "the times of its buffers; set format=time on the appsrc or other source",
+             copy_settings().key.c_str(), gst_format_get_name(segment.format)),
+            ("the time stamps are taken for running times"));
     const GByteArray* metadata = metas_.pack(buffer, running_time_of(buffer, segment));
     cuframes_frame_info info;
     CUFRAMES_INIT(info);

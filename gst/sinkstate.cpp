@@ -110,6 +110,8 @@ void SinkState::stop() {
     generation_.reset();
     default_spec_ = {};
     gst_clear_caps(&caps_);
+    forget_prerolled();
+    shown_ = nullptr;
     GST_OBJECT_LOCK(sink_);
     std::swap(last_stats_, last);
     GST_OBJECT_UNLOCK(sink_);

@@ -55,7 +55,7 @@ public:
     GstFlowReturn render(GstBuffer* buffer);
     void subscribers_changed();
     /// After a flush: what is prerolled next is a picture that somebody looks for.
-    void flushed() { shows_preroll_ = true; }
+    void flushed();
     /// Tells readers how long after its capture a frame becomes visible, and returns what this sink is to wait for: the
     /// latency of what is upstream, whatever other branches of the pipeline need.
     GstClockTime tell_latency(GstClockTime pipeline_latency);
@@ -74,6 +74,9 @@ private:
     bool enough_subscribers();
     bool upstream_is_live() const;
     GstFlowReturn hold_for_subscribers();
+    bool has_reader_of_this_process() const;
+    GstFlowReturn show_prerolled();
+    void forget_prerolled();
     GstFlowReturn after_interruption();
     GstFlowReturn publish(GstBuffer* buffer, GstClockTime capture = GST_CLOCK_TIME_NONE);
     int publish_in_place(GstMemory* memory, MemoryRecord* record, const cuframes_frame_info& info);
@@ -100,6 +103,9 @@ private:
     std::atomic<bool> subscribers_came_ = false;
     bool segment_told_ = false; ///< That it is not in time.
     std::atomic<bool> shows_preroll_ = false;
+    std::atomic<bool> prerolls_ = false; ///< There is a buffer below.
+    GstBuffer* prerolled_ = nullptr;     ///< Guarded by the preroll lock.
+    const GstBuffer* shown_ = nullptr;   ///< While it prerolled; compared with and not used.
 };
 
 } // namespace cuframes::gst

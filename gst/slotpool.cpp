@@ -145,11 +145,11 @@ GstMemory* SlotPool::acquire_slot(GstBufferPool* pool, bool may_wait, GstFlowRet
     int result = CUFRAMES_ERROR_INTERRUPTED;
     // Checked after waiters_ was raised: from then on drain_waiters() waits for us.
     if (!GST_BUFFER_POOL_IS_FLUSHING(pool))
-        result = ring_->acquire_memory(*generation_,
-                                       static_cast<cuframes_acquire_flags>(
-                                           CUFRAMES_ACQUIRE_SPARE |
-                                           (may_wait ? CUFRAMES_ACQUIRE_DEFAULT : CUFRAMES_ACQUIRE_NO_WAIT)),
-                                       &memory);
+        result = ring_->acquire_memory(
+            *generation_,
+            static_cast<cuframes_acquire_flags>(CUFRAMES_ACQUIRE_SPARE |
+                                                (may_wait ? CUFRAMES_ACQUIRE_DEFAULT : CUFRAMES_ACQUIRE_NO_WAIT)),
+            &memory);
     {
         const std::lock_guard lock(mutex_);
         if (--waiters_ == 0)

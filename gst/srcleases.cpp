@@ -60,15 +60,16 @@ void SrcState::tell_of_copies(guint held) {
     if (std::exchange(copies_told_, true))
         return;
     const SrcSettings settings = copy_settings();
-    const char* cure = settings.max_held > 0 ? "raise max-held, or set it to 0 for as many as it takes"
-                                             : "let the publisher's ring grow further (slots=0, a larger max-slots), or "
-                                               "let the elements downstream hold fewer frames";
-    GST_ELEMENT_WARNING(
-        element_, RESOURCE, BUSY,
-        ("cuframessrc key=%s: %u frames of the ring are held downstream, and there are no more for this reader. Further "
-         "ones are copied; to avoid that, %s",
-         settings.key.c_str(), held > 0 ? held - 1 : 0, cure),
-        ("copies are counted as `copied` in the statistics; this is said once"));
+    const char* cure = settings.max_held > 0
+                           ? "raise max-held, or set it to 0 for as many as it takes"
+                           : "let the publisher's ring grow further (slots=0, a larger max-slots), or "
+                             "let the elements downstream hold fewer frames";
+    GST_ELEMENT_WARNING(element_, RESOURCE, BUSY,
+                        ("cuframessrc key=%s: %u frames of the ring are held downstream, and there are no more for "
+                         "this reader. Further "
+                         "ones are copied; to avoid that, %s",
+                         settings.key.c_str(), held > 0 ? held - 1 : 0, cure),
+                        ("copies are counted as `copied` in the statistics; this is said once"));
 }
 
 GstFlowReturn SrcState::wait_for_lease() {
@@ -85,12 +86,13 @@ void SrcState::warn_of_starvation() {
         return;
     const SrcSettings settings = copy_settings();
     const std::string allowed = settings.max_held > 0 ? std::to_string(settings.max_held) : "0, automatic";
-    GST_ELEMENT_WARNING(element_, RESOURCE, BUSY,
-                        ("cuframessrc key=%s: all frames that may be held (max-held=%s) are held downstream, so no other "
-                         "can be taken. Raise max-held to what the elements downstream keep, and one more, or set "
-                         "on-exhausted=copy",
-                         settings.key.c_str(), allowed.c_str()),
-                        ("no frame was given back within %d ms", static_cast<int>(starvation_ms)));
+    GST_ELEMENT_WARNING(
+        element_, RESOURCE, BUSY,
+        ("cuframessrc key=%s: all frames that may be held (max-held=%s) are held downstream, so no other "
+         "can be taken. Raise max-held to what the elements downstream keep, and one more, or set "
+         "on-exhausted=copy",
+         settings.key.c_str(), allowed.c_str()),
+        ("no frame was given back within %d ms", static_cast<int>(starvation_ms)));
 }
 
 void SrcState::set_pipeline_latency(GstClockTime latency) {

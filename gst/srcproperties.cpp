@@ -196,9 +196,9 @@ void make_delivery_properties() {
      *
      * Since: 0.1
      */
-    properties[PROP_MAX_HELD] =
-        g_param_spec_uint("max-held", "Max held", "Frames of the ring that may be held at once (0: as many as it takes)",
-                          0, CUFRAMES_MAX_HELD, 0, setting);
+    properties[PROP_MAX_HELD] = g_param_spec_uint(
+        "max-held", "Max held", "Frames of the ring that may be held at once (0: as many as it takes)", 0,
+        CUFRAMES_MAX_HELD, 0, setting);
     /**
      * GstCuframesSrc:on-exhausted:
      *

@@ -10,6 +10,9 @@ GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_src_debug);
 namespace cuframes::gst {
 namespace {
 
+/// A frame that is later than its publisher's latency by so much has no time of capture that could be believed.
+constexpr GstClockTime latest_frame = 10 * GST_SECOND;
+
 /// A camera from which nothing comes for so long stands still, and what it showed last is its picture.
 constexpr int64_t still_after_ms = 500;
 
@@ -77,7 +80,7 @@ bool SrcState::start() {
     timeline_.restart();
     copied_ = early_ = 0;
     leases_ = 0;
-    waiting_told_ = starvation_told_ = copies_told_ = discontinuity_pending_ = false;
+    times_told_ = waiting_told_ = starvation_told_ = copies_told_ = discontinuity_pending_ = false;
     use_latency();
     return result == CUFRAMES_OK;
 }
@@ -143,7 +146,8 @@ GstFlowReturn SrcState::create(GstBuffer** buffer) {
         if (flow != GST_FLOW_OK)
             return flow;
         const TimeMap times(element_);
-        const std::optional<GstClockTime> pts = timeline_.place(times, cuframes_frame_get(frame)->info.pts);
+        const cuframes_frame_view& view = *cuframes_frame_get(frame);
+        const std::optional<GstClockTime> pts = timeline_.place(times, capture_time(view), view.info.duration);
         if (!pts) {
             leave_out(frame);
             continue;
@@ -183,8 +187,23 @@ GstFlowReturn SrcState::next_frame(cuframes_frame** frame) {
     return flow;
 }
 
-bool SrcState::is_early(const cuframes_frame* frame) const {
-    return timeline_.is_before_beginning(TimeMap(element_), cuframes_frame_get(frame)->info.pts);
+/// As the publisher says; when that was so long before it was published that it cannot be meant, the time of that. Frames
+/// that seem to come from before the pipeline ran for ever would else never be shown.
+GstClockTime SrcState::capture_time(const cuframes_frame_view& view) {
+    const GstClockTime expected = GST_CLOCK_TIME_IS_VALID(view.latency) ? view.latency : 0;
+    if (!GST_CLOCK_TIME_IS_VALID(view.info.pts) || view.info.pts + expected + latest_frame >= view.publish_time)
+        return view.info.pts;
+    if (!std::exchange(times_told_, true))
+        GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
+                            ("cuframessrc key=%s: the publisher's frames say that they were captured %" G_GUINT64_FORMAT
+                             " s before they were published; give times of CLOCK_MONOTONIC, in nanoseconds, or none",
+                             copy_settings().key.c_str(), (view.publish_time - view.info.pts) / GST_SECOND),
+                            ("the time of publication is used instead"));
+    return view.publish_time;
+}
+
+bool SrcState::is_early(const cuframes_frame* frame) {
+    return timeline_.is_before_beginning(TimeMap(element_), capture_time(*cuframes_frame_get(frame)));
 }
 
 void SrcState::leave_out(cuframes_frame* frame) {

@@ -88,7 +88,8 @@ private:
     void keep_frames_for_sinks(const cuframes_frame_view& view);
     GstFlowReturn next_frame(cuframes_frame** frame);
     GstFlowReturn take_frame(cuframes_frame** frame, int64_t timeout_ms);
-    bool is_early(const cuframes_frame* frame) const;
+    bool is_early(const cuframes_frame* frame);
+    GstClockTime capture_time(const cuframes_frame_view& view);
     void leave_out(cuframes_frame* frame);
     GstFlowReturn wait_for_lease();
     void warn_of_starvation();
@@ -142,6 +143,7 @@ private:
     CopyPool copies_;                 ///< For frames that are copied in place of being lent.
     guint leases_ = 0;                ///< When last asked for more.
     GstClockTime leases_since_ = 0;
+    bool times_told_ = false;
     bool waiting_told_ = false;
     bool starvation_told_ = false;
     bool copies_told_ = false;

@@ -6,19 +6,6 @@
 namespace cuframes::gst {
 namespace {
 
-std::vector<cuframes_subscriber_info> list_subscribers(cuframes_publisher* publisher) {
-    std::vector<cuframes_subscriber_info> list(8);
-    for (;;) {
-        const int count = cuframes_publisher_get_subscribers(publisher, list.data(), list.size());
-        if (count < 0)
-            return {};
-        const bool complete = static_cast<size_t>(count) <= list.size();
-        list.resize(static_cast<size_t>(count));
-        if (complete)
-            return list;
-    }
-}
-
 void append(GValue* array, GstStructure* entry) {
     GValue value = G_VALUE_INIT;
     g_value_init(&value, GST_TYPE_STRUCTURE);
@@ -45,6 +32,19 @@ void set_subscribers(GstStructure* stats, cuframes_publisher* publisher) {
 
 } // namespace
 
+std::vector<cuframes_subscriber_info> list_subscribers(cuframes_publisher* publisher) {
+    std::vector<cuframes_subscriber_info> list(8);
+    for (;;) {
+        const int count = cuframes_publisher_get_subscribers(publisher, list.data(), list.size());
+        if (count < 0)
+            return {};
+        const bool complete = static_cast<size_t>(count) <= list.size();
+        list.resize(static_cast<size_t>(count));
+        if (complete)
+            return list;
+    }
+}
+
 GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_serialized) {
     cuframes_publisher_stats now;
     CUFRAMES_INIT(now);
@@ -55,13 +55,13 @@ GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_s
         now.last_sequence, "published", G_TYPE_UINT64, now.published, "dropped", G_TYPE_UINT64, now.dropped, "copied",
         G_TYPE_UINT64, now.copied, "lapped", G_TYPE_UINT64, now.lapped, "bytes", G_TYPE_UINT64, now.bytes, "waited",
         G_TYPE_UINT64, now.waited_ns, "metas-not-serialized", G_TYPE_UINT64, metas_not_serialized, "metadata-too-large",
-        G_TYPE_UINT64, now.metadata_dropped, "slots", G_TYPE_UINT, now.slots, "memory", G_TYPE_UINT64, now.memory, nullptr);
+        G_TYPE_UINT64, now.metadata_dropped, "slots", G_TYPE_UINT, now.slots, "memory", G_TYPE_UINT64, now.memory,
+        nullptr);
     set_subscribers(stats, publisher);
     return stats;
 }
 
-GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early,
-                               guint64 metas_skipped) {
+GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early, guint64 metas_skipped) {
     cuframes_subscriber_stats now;
     CUFRAMES_INIT(now);
     if (subscriber)

@@ -4,7 +4,12 @@
 #include <cuframes/cuframes.h>
 #include <gst/gst.h>
 
+#include <vector>
+
 namespace cuframes::gst {
+
+/// Who is attached.
+std::vector<cuframes_subscriber_info> list_subscribers(cuframes_publisher* publisher);
 
 /// The `stats` of cuframessink; `publisher` may be NULL before the first start.
 GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_serialized);

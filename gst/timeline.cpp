@@ -20,7 +20,7 @@ bool Timeline::is_before_beginning(const TimeMap& map, GstClockTime capture) con
     return last_ < 0 && GST_CLOCK_TIME_IS_VALID(capture) && map.to_running_time(capture) < floor_;
 }
 
-std::optional<GstClockTime> Timeline::place(const TimeMap& map, GstClockTime capture) {
+std::optional<GstClockTime> Timeline::place(const TimeMap& map, GstClockTime capture, GstClockTime duration) {
     if (!GST_CLOCK_TIME_IS_VALID(capture))
         return GST_CLOCK_TIME_NONE;
     GstClockTimeDiff running = map.to_running_time(capture);
@@ -31,11 +31,15 @@ std::optional<GstClockTime> Timeline::place(const TimeMap& map, GstClockTime cap
             return std::nullopt;
         running = floor;
     }
-    // Two frames of one time, or a clock that was read a little late. Times that fall back by more are a publisher's that
-    // counts anew, and following it is better than to stand still until it has caught up.
+    // Cameras hand on frames of one time after a stall, and a clock may be read a little late. Files tell times in steps
+    // of a millisecond at best. Times that fall back by more are a publisher's that counts anew, and following it is better
+    // than to stand still until it has caught up.
     constexpr GstClockTimeDiff slip = GST_SECOND;
-    if (!first && running <= last && last - running < slip)
-        running = last + 1;
+    const GstClockTimeDiff step = GST_CLOCK_TIME_IS_VALID(duration) && duration > 0
+                                      ? static_cast<GstClockTimeDiff>(std::min<GstClockTime>(GST_MSECOND, duration / 2))
+                                      : GST_MSECOND;
+    if (!first && running < last + step && last - running < slip)
+        running = last + step;
     last_ = running;
     return static_cast<GstClockTime>(running);
 }

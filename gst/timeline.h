@@ -23,9 +23,9 @@ public:
     /// Whether the frame was captured before the pipeline ran, and no other was placed yet.
     bool is_before_beginning(const TimeMap& map, GstClockTime capture) const;
 
-    /// The running time of a frame captured at `capture`, which stays GST_CLOCK_TIME_NONE where it is that. Empty: the frame
-    /// is to be left out.
-    std::optional<GstClockTime> place(const TimeMap& map, GstClockTime capture);
+    /// The running time of a frame captured at `capture`, which stays GST_CLOCK_TIME_NONE where it is that; `duration` is
+    /// how long frames usually last, if that is known. Empty: the frame is to be left out.
+    std::optional<GstClockTime> place(const TimeMap& map, GstClockTime capture, GstClockTime duration);
 
 private:
     std::atomic<GstClockTimeDiff> floor_ = 0;

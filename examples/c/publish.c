@@ -162,7 +162,7 @@ static void print_usage(FILE* to) {
           "  --height N        720\n"
           "  --rate N          frames a second, 30\n"
           "  --count N         frames in all, 0: until Ctrl-C\n"
-          "  --slots N         frames that the ring holds, 8\n"
+          "  --slots N         frames that the ring holds, 0: as many as its readers need\n"
           "  --wait            wait for strict subscribers that are slow, rather than lap them\n"
           "  --directory DIR   where the socket is made; else $CUFRAMES_DIR or the usual place\n",
           to);
@@ -186,7 +186,7 @@ static struct options parse(int argc, char** argv) {
         {"wait", no_argument, NULL, 'l'},         {"directory", required_argument, NULL, 'd'},
         {"help", no_argument, NULL, '?'},         {NULL, 0, NULL, 0},
     };
-    struct options options = {.width = 1280, .height = 720, .rate = 30, .slots = 8};
+    struct options options = {.width = 1280, .height = 720, .rate = 30};
     for (int chosen; (chosen = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (chosen) {
         case 'c':
@@ -205,7 +205,7 @@ static struct options parse(int argc, char** argv) {
             options.count = number_from(optarg, "count", 0);
             break;
         case 's':
-            options.slots = number_from(optarg, "slots", 1);
+            options.slots = number_from(optarg, "slots", 0);
             break;
         case 'l':
             options.wait = true;

@@ -85,6 +85,9 @@ class Child:
             self.loop.quit()
         elif message.type == Gst.MessageType.EOS:
             self.on_eos()
+        elif message.type == Gst.MessageType.LATENCY:
+            # As gst-launch does; the pipeline does not do it by itself.
+            self.pipeline.recalculate_latency()
         else:
             self.on_message(message)
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Shows cuframes at work: a camera decoded once, two processes that read its frames, and what a kill -9 does to them.
+"""Shows cuframes at work: a camera decoded once, four processes that read its frames, and what a kill -9 does to them.
 
-Four kinds of processes take part, each with its own program in this folder: the camera (camera.py, or yours), the
-publisher (publisher.py), and the readers (reader.py), one for the newest frame and one for every frame. This one only
-starts them, shows what they say, kills the publisher once and judges the outcome.
+Each process has its own program in this folder: the camera (camera.py, or yours), the publisher (publisher.py), two
+readers (reader.py), one for the newest frame and one for every frame, and two pipelines with default settings, a viewer
+(viewer.py) and a recorder (recorder.py), whose file is played at the end (player.py). This one only starts them, shows
+what they say, kills the publisher once and judges the outcome (summary.py).
 """
 
 import argparse
@@ -12,12 +13,15 @@ import asyncio
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import sys
 import tempfile
 import time
 
+from lines import player_line, quote
 from processes import Children, DemoError
+from summary import Played, Recording, Window, rate, recording_outcome, viewer_outcome
 from table import DIM, Table, milliseconds
 
 KEY = "cam-demo"
@@ -25,7 +29,9 @@ CAMERA = (1280, 720, 30)
 MODES = ("newest", "strict")
 START_SECONDS = 40
 PICTURE_SECONDS = 30
+PLAY_SECONDS = 60
 FRAMES_TO_BE_LIVE = 20
+WORDS = {3: "three", 4: "four"}
 
 
 def parse_arguments():
@@ -33,19 +39,24 @@ def parse_arguments():
     parser.add_argument("source", nargs="?", help="video file or rtsp:// address; none: a camera of the demo's own")
     parser.add_argument("--seconds", type=float, default=20, metavar="N", help="how long frames flow (default 20)")
     parser.add_argument("--png", default="cuframes-demo.png", metavar="PATH", help="where the received picture goes")
+    parser.add_argument("--mp4", default="cuframes-demo.mp4", metavar="PATH", help="where the recording goes")
     parser.add_argument("--plain", action="store_true", help="print the table line by line, as on no terminal")
     return parser.parse_args()
 
 
 class Demo:
-    def __init__(self, arguments):
+    def __init__(self, arguments, directory):
         self.arguments = arguments
+        self.unfinished = os.path.join(directory, "recording.mp4")
         self.children = Children()
         self.camera = None
         self.publisher = None
         self.line = None
-        self.loop = False
+        self.lines = {}
         self.readers = {}
+        self.windows = []
+        self.recording = None
+        self.played = None
         self.kills = 0
         self.publishers = []
         self.kept_frame_intact = False
@@ -58,10 +69,11 @@ class Demo:
             await self._start_readers()
             await self._start_publisher()
             await self._take_picture()
-            await self._let_flow(0.4)
+            await self._watch_flow(0.4)
             await self._kill_publisher()
-            await self._let_flow(0.55)
+            await self._watch_flow(0.55)
             await self._end_stream()
+            await self._play_recording()
         finally:
             drawing.cancel()
             await self.children.stop_all()
@@ -72,14 +84,18 @@ class Demo:
         kind, source = "user", self.arguments.source
         if source is None:
             kind, source = "camera", await self._start_camera()
-        probe = await self.children.start_role("source", "source.py", kind, source)
+        probe = await self.children.start_role("source", "source.py", kind, source, KEY)
         await self.children.until(lambda: probe.events["line"], "looking at the source", START_SECONDS)
         self.children.release(probe)
-        answer = probe.events["line"][0]
-        self.line = f"{answer['line']} ! cuframessink key={KEY}"
-        self.loop = answer["loop"]
+        self.lines = probe.events["line"][0]
+        self.line = f"{self.lines['line']} ! cuframessink key={KEY}"
         self.table.say("publisher:  gst-launch-1.0 " + self.line, DIM)
         self.table.say(f"readers:    gst-launch-1.0 cuframessrc key={KEY} mode=newest|strict ! …", DIM)
+        self.table.say("viewer:     gst-launch-1.0 " + self.lines["viewer"], DIM)
+        if self.lines["recorder"]:
+            self.table.say("recorder:   gst-launch-1.0 -e " + self.lines["recorder"], DIM)
+        else:
+            self.table.say("no recorder: no H.264 encoder that it could use is installed")
 
     async def _start_camera(self):
         self.camera = await self.children.start_role("camera", "camera.py", *CAMERA)
@@ -90,23 +106,32 @@ class Demo:
         return url
 
     async def _start_readers(self):
-        self.table.say("starting two readers; there is no publisher yet, so they wait")
         for mode in MODES:
             self.readers[mode] = await self.children.start_role("reader " + mode, "reader.py", KEY, mode)
+        self.readers["viewer"] = await self.children.start_role("viewer", "viewer.py", self.lines["viewer"])
+        if self.lines["recorder"]:
+            line = f"{self.lines['recorder']} location={quote(self.unfinished)}"
+            self.readers["recorder"] = await self.children.start_role("recorder", "recorder.py", line)
+        self.table.say(f"starting {self.number} readers; there is no publisher yet, so they wait")
         await self._all_readers(lambda reader: reader.stats, "starting the readers")
+
+    @property
+    def number(self):
+        return WORDS[len(self.readers)]
 
     async def _start_publisher(self):
         goals = {reader: reader.count("frames") + FRAMES_TO_BE_LIVE for reader in self.readers.values()}
-        loop = "loop" if self.loop else "once"
+        loop = "loop" if self.lines["loop"] else "once"
         self.publisher = await self.children.start_role("publisher", "publisher.py", self.line, loop)
         self.publishers.append(self.publisher)
         self.table.say(f"starting the publisher, pid {self.publisher.pid}")
         await self._all_readers(lambda reader: reader.count("frames") >= goals[reader], "frames from the publisher")
+        await self.children.until(lambda: self.publisher.stats, "hearing from the publisher", START_SECONDS)
         self.publisher.state = "live"
-        self.table.say("frames flow in both readers")
+        self.table.say(f"frames flow in all {self.number} readers")
 
     async def _take_picture(self):
-        """A third reader that joins late, takes one frame and leaves."""
+        """One more reader that joins late, takes one frame and leaves."""
         path = os.path.abspath(self.arguments.png)
         command = (
             f"gst-launch-1.0 -q cuframessrc key={KEY} num-buffers=1 max-held=1 memory=system name-tag=picture"
@@ -116,10 +141,18 @@ class Demo:
         await self.children.until(lambda: picture.exit_code is not None, "taking a picture", PICTURE_SECONDS)
         if picture.exit_code != 0 or not os.path.getsize(path):
             raise DemoError(picture.why())
-        self.table.say(f"a third reader came, took a picture and left: {path}")
+        self.table.say(f"one more reader came, took a picture and left: {path}")
 
     async def _let_flow(self, share):
         await self.children.run_for(self.arguments.seconds * share)
+
+    async def _watch_flow(self, share):
+        """Lets frames flow, and measures at what rates."""
+        watched = self.publisher, self.readers["viewer"]
+        before = [child.mark() for child in watched]
+        await self._let_flow(share)
+        after = [child.mark() for child in watched]
+        self.windows.append(Window(after[0][0] - before[0][0], *map(rate, before, after)))
 
     async def _kill_publisher(self):
         newest = self.readers["newest"]
@@ -134,7 +167,7 @@ class Demo:
         self.publisher.state = "killed"
         self.kills += 1
         self.table.say(f"killed the publisher, pid {self.publisher.pid}, with SIGKILL")
-        self.table.say(f"both readers knew within {noticed_after}; now they wait for the next one, without polling")
+        self.table.say(f"all {self.number} readers knew within {noticed_after}; now they wait for the next one, without polling")
         await self._let_flow(0.05)
         await self._start_publisher()
         newest.command("check")
@@ -145,12 +178,33 @@ class Demo:
         """Publisher first: its end of stream is what ends the readers."""
         for child in (self.publisher, *self.readers.values()):
             self.children.release(child)
+        ended_at = time.monotonic()
         await self.publisher.stop()
         self.publisher.state = "ended"
         await self._all_readers(lambda reader: reader.exit_code is not None, "the end of the stream")
         for reader in self.readers.values():
             reader.state = "ended"
         self.table.refresh()
+        if recorder := self.readers.get("recorder"):
+            name = os.path.relpath(self.arguments.mp4)
+            self.recording = Recording(name, ended_at - recorder.stats["first_time"], recorder.count("frames"))
+
+    async def _play_recording(self):
+        """The file is kept where the user wants it, and looked at as any program would."""
+        if self.recording is None:
+            return
+        path = os.path.abspath(self.arguments.mp4)
+        try:
+            shutil.move(self.unfinished, path)
+        except OSError as error:
+            raise DemoError(f"cannot keep the recording: {error}") from error
+        self.table.say(f"playing what was recorded: {path}")
+        line = player_line(path, self.lines["decoder"])
+        player = await self.children.start_role("player", "player.py", line)
+        self.children.release(player)
+        await self.children.until(lambda: player.exit_code is not None, "playing the recording", PLAY_SECONDS)
+        found = player.events["played"][0] if player.events["played"] else None
+        self.played = Played(**found, error=None) if found else Played(0.0, 0, 0, False, player.why())
 
     async def _all_readers(self, condition, what):
         await self.children.until(lambda: all(map(condition, self.readers.values())), what, START_SECONDS)
@@ -182,7 +236,7 @@ class Demo:
         rate = reader.rate()
         return (
             reader.name, reader.pid, reader.state, rate and f"{rate:.1f}", *self.latencies(reader),
-            reader.count("frames"), reader.count("skipped"), reader.count("lost"), reader.count("held"), None,
+            reader.count("frames"), reader.count("skipped"), reader.count("lost"), reader.count("held"), reader.count("copied"),
         )
 
     def latencies(self, reader):
@@ -195,17 +249,22 @@ class Demo:
 
     def outcome(self):
         """What was promised and whether it was kept, as (sentence, bool) pairs."""
-        newest, strict = (self.readers[mode] for mode in MODES)
+        readers = list(self.readers.values())
+        strict = self.readers["strict"]
         copied = sum(publisher.count("copied") for publisher in self.publishers)
-        received = [reader.count("frames") for reader in (newest, strict)]
-        yield f"{received[0]} and {received[1]} frames reached the readers", min(received) > 0
-        yield "both readers went on by themselves after the publisher was killed", all(
-            reader.count("reconnects") == self.kills for reader in self.readers.values()
+        received = [reader.count("frames") for reader in readers]
+        numbers = ", ".join(map(str, received[:-1])) + f" and {received[-1]}"
+        yield f"{numbers} frames reached the {self.number} readers", min(received) > 0
+        yield f"all {self.number} readers went on by themselves after the publisher was killed", all(
+            reader.count("reconnects") == self.kills for reader in readers
         )
         yield "a frame held since before the kill stayed as it was", self.kept_frame_intact
         yield f"the strict reader lost {strict.count('lost')} frames", strict.count("lost") == 0
         yield f"{copied} frames were copied on their way into the ring", copied == 0 or "decodebin" in self.line
-        yield "the end of the stream reached both readers", all(r.events["eos"] for r in self.readers.values())
+        yield viewer_outcome(*self.windows)
+        yield f"the end of the stream reached all {self.number} readers", all(r.events["eos"] for r in readers)
+        if self.recording:
+            yield recording_outcome(self.recording, self.played)
 
 
 def print_summary(demo):
@@ -213,10 +272,14 @@ def print_summary(demo):
     outcome = list(demo.outcome())
     for sentence, kept in outcome:
         print(f"  {'ok  ' if kept else 'FAIL'}  {sentence}")
+    if demo.recording is None:
+        print("  -     no file was recorded: there is no encoder for it here")
     for reader in demo.readers.values():
         p50, p99 = demo.latencies(reader)
         print(f"  {reader.name}: latency p50 {p50}, p99 {p99}, after the publisher's sink was due to show the frame")
     print(f"  picture: {os.path.abspath(demo.arguments.png)}")
+    if demo.recording:
+        print(f"  recording: {os.path.abspath(demo.arguments.mp4)}")
     return all(kept for _, kept in outcome)
 
 
@@ -226,8 +289,8 @@ async def main():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
     # The demo's ring is its own: nothing it leaves or finds can meet a real publisher's.
     with tempfile.TemporaryDirectory(prefix="cuframes-demo-") as directory:
-        os.environ["CUFRAMES_DIR"] = directory
-        demo = Demo(arguments)
+        os.environ["CUFRAMES_DIR"] = os.path.join(directory, "rings")
+        demo = Demo(arguments, directory)
         try:
             await demo.run()
         except DemoError as error:

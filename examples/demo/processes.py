@@ -64,6 +64,10 @@ class Child:
         (first_time, first), (last_time, last) = self._counts[0], self._counts[-1]
         return (last - first) / (last_time - first_time) if last_time > first_time else None
 
+    def mark(self):
+        """When the last report was made, and how many frames it counted."""
+        return self._counts[-1]
+
     def command(self, line):
         self._process.stdin.write(line.encode() + b"\n")
 

@@ -1,24 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One of the demo's readers: takes frames from a cuframessrc and reports how many, how late, and from whom."""
+"""One of the demo's readers: takes frames from a cuframessrc as a program does, and can keep one for a while."""
 
-import collections
 import sys
-import threading
-import time
 import zlib
 
-from child import Child, GLib, Gst, fail, pick, report
+from child import Gst, report
+from frames import FrameReader
 
 LINE = (
     "cuframessrc name=source key={key} mode={mode} name-tag={mode}"
     " ! appsink name=sink sync=false emit-signals=true max-buffers=1 enable-last-sample=false"
 )
-LATENCY_WINDOW = 300  # frames
-
-
-def percentile(values, percent):
-    ordered = sorted(values)
-    return ordered[len(ordered) * percent // 100] if ordered else None
 
 
 def checksum(sample):
@@ -32,34 +24,13 @@ def checksum(sample):
         sample.get_buffer().unmap(mapped)
 
 
-class Reader(Child):
+class Reader(FrameReader):
     def __init__(self, key, mode):
-        try:
-            pipeline = Gst.parse_launch(LINE.format(key=key, mode=mode))
-        except GLib.Error as error:
-            fail(f"cannot make the reader's pipeline: {error.message}")
-        super().__init__(pipeline)
-        self.source = pipeline.get_by_name("source")
-        self.frames = 0
+        super().__init__(LINE.format(key=key, mode=mode))
         self.last = None
         self.kept = None
         self.kept_checksum = None
-        self.delays = collections.deque(maxlen=LATENCY_WINDOW)
-        # The frames arrive on the streaming thread, everything else happens on the main one.
-        self.lock = threading.Lock()
-        pipeline.get_by_name("sink").connect("new-sample", self._on_sample)
-
-    def on_tick(self):
-        with self.lock:
-            frames, delays = self.frames, list(self.delays)
-        delays = {"delay_p50": percentile(delays, 50), "delay_p99": percentile(delays, 99)}
-        stats = pick(self.source.get_property("stats"), "state", "skipped", "lost", "held", "reconnects")
-        report(event="stats", time=time.monotonic(), frames=frames, **delays, **stats)
-
-    def on_message(self, message):
-        structure = message.get_structure()
-        if structure and structure.get_name() == "cuframes-publisher":
-            report(event="state", **pick(structure, "state", "pid"))
+        self.pipeline.get_by_name("sink").connect("new-sample", self._on_sample)
 
     def on_command(self, words):
         if words == ["keep"]:
@@ -69,16 +40,11 @@ class Reader(Child):
 
     def _on_sample(self, appsink):
         sample = appsink.emit("pull-sample")
-        clock = self.pipeline.get_clock()
-        if sample is None or clock is None:
+        if sample is None:
             return Gst.FlowReturn.EOS
-        now = clock.get_time() - self.pipeline.get_base_time()
-        running_time = sample.get_segment().to_running_time(Gst.Format.TIME, sample.get_buffer().pts)
+        self.take(sample.get_buffer(), sample.get_segment())
         with self.lock:
-            self.frames += 1
-            self.delays.append((now - running_time) / Gst.SECOND)
-            # Holding on to the newest frame is what a real reader does while it works on it. One that keeps an old
-            # frame holds no other, so that it stays within its two leases.
+            # Holding on to the newest frame is what a real reader does while it works on it.
             self.last = sample if self.kept is None else None
         return Gst.FlowReturn.OK
 

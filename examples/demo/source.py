@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Finds the pipeline that turns a camera, an RTSP address or a video file into decoded frames.
+"""Finds the pipeline that turns a camera, an RTSP address or a video file into decoded frames, and those to use them.
 
-Run as a program it reports the launch line for its argument, or what is wrong with it.
+Run as a program it reports the launch lines for its argument, or what is wrong with it.
 """
 
 import os
-import re
 import sys
 
 import gi
@@ -14,6 +13,7 @@ gi.require_version("GstPbutils", "1.0")
 from gi.repository import GstPbutils  # noqa: E402
 
 from child import GLib, Gst, fail, report  # noqa: E402
+from lines import quote, recorder_line, viewer_line  # noqa: E402
 
 # libav's direct rendering keeps every frame mapped for writing, for which reason GStreamer duplicates it on its way
 # out: without it the decoder writes its output straight into the ring's memory.
@@ -22,11 +22,8 @@ DEMUXERS = {"video/quicktime": "qtdemux", "video/x-matroska": "matroskademux", "
 PROBE_SECONDS = 15
 
 
-def quote(text):
-    """A property value as gst-launch reads it."""
-    if re.fullmatch(r"[\w./:@%?&=+~-]+", text):
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def exists(name):
+    return Gst.ElementFactory.find(name) is not None
 
 
 def works(decoder):
@@ -101,9 +98,10 @@ def camera_line(url):
 
 def main():
     Gst.init(None)
-    kind, source = sys.argv[1:3]
+    kind, source, key = sys.argv[1:4]
     line, loop = camera_line(source) if kind == "camera" else describe(source)
-    report(event="line", line=line, loop=loop)
+    viewer, recorder = viewer_line(line, key, exists), recorder_line(line, key, exists)
+    report(event="line", line=line, loop=loop, viewer=viewer, recorder=recorder, decoder=h264_decoder())
 
 
 if __name__ == "__main__":

@@ -30,9 +30,8 @@ def main() -> None:
     parser.add_argument("target", metavar="MIRRORED-KEY")
     options = parser.parse_args()
 
-    # appsink keeps the sample pulled last until the next pull, besides its queue: max-held covers both.
     reader = Gst.parse_launch(
-        f"cuframessrc key={options.source} max-held=4"
+        f"cuframessrc key={options.source}"
         " ! appsink name=out max-buffers=1 sync=false enable-last-sample=false"
     )
     writer = Gst.parse_launch(

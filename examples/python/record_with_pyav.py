@@ -12,8 +12,6 @@ import av
 import cuframes
 
 NANOSECONDS = Fraction(1, 1_000_000_000)
-# Encoders keep frames while they look ahead, and each of those holds a slot: ask for room.
-MAX_HELD = 6
 
 
 def to_video(frame: cuframes.Frame, start_ns: int) -> av.VideoFrame:
@@ -34,7 +32,7 @@ def main() -> None:
 
     mode = cuframes.SubscriberMode.STRICT_ORDER  # a recorder wants every frame
     with (
-        cuframes.subscribe(options.key, mode=mode, max_held=MAX_HELD) as camera,
+        cuframes.subscribe(options.key, mode=mode) as camera,
         av.open(options.file, "w") as output,
     ):
         first = camera.next_frame()

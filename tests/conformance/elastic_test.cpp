@@ -79,7 +79,8 @@ TEST_P(Elastic, SixtyFourDefaultReadersOfADefaultPublisher) {
     std::vector<uint64_t> received;
     const auto drain = [&] {
         for (size_t i = 0; i < readers.size(); ++i) {
-            for (auto frame = readers[i].next(cuframes::not_at_all); frame; frame = readers[i].next(cuframes::not_at_all)) {
+            for (auto frame = readers[i].next(cuframes::not_at_all); frame;
+                 frame = readers[i].next(cuframes::not_at_all)) {
                 received[i] += 1;
                 if (received[i] % 8 == 0) {
                     break; // the others' turn
@@ -173,6 +174,16 @@ TEST_P(Elastic, RefusalsOfAFixedRingAdviseWhatCanBe) {
     const auto refused = more.connect();
     EXPECT_EQ(refused.code(), CUFRAMES_ERROR_RING_FULL);
     EXPECT_EQ(refused.error().message.find("129"), std::string::npos) << refused.error().message;
+}
+
+// One that was made for readers of two frames each still seats as many of them, and of those that name no number too.
+TEST_P(Elastic, AFixedRingSeatsAsManyDefaultReadersAsBefore) {
+    Publisher publisher = make_publisher(*this, CUFRAMES_POLICY_DROP, 20);
+    std::vector<Subscriber> readers;
+    for (int i = 0; i < 9; ++i) {
+        readers.push_back(make_reader(*this, CUFRAMES_MODE_STRICT));
+        EXPECT_TRUE(readers.back().connect()) << i;
+    }
 }
 
 // A reader in newest mode that tells its latency passes over late frames only.

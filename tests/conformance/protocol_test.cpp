@@ -120,6 +120,7 @@ TEST_F(Protocol, HelloWithValuesOutOfRangeIsRefused) {
         [](Hello& hello) { hello.leases = 0xffffffff; },
         [](Hello& hello) { hello.least = 0; },
         [](Hello& hello) { hello.copies = 2; },
+        [](Hello& hello) { hello.grows = 2; },
         [](Hello& hello) { hello.least = hello.leases + 1; },
         [](Hello& hello) { hello.boot_id.fill(0xA5); },
     };

@@ -135,12 +135,12 @@ class FactsTest(unittest.TestCase):
         own = {name: element.properties[name] for name in ("key", "max-held", "mode")}
         rows = [["`key`", "string", "null", ""], ["`max-held`", "uint, 1 to 32", "3", ""], ["`more`", "int", "0", ""]]
         self.assertEqual(property_problems(element, own, rows), [
-            "max-held: the default is '2', not '3'", "max-held: the type is 'uint, 1 to 64', not 'uint, 1 to 32'",
+            "max-held: the default is '0', not '3'", "max-held: the type is 'uint, 0 to 64', not 'uint, 1 to 32'",
             "mode is not in the table", "there is no property more"])
 
     def test_protocol(self):
         self.assertEqual(facts.layout_of({"Hello": ["mode", "name"]}),
-                         {("Hello", "mode"): 12, ("Hello", "name"): 40, ("Hello", None): 104})
+                         {("Hello", "mode"): 12, ("Hello", "name"): 48, ("Hello", None): 112})
         with self.assertRaisesRegex(AssertionError, "no member named"):
             facts.layout_of({"Hello": ["nickname"]})
 

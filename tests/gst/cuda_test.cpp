@@ -106,7 +106,7 @@ TEST_F(Cuda, MemoryObjectsAreUsedAgain) {
     for (; const Sample sample = reader.pull(); ++frames)
         objects.insert(gst_buffer_peek_memory(gst_sample_get_buffer(sample.get()), 0));
     EXPECT_EQ(frames, 60);
-    EXPECT_LE(objects.size(), 9u);
+    EXPECT_LE(objects.size(), 12u) << "as many as a ring with one reader keeps";
 }
 
 // A copy in host memory that an element made of a slot's last frame must not be taken for the next one.

@@ -2,6 +2,9 @@
 // Promise: whatever is behind a reader, and however many frames it keeps, the pipeline goes on; nobody is refused for a
 // number; and times rise from the first buffer on.
 #include "fixture.hpp"
+#include "picture.hpp"
+
+#include <cuframes/cuframes.hpp>
 
 namespace cuframes::test {
 namespace {
@@ -102,7 +105,8 @@ TEST_F(Holding, ManyDefaultReadersOfADefaultPublisher) {
 
 // A camera with latency: frames that were captured before the reader ran still come when it does.
 TEST_F(Holding, TimesRiseBehindACameraWithLatency) {
-    RemotePipeline publisher(camera("ts-offset=400000000", 30));
+    RemotePipeline publisher("videotestsrc is-live=true ! " + raw_caps("GRAY8", 64, 48) +
+                             " ! queue ! cuframessink name=sink key=hold ts-offset=400000000");
     publisher.play();
     ASSERT_TRUE(eventually([&] { return publisher.stat("published") >= 3; }));
     for (const char* mode : {"newest", "strict"}) {
@@ -129,7 +133,7 @@ TEST_F(Holding, TimesRiseBehindACameraWithLatency) {
 TEST_F(Holding, ASyncedSinkShowsEveryPicture) {
     for (const int rate : {30, 120}) {
         RemotePipeline publisher("videotestsrc is-live=true ! " + raw_caps("GRAY8", 64, 48, rate) +
-                                 " ! cuframessink name=sink key=hold ts-offset=200000000");
+                                 " ! queue max-size-buffers=0 ! cuframessink name=sink key=hold ts-offset=200000000");
         publisher.play();
         Pipeline reader("cuframessrc name=src key=hold ! fakesink sync=true");
         reader.play();
@@ -138,6 +142,29 @@ TEST_F(Holding, ASyncedSinkShowsEveryPicture) {
         ASSERT_TRUE(eventually([&] { return reader.stat("src", "received") >= received + 60; }));
         EXPECT_LE(reader.stat("src", "skipped") - skipped, 3u) << rate;
     }
+}
+
+// Times of another clock are not believed, and pictures flow all the same.
+TEST_F(Holding, TimesThatCannotBeMeantAreReplaced) {
+    auto publisher = Publisher::create(publisher_options("hold"));
+    ASSERT_TRUE(publisher);
+    ASSERT_TRUE(publisher->configure(ring_config(CUFRAMES_MEMORY_HOST, make_geometry("NV12", 64, 48, 64, 0))));
+    Pipeline reader("cuframessrc name=src key=hold mode=strict ! appsink name=out sync=false");
+    reader.play();
+    ASSERT_TRUE(publisher->wait_subscribers(1));
+    GstClockTime last = 0;
+    for (int i = 0; i < 10; ++i) {
+        auto slot = publisher->acquire();
+        ASSERT_TRUE(slot);
+        ASSERT_TRUE(slot->publish(frame_info(static_cast<uint64_t>(i) * 33'000'000))); // counted from the first frame
+        const Sample sample = reader.pull();
+        ASSERT_TRUE(sample) << i;
+        const GstClockTime now = GST_BUFFER_PTS(gst_sample_get_buffer(sample.get()));
+        EXPECT_TRUE(i == 0 || now > last) << i;
+        last = now;
+    }
+    const BusNews news = reader.wait_for(GST_MESSAGE_WARNING);
+    EXPECT_NE(news.text.find("CLOCK_MONOTONIC"), std::string::npos) << news.text;
 }
 
 TEST_F(Holding, APoliteRestartIsTheSameToWhoWantsItSo) {
@@ -155,17 +182,32 @@ TEST_F(Holding, APoliteRestartIsTheSameToWhoWantsItSo) {
     EXPECT_EQ(reader.wait_for(GST_MESSAGE_EOS | GST_MESSAGE_ERROR, milliseconds(1)).kind, BusNews::nothing);
 }
 
+// The sink of a pipeline waits for the other sinks before it plays, and they wait for what it has not published yet.
+TEST_F(Holding, SinkAndSourceOfOneKeyInOnePipeline) {
+    for (const char* source : {"videotestsrc is-live=true", "videotestsrc"}) {
+        for (const char* option : {"", "async=false"}) {
+            Pipeline both(std::string(source) + " ! " + raw_caps("GRAY8", 64, 48) +
+                          " ! cuframessink name=sink key=hold " + option +
+                          " cuframessrc name=src key=hold ! fakesink sync=true");
+            both.play();
+            EXPECT_TRUE(eventually([&] { return both.stat("src", "received") >= 45; })) << source << option;
+            EXPECT_LE(both.stat("src", "skipped"), 4u) << source << option;
+        }
+    }
+}
+
 // Who moves through a file in a paused pipeline wants to see where he is, in every reader.
 TEST_F(Holding, APictureThatIsSoughtWhilePausedIsShared) {
-    Pipeline publisher("videotestsrc pattern=ball ! " + raw_caps("GRAY8", 64, 48) + " ! cuframessink name=sink key=hold");
+    Pipeline publisher("videotestsrc pattern=ball ! " + raw_caps("GRAY8", 64, 48) +
+                       " ! cuframessink name=sink key=hold");
     publisher.set_state(GST_STATE_PAUSED);
     ASSERT_TRUE(publisher.settled(GST_STATE_PAUSED));
     Pipeline reader("cuframessrc name=src key=hold ! appsink name=out sync=false");
     reader.play();
     for (int i = 1; i <= 2; ++i) {
-        ASSERT_TRUE(gst_element_seek_simple(
-            publisher.get(), GST_FORMAT_TIME, static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
-            i * 5 * GST_SECOND));
+        ASSERT_TRUE(gst_element_seek_simple(publisher.get(), GST_FORMAT_TIME,
+                                            static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE),
+                                            i * 5 * GST_SECOND));
         ASSERT_TRUE(publisher.settled(GST_STATE_PAUSED));
         EXPECT_TRUE(reader.pull()) << i;
     }

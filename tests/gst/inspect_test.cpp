@@ -104,10 +104,9 @@ TEST_P(Inspect, DefaultsAreTheDocumentedOnes) {
                                                      {"sync", "true"},         {"epoch", "0"},
                                                      {"num-subscribers", "0"}, {"enable-last-sample", "true"},
                                                      {"max-slots", "128"}};
-    const std::map<std::string, std::string> src = {{"mode", "newest"},        {"max-held", "0"},
-                                                    {"connect-timeout", "0"},  {"on-gone", "wait"},
-                                                    {"do-timestamp", "false"}, {"name-tag", "NULL"},
-                                                    {"on-eos", "eos"},         {"on-exhausted", "copy"}};
+    const std::map<std::string, std::string> src = {
+        {"mode", "newest"},        {"max-held", "0"},    {"connect-timeout", "0"}, {"on-gone", "wait"},
+        {"do-timestamp", "false"}, {"name-tag", "NULL"}, {"on-eos", "eos"},        {"on-exhausted", "copy"}};
     std::map<std::string, std::string> all = common;
     const auto& own = std::string(GetParam()) == "cuframessink" ? sink : src;
     all.insert(own.begin(), own.end());

@@ -17,6 +17,20 @@ def publish_one(publisher, number=1):
         pictures.draw(slot, number)
 
 
+def test_slots_out_of_range_are_named(publish):
+    """Numbers that cannot be are refused by name."""
+    for options in ({"slots": 2}, {"slots": 129}, {"max_slots": 2}, {"max_slots": 1000}):
+        with pytest.raises(cuframes.InvalidArgument, match=next(iter(options))):
+            publish(**options)
+
+
+def test_latency_can_be_told(publish):
+    """Before and between frames, and taken back."""
+    publisher = publish()
+    publisher.set_latency(40_000_000)
+    publisher.set_latency(None)
+
+
 def test_leaving_the_block_publishes(publish, subscribe):
     """`with acquire() as slot` publishes at the end of the block, once."""
     publisher, subscriber = publish(), subscribe()

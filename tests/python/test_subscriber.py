@@ -131,6 +131,33 @@ def test_all_leases_held(publish, subscribe):
     assert subscriber.next_frame(timeout_ms=10000).seq == 3
 
 
+def test_as_many_leases_as_it_takes(publish, subscribe):
+    """By default frames can be held for as long as the ring can spare them, which grows; what is held stays."""
+    publisher, subscriber = publish(), subscribe()
+    assert subscriber.max_held is None
+    held = []
+    for number in range(1, 41):
+        publish_numbers(publisher, number, number)
+        held.append(subscriber.next_frame(timeout_ms=10000))
+    assert [frame.seq for frame in held] == list(range(1, 41))
+    assert [pictures.difference(frame, frame.seq) for frame in held] == [""] * 40
+    assert subscriber.stats()["max_held"] >= 40 and subscriber.stats()["lost"] == 0
+    assert publisher.stats()["slots"] >= 42
+    assert publisher.stats()["memory"] >= 42 * 64 * 48 * 3 // 2
+
+
+def test_a_ring_that_may_not_grow_further(publish, subscribe):
+    """At its limit it says so, and goes on when a frame is given back."""
+    publisher, subscriber = publish(max_slots=8), subscribe()
+    held = []
+    with pytest.raises(cuframes.LeasesExhausted, match="release one"):
+        for number in range(1, 20):
+            publish_numbers(publisher, number, number)
+            held.append(subscriber.next_frame(timeout_ms=10000))
+    held.pop().release()
+    assert subscriber.next_frame(timeout_ms=10000).seq == len(held) + 2
+
+
 def test_too_many_leases_asked_for(publish, key):
     """More leases than the ring can spare are refused with the number of slots that would do."""
     publish(slots=4)

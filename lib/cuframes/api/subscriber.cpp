@@ -32,9 +32,8 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
         return key.error();
     }
     if (o->max_held > CUFRAMES_MAX_HELD) {
-        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
-                     text("max_held ", o->max_held, " is out of range; use 1 to ", CUFRAMES_MAX_HELD,
-                          ", or 0 for as many as it takes")};
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("max_held ", o->max_held, " is out of range; use 1 to ",
+                                                           CUFRAMES_MAX_HELD, ", or 0 for as many as it takes")};
     }
     const uint32_t max_held = o->max_held ? o->max_held : first_leases;
     if (o->min_held > max_held) {

@@ -163,8 +163,8 @@ Result<> VmmRange::zero(CUdeviceptr address) const {
 
 Result<UniqueFd> VmmRange::export_fd(uint32_t chunk) const {
     int fd = -1;
-    const CUresult result = context_.driver().cuMemExportToShareableHandle(
-        &fd, mapped_[chunk], CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0);
+    const CUresult result = context_.driver().cuMemExportToShareableHandle(&fd, mapped_[chunk],
+                                                                           CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0);
     if (result != CUDA_SUCCESS) {
         return driver_error("cuMemExportToShareableHandle", result);
     }

@@ -38,7 +38,8 @@ public:
         if (auto done = commit(memory_.fd.get(), committed_, wanted - committed_, frames_name); !done) {
             Error error = done.error();
             if (error.code == CUFRAMES_ERROR_NO_MEMORY) {
-                error.message += slots > fewest_slots ? "; use fewer slots or smaller pictures" : "; use smaller pictures";
+                error.message +=
+                    slots > fewest_slots ? "; use fewer slots or smaller pictures" : "; use smaller pictures";
             }
             return error;
         }

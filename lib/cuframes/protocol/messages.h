@@ -56,8 +56,9 @@ struct Hello {
     uint32_t mode;   ///< cuframes_mode
     uint32_t leases; ///< Asked for.
     uint32_t least;  ///< With fewer it does not want to attach.
-    uint32_t copies; ///< 1: one lease more, held for the time of a copy only. No slot of a full ring is set aside for it.
-    uint32_t reserved;
+    uint32_t
+        copies; ///< 1: one lease more, held for the time of a copy only. No slot of a full ring is set aside for it.
+    uint32_t grows;                  ///< 1: `leases` is a first guess, and it sends Want when it needs more.
     std::array<uint8_t, 16> boot_id; ///< Shared memory needs one kernel; a forwarded socket may lead to another.
     char name[64];                   ///< Zero-terminated.
 };

@@ -116,11 +116,13 @@ Result<RingDescription> read_ring_header(const void* control, uint64_t control_s
     if (auto checked = check_geometry(h.geometry); !checked) {
         return bad_header(checked.error().message);
     }
-    RingDescription out{h.epoch,          h.first_sequence,  h.frames_size,
-                        h.slot_stride,    h.chunk_stride,    h.slot_count,
-                        h.chunk_slots,    static_cast<cuframes_memory>(h.memory),
-                        h.records_offset, h.metadata_offset, h.metadata_stride,
-                        h.gpu_uuid,       h.geometry,        {}};
+    RingDescription out{h.epoch,           h.first_sequence,
+                        h.frames_size,     h.slot_stride,
+                        h.chunk_stride,    h.slot_count,
+                        h.chunk_slots,     static_cast<cuframes_memory>(h.memory),
+                        h.records_offset,  h.metadata_offset,
+                        h.metadata_stride, h.gpu_uuid,
+                        h.geometry,        {}};
     out.caps.assign(static_cast<const char*>(control) + h.caps_offset, h.caps_size);
     return out;
 }

@@ -27,7 +27,7 @@ Result<> check_hello(const Hello& hello) {
                      "does not reach there"};
     }
     if (hello.leases < 1 || hello.leases > CUFRAMES_MAX_HELD || hello.least < 1 || hello.least > hello.leases ||
-        hello.copies > 1 || hello.mode > CUFRAMES_MODE_STRICT) {
+        hello.copies > 1 || hello.grows > 1 || hello.mode > CUFRAMES_MODE_STRICT) {
         return Error{CUFRAMES_ERROR_PROTOCOL, text("leases ", hello.leases, ", of them at least ", hello.least,
                                                    ", or mode ", hello.mode, " is out of range")};
     }
@@ -64,21 +64,30 @@ uint32_t Publisher::free_seats() const {
 }
 
 /**
- * How many leases a newcomer gets that wants `wanted`, and at least `least`; fewer than that: 0. A lease is kept for each
- * seat that is still free then: the last reader must not be refused because the first ones were served well. A ring that
- * can never seat them all keeps half; one of a fixed size has too few to keep any, unless many seats were asked for on
- * purpose.
+ * How many leases a newcomer gets; 0: fewer than it is content with. A lease is kept for each seat that is still free then:
+ * the last reader must not be refused because the first ones were served well. A ring that can never seat them all keeps
+ * half. One of a fixed size was made for numbers that its readers name, and gives them; to one that names none it gives
+ * two at first.
  */
-uint32_t Publisher::leases_to_join(uint32_t wanted, uint32_t least) const {
+uint32_t Publisher::leases_to_join(const Hello& hello) const {
+    constexpr uint32_t guess_in_fixed_ring = 2;
+    const bool fixed = !options_.elastic();
+    const bool many_seats = options_.max_subscribers > default_max_subscribers;
     const uint32_t left = leases_left();
-    if (left < least) {
+    if (left < hello.least) {
         return 0;
     }
     const uint32_t seats = free_seats() - 1;
-    const bool many_seats = options_.max_subscribers > default_max_subscribers;
-    const uint32_t half = options_.elastic() ? left / 2 : 0;
-    const uint32_t kept = many_seats || (options_.elastic() && left >= seats + least) ? seats : std::min(seats, half);
-    return std::clamp(left > kept ? left - kept : 0, least, wanted);
+    uint32_t wanted = hello.leases;
+    uint32_t kept = std::min(seats, left / 2);
+    if (many_seats || (!fixed && left >= seats + hello.least)) {
+        kept = seats;
+    } else if (fixed && hello.grows) {
+        wanted = std::clamp(wanted, hello.least, guess_in_fixed_ring);
+    } else if (fixed) {
+        kept = 0;
+    }
+    return std::clamp(left > kept ? left - kept : 0, hello.least, wanted);
 }
 
 /** How many leases more a subscriber gets that is there: what is left when newcomers find one each, if it is to be. */
@@ -104,15 +113,14 @@ Error Publisher::ring_full(uint32_t least) const {
     const uint32_t needed = reserved_slots + taken + least;
     const std::string cure =
         needed > max_ring_slots ? text("a ring can have no more than ", max_ring_slots, ": ask for a smaller max-held")
-        : options_.elastic() ? text(least, " more need max-slots=", needed,
-                                    " at the publisher, or ask for a smaller max-held")
-                             : text(least, " more need slots=", needed,
-                                    " at the publisher (or slots=0, so that the ring grows by itself), or ask for a "
-                                    "smaller max-held");
+        : options_.elastic()
+            ? text(least, " more need max-slots=", needed, " at the publisher, or ask for a smaller max-held")
+            : text(least, " more need slots=", needed,
+                   " at the publisher (or slots=0, so that the ring grows by itself), or ask for a "
+                   "smaller max-held");
     return {CUFRAMES_ERROR_RING_FULL,
-            text("the ring \"", options_.key, "\" has ", options_.max_slots,
-                 " slots", options_.elastic() ? " at most" : "", ", and its subscribers may hold ", taken, " of them; ",
-                 cure)};
+            text("the ring \"", options_.key, "\" has ", options_.max_slots, " slots",
+                 options_.elastic() ? " at most" : "", ", and its subscribers may hold ", taken, " of them; ", cure)};
 }
 
 /**
@@ -157,7 +165,7 @@ Result<std::shared_ptr<AttachedSubscriber>> Publisher::admit(const Hello& hello,
     if (auto seats = check_seats(); !seats) {
         return seats.error();
     }
-    uint32_t leases = leases_to_join(hello.leases, hello.least);
+    uint32_t leases = leases_to_join(hello);
     if (leases == 0) {
         return ring_full(hello.least);
     }

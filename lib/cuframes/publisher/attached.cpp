@@ -48,8 +48,9 @@ cuframes_subscriber_info AttachedSubscriber::info(uint64_t last_sequence) const 
     out.mode = mode_;
     out.max_held = granted_;
     if (const LeasePage* words = page()) {
-        out.held = static_cast<uint32_t>(std::count_if(words->leases.begin(), words->leases.begin() + granted_ + copies_,
-                                                       [](const auto& lease) { return lease.load() != 0; }));
+        out.held =
+            static_cast<uint32_t>(std::count_if(words->leases.begin(), words->leases.begin() + granted_ + copies_,
+                                                [](const auto& lease) { return lease.load() != 0; }));
         const uint64_t position = words->position.load();
         out.lag = last_sequence > position ? last_sequence - position : 0;
         out.received = words->received.load();

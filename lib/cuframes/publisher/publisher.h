@@ -118,7 +118,7 @@ private:
     uint32_t present() const;
     Result<> check_seats() const;
     uint32_t granted() const;
-    uint32_t leases_to_join(uint32_t wanted, uint32_t least) const;
+    uint32_t leases_to_join(const Hello& hello) const;
     uint32_t leases_to_add(uint32_t wanted) const;
     uint32_t leases_left() const;
     uint32_t free_seats() const;

@@ -54,6 +54,7 @@ Result<> Subscriber::connect() {
     hello.leases = leases_wanted_;
     hello.least = options_.min_held;
     hello.copies = options_.copies ? 1 : 0;
+    hello.grows = options_.grows ? 1 : 0;
     hello.boot_id = boot_id();
     std::strncpy(hello.name, options_.name.c_str(), sizeof(hello.name) - 1);
     if (!connection->send(hello)) {

@@ -209,8 +209,8 @@ Result<Frame*> Subscriber::without_memory() {
         return advance_after_damage();
     }
     if (ring_->frames().mapped_slots() == before) {
-        attach_error_ = Error{CUFRAMES_ERROR_PROTOCOL, text("the publisher of \"", options_.key,
-                                                            "\" uses memory that it has not announced")};
+        attach_error_ = Error{CUFRAMES_ERROR_PROTOCOL,
+                              text("the publisher of \"", options_.key, "\" uses memory that it has not announced")};
         return advance_after_damage();
     }
     return take();

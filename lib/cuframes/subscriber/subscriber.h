@@ -29,10 +29,10 @@ struct SubscriberOptions {
     std::string directory;
     std::string name;
     ReadOptions read;
-    uint32_t max_held; ///< Leases at first.
-    uint32_t min_held; ///< With fewer it does not attach.
-    bool grows;        ///< Asks for more when all are held.
-    bool copies;       ///< One lease more, to copy frames with.
+    uint32_t max_held;          ///< Leases at first.
+    uint32_t min_held;          ///< With fewer it does not attach.
+    bool grows;                 ///< Asks for more when all are held.
+    bool copies;                ///< One lease more, to copy frames with.
     int64_t connect_timeout_ms; ///< 0: for ever.
     bool end_when_gone;
     cuframes_subscriber_state_func on_state;
@@ -124,7 +124,7 @@ private:
         std::vector<Packet> chunks;
     };
     std::deque<Announcement> generations_; ///< Not adopted: the ring before is read to its end first.
-    std::optional<Error> attach_error_; ///< To be reported by the next step.
+    std::optional<Error> attach_error_;    ///< To be reported by the next step.
     Clock::time_point created_ = Clock::now();
     Clock::time_point not_before_ = {}; ///< Back-off after a refusal.
     std::chrono::milliseconds backoff_{0};
@@ -132,8 +132,9 @@ private:
     bool ever_attached_ = false;
     bool end_reported_ = false;
     bool first_from_publisher_ = false;
-    bool waits_for_lease_ = false; ///< A frame is there, and can be had with a lease that the GPU or the publisher owes.
-    bool asked_ = false;           ///< A Want is unanswered.
+    bool waits_for_lease_ =
+        false;           ///< A frame is there, and can be had with a lease that the GPU or the publisher owes.
+    bool asked_ = false; ///< A Want is unanswered.
     Clock::time_point ask_again_ = {}; ///< After one that was not met.
     uint32_t leases_wanted_ = 0;       ///< Asked of the next publisher too.
     uint32_t frames_wanted_ = 0;

@@ -110,7 +110,10 @@ class NoFreeSlot(Error):
 
 
 class LeasesExhausted(Error):
-    """All `max_held` frames are held. Drop tensors and frames of earlier ones, or subscribe with a larger `max_held`."""
+    """All `max_held` frames are held, or with None all that the ring can spare.
+
+    Drop tensors and frames of earlier ones; or subscribe with a larger `max_held`, or let the publisher's ring grow further.
+    """
 
 
 class Forked(Error, RuntimeError):

@@ -46,8 +46,8 @@ private:
 
 class Publisher {
 public:
-    Publisher(const std::string& key, const std::string& directory, const std::string& access, uint32_t slots, uint32_t max_slots,
-              int policy, uint32_t wait_timeout_ms, uint32_t max_subscribers);
+    Publisher(const std::string& key, const std::string& directory, const std::string& access, uint32_t slots,
+              uint32_t max_slots, int policy, uint32_t wait_timeout_ms, uint32_t max_subscribers);
     ~Publisher();
 
     void configure(const std::string& format, uint32_t width, uint32_t height, int memory, int32_t cuda_device,

@@ -155,7 +155,7 @@ CUFRAMES_API int cuframes_default_directory(char* buffer, size_t size);
 
 typedef enum cuframes_memory {
     CUFRAMES_MEMORY_HOST = 1, /**< One sealed memfd, mapped by everybody. */
-    CUFRAMES_MEMORY_CUDA = 2, /**< One CUDA VMM allocation, exported as a POSIX fd. */
+    CUFRAMES_MEMORY_CUDA = 2, /**< CUDA VMM allocations, each exported as a POSIX fd. */
 } cuframes_memory;
 
 /** One plane inside a slot. All in bytes but `rows`. */
@@ -232,7 +232,7 @@ typedef struct cuframes_publisher_options {
     const char* key;       /**< Required. */
     const char* directory; /**< NULL: cuframes_default_directory(). Made with mode 0700 if absent. */
     const char* access;    /**< NULL or "user": this uid (and root); "group:NAME"; "all". */
-    uint32_t slots;        /**< Frames the ring holds, 3 to 128: then Σ max_held of subscribers + 2 must fit. 0: automatic,
+    uint32_t slots; /**< Frames the ring holds, 3 to 128: then Σ max_held of subscribers + 2 must fit. 0: automatic,
                                 at least 8, more as subscribers come and ask, up to max_slots. */
     cuframes_policy policy;
     uint32_t wait_timeout_ms;                               /**< With CUFRAMES_POLICY_WAIT; 0: 1000. */
@@ -280,7 +280,8 @@ CUFRAMES_API int cuframes_publisher_configure(cuframes_publisher* publisher, con
 typedef enum cuframes_acquire_flags {
     CUFRAMES_ACQUIRE_DEFAULT = 0, /**< As the policy says. */
     CUFRAMES_ACQUIRE_NO_WAIT = 1, /**< Never wait, and never lap a strict subscriber under CUFRAMES_POLICY_WAIT. */
-    CUFRAMES_ACQUIRE_SPARE = 2,   /**< For buffers that are handed on before they are published, as a pool's: leave as many
+    CUFRAMES_ACQUIRE_SPARE =
+        2, /**< For buffers that are handed on before they are published, as a pool's: leave as many
                                        slots as readers may lease, and those to publish with, when others are held. */
 } cuframes_acquire_flags;
 
@@ -406,7 +407,7 @@ typedef struct cuframes_subscriber_options {
     const char* directory; /**< NULL: cuframes_default_directory(). Need not exist yet. */
     const char* name;      /**< Shown to the publisher; NULL: the program's name. */
     cuframes_mode mode;
-    uint32_t max_held;          /**< Frames that may be held at once, 1 to 64. 0: automatic, which begins with 3 and asks
+    uint32_t max_held; /**< Frames that may be held at once, 1 to 64. 0: automatic, which begins with 3 and asks
                                      for more when all are held and another is wanted. */
     int64_t connect_timeout_ms; /**< How long next() waits for the first publisher; 0: for ever. */
     bool end_when_gone;  /**< next() returns CUFRAMES_ERROR_PUBLISHER_GONE instead of waiting for the next one. */
@@ -416,7 +417,8 @@ typedef struct cuframes_subscriber_options {
     void* user_data;
     uint32_t min_held; /**< With fewer it does not attach, but is refused (CUFRAMES_ERROR_RING_FULL); 0: max_held, or 1
                             where that is automatic. */
-    bool copies; /**< One frame more may be taken than max_held, for the time of a copy: `spare` in its view is 0 then, and
+    bool
+        copies; /**< One frame more may be taken than max_held, for the time of a copy: `spare` in its view is 0 then, and
                       it is given back before the next is taken. The ring sets no slot aside for it. */
 } cuframes_subscriber_options;
 
