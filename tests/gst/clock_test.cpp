@@ -116,9 +116,9 @@ TEST_F(Clocks, LatencyIsThatOfThePublisherOfTheMoment) {
     Pipeline reader(strict_reader("clock"));
     reader.play();
     for (const int latency_ms : {0, 300, 100}) {
-        RemotePipeline publisher("videotestsrc is-live=true ! " + raw_caps("GRAY8", 64, 48) +
-                                 " ! queue ! cuframessink name=sink key=clock ts-offset=" +
-                                 std::to_string(latency_ms * 1'000'000));
+        RemotePipeline publisher(
+            "videotestsrc is-live=true ! " + raw_caps("GRAY8", 64, 48) +
+            " ! queue ! cuframessink name=sink key=clock ts-offset=" + std::to_string(latency_ms * 1'000'000));
         publisher.play();
         const auto at_least = static_cast<GstClockTime>(latency_ms) * GST_MSECOND;
         EXPECT_TRUE(eventually([&] {

@@ -123,9 +123,9 @@ Error Publisher::ring_full(uint32_t least) const {
         cure += ", or ask for a smaller max-held";
     }
     return {CUFRAMES_ERROR_RING_FULL,
-            text("the ring \"", options_.key, "\" has ", options_.max_slots, " slots", options_.elastic() ? " at most" : "",
-                 ", its subscribers may hold ", taken, " of them, and ", reserved_slots, " are for publishing; for ", least,
-                 " more ", cure)};
+            text("the ring \"", options_.key, "\" has ", options_.max_slots, " slots",
+                 options_.elastic() ? " at most" : "", ", its subscribers may hold ", taken, " of them, and ",
+                 reserved_slots, " are for publishing; for ", least, " more ", cure)};
 }
 
 /**

@@ -544,7 +544,7 @@ typedef struct cuframes_frame_view {
     cuframes_frame_info info;
     uint64_t latency; /**< As cuframes_publisher_set_latency() told; CUFRAMES_TIME_NONE: not told. */
     uint32_t spare;   /**< Frames that could be taken besides when this one was, before one is given back. */
-    int32_t fd;       /**< Host memory: the memfd with the ring's frames, to pass on to a process that maps it; sealed, so
+    int32_t fd; /**< Host memory: the memfd with the ring's frames, to pass on to a process that maps it; sealed, so
                            that nobody can map it for writing. Valid while the frame is held; duplicate it to keep it. -1:
                            GPU memory. */
     uint64_t fd_offset; /**< Of the slot's first byte in the memfd; 0 in GPU memory. */
