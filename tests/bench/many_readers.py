@@ -64,9 +64,10 @@ def publisher_line(args, rate):
         if not args.clip.endswith(".h264"):
             head = f"filesrc location={args.clip} ! qtdemux ! h264parse ! {decoder}"
     else:
-        upload = "cudaupload ! " if args.memory == "cuda" else ""
+        # Without the caps cudaupload would pass frames in host memory through.
+        upload = "cudaupload ! video/x-raw(memory:CUDAMemory) ! " if args.memory == "cuda" else ""
         head = (f"videotestsrc is-live=true pattern=ball ! video/x-raw,format=NV12,width={width},height={height},"
-                f"framerate={rate}/1 ! {upload}identity")
+                f"framerate={rate}/1 ! {upload}queue")
     return f"{head} ! cuframessink name=sink key=many"
 
 
