@@ -4,7 +4,7 @@
 #     isolate.sh DIRECTORY COMMAND…
 #
 # Runs COMMAND in PID, IPC, mount and network namespaces of its own, as in a container: private /tmp, /run and /dev/shm,
-# of which only DIRECTORY is shared with the outside. Needs root, or a kernel that lets users make namespaces.
+# of which only DIRECTORY is shared with the outside, and the checkout if it lies there. Needs root, or a kernel that lets users make namespaces.
 set -eu
 if [ "${ISOLATED:-}" != yes ]; then
     user=
@@ -21,20 +21,27 @@ if [ "${ISOLATED:-}" != yes ]; then
 fi
 directory=$1
 shift
-# The directory is bound to its own path again after the file system it lies in has been hidden; the working
-# directory, entered before, is the way to reach it.
-cd "$directory"
-for hidden in /tmp /run /dev/shm; do
-    case "$(pwd -P)/" in
-        $hidden/*)
-            mount -t tmpfs tmpfs "$hidden"
-            mkdir -p "$directory"
+checkout=$(cd "${0%/*}/../.." && pwd -P)
+# Both are bound to their own paths again after the file system they lie in has been hidden; descriptors opened before
+# are the way to reach them.
+exec 7<"$directory" 8<"$checkout"
+# show PATH DESCRIPTOR HIDDEN
+show() {
+    case $1/ in
+        "$3"/*)
+            mkdir -p "$1"
             # Not canonicalized: the path would lead to the new, empty directory.
-            mount --no-canonicalize --bind . "$directory"
+            mount --no-canonicalize --bind "/proc/self/fd/$2" "$1"
             ;;
-        *) mount -t tmpfs tmpfs "$hidden" ;;
     esac
+}
+directory=$(cd "$directory" && pwd -P)
+for hidden in /tmp /run /dev/shm; do
+    mount -t tmpfs tmpfs "$hidden"
+    show "$checkout" 8 "$hidden"
+    show "$directory" 7 "$hidden"
 done
 cd /
+exec 7<&- 8<&-
 unset ISOLATED
 exec "$@"
