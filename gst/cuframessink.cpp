@@ -48,6 +48,7 @@
 #include "cuframessink.h"
 
 #include "sinkstate.h"
+#include "uri.h"
 
 GST_DEBUG_CATEGORY(gst_cuframes_sink_debug);
 #define GST_CAT_DEFAULT gst_cuframes_sink_debug
@@ -55,7 +56,8 @@ GST_DEBUG_CATEGORY(gst_cuframes_sink_debug);
 using cuframes::gst::Ring;
 using cuframes::gst::SinkState;
 
-G_DEFINE_FINAL_TYPE(GstCuframesSink, gst_cuframes_sink, GST_TYPE_BASE_SINK)
+G_DEFINE_FINAL_TYPE_WITH_CODE(GstCuframesSink, gst_cuframes_sink, GST_TYPE_BASE_SINK,
+                              G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, cuframes::gst::init_sink_uri_handler))
 GST_ELEMENT_REGISTER_DEFINE(cuframessink, "cuframessink", GST_RANK_NONE, GST_TYPE_CUFRAMES_SINK)
 
 // What cameras and decoders make comes first: an element that can make anything would else pick GStreamer's first

@@ -44,13 +44,15 @@
 #include "cuframessrc.h"
 
 #include "srcstate.h"
+#include "uri.h"
 
 GST_DEBUG_CATEGORY(gst_cuframes_src_debug);
 #define GST_CAT_DEFAULT gst_cuframes_src_debug
 
 using cuframes::gst::SrcState;
 
-G_DEFINE_FINAL_TYPE(GstCuframesSrc, gst_cuframes_src, GST_TYPE_PUSH_SRC)
+G_DEFINE_FINAL_TYPE_WITH_CODE(GstCuframesSrc, gst_cuframes_src, GST_TYPE_PUSH_SRC,
+                              G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, cuframes::gst::init_source_uri_handler))
 GST_ELEMENT_REGISTER_DEFINE(cuframessrc, "cuframessrc", GST_RANK_NONE, GST_TYPE_CUFRAMES_SRC)
 
 // One field of a frame in each buffer.
