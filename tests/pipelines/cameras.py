@@ -24,7 +24,8 @@ class Reader:
     peer: bool = True  # run with unixfdsrc as well
     sound: bool = False
     complete: bool = False  # no picture may be missing, not even on a busy machine
-    # role; launch: gst-launch-1.0 -e, ended by Ctrl-C; served: by an RTSP server; joins: twenty at random moments.
+    # role; launch: gst-launch-1.0 -e, ended by Ctrl-C; served: by an RTSP server; called: by WebRTC;
+    # joins: twenty at random moments; plays: a player, which shares what it plays under the key `played`.
     how: str = "role"
     note: str = ""
 
@@ -135,6 +136,18 @@ SECTIONS = (
                 "cuframessrc key=cam ! x264enc tune=zerolatency ! rtph264pay name=pay0",
                 how="served",
                 note="read by `rtspsrc latency=200`",
+            ),
+            Reader(
+                "cuframessrc key=cam ! vp8enc deadline=1 ! rtpvp8pay ! webrtcbin",
+                how="called",
+                peer=False,
+                note="read by another `webrtcbin`",
+            ),
+            Reader(
+                'gst-play-1.0 --no-interactive --videosink="cuframessink key=played" cuframes://cam',
+                how="plays",
+                peer=False,
+                note="read by `cuframessrc key=played ! fakesink sync=true`",
             ),
         ),
     ),

@@ -232,6 +232,8 @@ class Judge:
         """Every picture that did not come is counted."""
         if self.run.is_peer or not self.run.result["stats"] or len(self.run.result["stats"]) > 1:
             return
+        if self.reader.how == "plays":
+            return  # what the player did not take is counted in the player
         stats, numbers = self.run.result["stats"][0], self.left.numbers()
         missing = numbers[-1] - numbers[0] + 1 - len(numbers)
         early = stats.get("early", 0)

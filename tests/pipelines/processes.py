@@ -42,8 +42,8 @@ class Process:
         return cls([sys.executable, str(ROLES / f"{name}.py"), *map(str, arguments)], folder, env)
 
     @classmethod
-    def launch(cls, line, folder, env):
-        return cls(["gst-launch-1.0", "-e", *shlex.split(line)], folder, env)
+    def command(cls, line, folder, env):
+        return cls(shlex.split(line), folder, env)
 
     def _listen(self):
         for line in self.process.stdout:

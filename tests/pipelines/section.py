@@ -24,6 +24,8 @@ from processes import ROLES, SECONDS, Process
 SETTLE, BEFORE, STALL = 3.0, 3.0, 3.0
 CLIP = f"videotestsrc num-buffers=210 ! video/x-raw,{SIZE},framerate=30/1 ! x264enc ! mp4mux ! filesink location=clip.mp4"
 JOINS, JOINS_SPREAD = 20, 8
+CALLED = "webrtcbin ! rtpvp8depay ! vp8dec ! fakesink sync=true"
+PLAYED = "cuframessrc key=played ! fakesink sync=true"
 CLIENT = "rtspsrc location=rtsp://127.0.0.1:{}/cam latency=200 ! rtph264depay ! h264parse ! avdec_h264 ! fakesink sync=true"
 
 
@@ -58,8 +60,12 @@ class SectionRun:
     def start(self, kind, *arguments):
         self.count += 1
         where = self.folder / f"{self.count:02}"
-        make = Process.launch if kind == "launch" else lambda *rest: Process.role(kind, *rest)
-        process = make(*(arguments if kind == "launch" else [arguments]), where, self.env)
+        if kind == "launch":
+            process = Process.command(f"gst-launch-1.0 -e {arguments[0]}", where, self.env)
+        elif kind == "command":
+            process = Process.command(*arguments, where, self.env)
+        else:
+            process = Process.role(kind, arguments, where, self.env)
         self.stack.callback(process.end)
         return process
 
@@ -138,6 +144,11 @@ class SectionRun:
             process = self.start(
                 "reader", CLIENT.format(server.wait("ready", time.monotonic() + SECONDS)["port"]), 0
             )
+        elif reader.how == "plays":
+            server = self.start("command", line)
+            process = self.start("reader", PLAYED, 0)
+        elif reader.how == "called":
+            process = self.start("webrtc", line, CALLED)
         else:
             process = self.start("reader", line, reader.pull)
         return Run(reader, is_peer, process, server)

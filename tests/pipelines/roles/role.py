@@ -98,10 +98,14 @@ class Pipeline:
         while True:
             what = order()
             if what == "eos":
-                GLib.idle_add(lambda: self.gst.send_event(Gst.Event.new_eos()) and False)
+                GLib.idle_add(self.finish)
             else:
                 GLib.idle_add(self._end, "quit")
                 return
+
+    def finish(self):
+        self.gst.send_event(Gst.Event.new_eos())
+        return False
 
     def _end(self, why):
         self.ended = self.ended or why
