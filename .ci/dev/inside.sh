@@ -7,6 +7,11 @@ build=$checkout/build/$CUFRAMES_DEV_ENVIRONMENT
 # For Meson, which finds nanobind there, and for tests.
 export PYTHONPATH=${CUFRAMES_DEV_PYTHON:-}${PYTHONPATH:+:$PYTHONPATH}
 
+# Meson takes ccache where it is installed. What was compiled once serves every checkout: paths below this one do not
+# count, nor does the folder that debuggers are told. The precompiled headers of the tests need the rest.
+export CCACHE_DIR=${CCACHE_DIR:-$CUFRAMES_DEV_CACHE/ccache} CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-2G}
+export CCACHE_BASEDIR=$checkout CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
+
 # configure FOLDER OPTION…: once for the same options; Meson itself notices later changes of its files.
 configure() {
     local folder=$1 options stamp

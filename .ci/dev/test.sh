@@ -13,7 +13,9 @@ checks=(format install sanitize tidy)
 case $CUFRAMES_DEV_DISTRIBUTION in forky) checks=(sanitize) ;; esac
 # GStreamer and GLib keep caches until exit that leak checkers report, so the elements are tested without sanitizers.
 sanitized_suites=(unit model fake-cuda conformance)
-sanitized_options=('-Db_sanitize=address,undefined' -Db_lundef=false -Doptimization=1 -Dgst=disabled -Dexamples=false)
+# -g1 is what reports need, names and lines, and a quarter of the compiler's time.
+sanitized_options=('-Db_sanitize=address,undefined' -Db_lundef=false -Doptimization=1 -Dgst=disabled -Dexamples=false
+    -Dc_args=-g1 -Dcpp_args=-g1)
 
 run_tests() {
     local suites=() wanted suite
@@ -206,14 +208,19 @@ finish_install() {
 # What is shipped and shown: half of the checks object to what GoogleTest's macros expand to, and tests have the
 # compiler's warnings.
 #
-# clang-tidy takes seconds for each file, so a file is skipped while it, every header and the rules are as they were
-# when it last passed.
+# clang-tidy takes seconds for each file, so a file is skipped while it, every header, the rules and how it is compiled
+# are as they were when it last passed, in whichever checkout.
 check_tidy() {
-    local stamps=$checkout/build/tidy common status=0
+    local stamps=$CUFRAMES_DEV_CACHE/tidy common status=0
     mkdir -p "$stamps"
-    common=$({ sources | grep '\.h' | sed "s#^#$checkout/#"; echo "$checkout/.clang-tidy"; } | xargs cat | sha256sum)
-    export stamps common build
-    export -f tidy_one
+    find "$stamps" -type f -mtime +30 -delete
+    common=$({
+        sources | grep '\.h' | sed "s#^#$checkout/#" | xargs cat "$checkout/.clang-tidy"
+        clang-tidy-19 --version
+        echo "$CUFRAMES_DEV_ENVIRONMENT"
+    } | sha256sum)
+    export stamps common build checkout
+    export -f tidy_one compile_command
     # shellcheck disable=SC2016 # the inner shell expands it
     compiled_sources | xargs -r -P "$(nproc)" -I{} bash -c 'tidy_one "$1"' tidy {} || status=$?
     return "$status"
@@ -221,11 +228,15 @@ check_tidy() {
 
 tidy_one() {
     local key report
-    key=$({ echo "$common"; cat "$1"; } | sha256sum | head -c 32)
+    key=$({ echo "$common"; compile_command "$1"; cat "$1"; } | sha256sum | head -c 32)
     [ ! -e "$stamps/$key" ] || return 0
     report=$(clang-tidy-19 --quiet -p "$build" --extra-arg=-w "$1" 2>&1) ||
         { printf '%s\n' "$report"; return 1; }
     touch "$stamps/$key"
+}
+
+compile_command() {
+    grep -F "\"file\": \"../../${1#"$checkout"/}\"" -B 1 "$build/compile_commands.json" | grep -F '"command"'
 }
 
 compiled_sources() {
