@@ -110,6 +110,57 @@ TEST_P(Delivery, EndOfStreamComesOnceAfterTheLastFrame) {
     EXPECT_EQ(reader.ask("next").number("code"), CUFRAMES_ERROR_EOS);
 }
 
+// An end is told in its place though the stream was revived before the reader looked, and no frame is passed over for it.
+TEST_P(Delivery, EndThatIsRevivedIsToldInItsPlace) {
+    PublisherProcess publisher(*this, "slots=12");
+    SubscriberProcess strict(*this, "mode=strict");
+    SubscriberProcess newest(*this, "mode=newest");
+    strict.attach();
+    newest.attach();
+    const auto is_told = [](SubscriberProcess& reader) {
+        return reader.ask("next timeout=0").number("code") == CUFRAMES_ERROR_EOS;
+    };
+    publisher.call("publish count=2");
+    publisher.call("eos");
+    publisher.call("publish count=2");
+    publisher.call("eos");
+    publisher.call("configure memory=" + memory()); // What is untold of the ring before is told too.
+    publisher.call("publish");
+
+    for (const int64_t sequence : {1, 2}) {
+        EXPECT_EQ(strict.call("next").number("sequence"), sequence);
+        strict.call("release");
+    }
+    EXPECT_TRUE(is_told(strict));
+    EXPECT_EQ(strict.call("read count=2").number("last"), 4);
+    EXPECT_TRUE(is_told(strict));
+    EXPECT_EQ(strict.call("next").number("sequence"), 5);
+    EXPECT_EQ(strict.ask("next timeout=0").number("code"), CUFRAMES_ERROR_TIMEOUT);
+    EXPECT_EQ(strict.stat("lost"), 0u);
+
+    EXPECT_TRUE(is_told(newest));
+    EXPECT_EQ(newest.call("next").number("sequence"), 4);
+    EXPECT_TRUE(is_told(newest));
+    EXPECT_EQ(newest.call("next").number("sequence"), 5);
+    EXPECT_EQ(newest.stat("skipped"), 3u);
+
+    SubscriberProcess late(*this, "mode=strict");
+    EXPECT_EQ(late.call("next").number("sequence"), 5) << "what ended before it came is not its business";
+}
+
+// A stream that ends after each frame: the reader of a waiting publisher gets each frame and each end.
+TEST_P(Delivery, FrameThatRevivesTheStreamIsNeverPassedOver) {
+    PublisherProcess publisher(*this, "slots=16 policy=wait wait_ms=60000", "format=GRAY8 width=32 height=16");
+    SubscriberProcess reader(*this, "mode=strict max_held=2");
+    reader.attach();
+    reader.send("read count=3000");
+    publisher.call("publish count=3000 ends=1", milliseconds(60'000));
+    const Message seen = reader.answer("read", milliseconds(60'000));
+    EXPECT_EQ(seen.number("missed"), 0);
+    EXPECT_EQ(seen.number("ends"), 2999);
+    EXPECT_EQ(reader.ask("next").number("code"), CUFRAMES_ERROR_EOS);
+}
+
 // A stream that ends before its first frame ends for the subscribers too.
 TEST_P(Delivery, EndOfAnEmptyStreamIsReported) {
     PublisherProcess publisher(*this);
@@ -119,6 +170,14 @@ TEST_P(Delivery, EndOfAnEmptyStreamIsReported) {
     EXPECT_EQ(early.ask("next").number("code"), CUFRAMES_ERROR_EOS);
     SubscriberProcess late(*this, "mode=newest");
     EXPECT_EQ(late.ask("next").number("code"), CUFRAMES_ERROR_EOS);
+
+    SubscriberProcess slow(*this, "mode=strict");
+    slow.call("connect");
+    publisher.call("configure memory=" + memory());
+    publisher.call("publish");
+    EXPECT_EQ(slow.ask("next").number("code"), CUFRAMES_ERROR_EOS) << "frames have come since, and the end is told";
+    for (SubscriberProcess* reader : {&early, &late, &slow})
+        EXPECT_EQ(reader->call("next").number("sequence"), 1);
 }
 
 // Geometry changes three times under attached subscribers: all follow by themselves, the strict one gets every frame of

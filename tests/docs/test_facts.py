@@ -126,8 +126,8 @@ class LibraryTest(unittest.TestCase):
 
 
 class ProtocolTest(unittest.TestCase):
-    STRUCTS = ("MessageHeader", "Hello", "Welcome", "Refused", "Generation", "Chunk", "Want", "Granted", "RingHeader",
-               "RingState", "SlotRecord", "LeasePage", "cuframes_geometry", "cuframes_plane")
+    STRUCTS = ("MessageHeader", "Hello", "Welcome", "Refused", "Generation", "Chunk", "Want", "Granted", "Ended",
+               "RingHeader", "RingState", "SlotRecord", "LeasePage", "cuframes_geometry", "cuframes_plane")
 
     def setUp(self):
         self.page = page("docs/reference/protocol.md")

@@ -185,6 +185,8 @@ Message PublisherRole::publish(const Message& request) {
     stop_ = false;
     for (int64_t done = 0; !stop_ && (count == 0 || done < count); ++done) {
         ++(publish_one(request) ? published : dropped);
+        if (request.number("ends"))
+            must(cuframes_publisher_eos(publisher_));
         if (pace.count() > 0)
             std::this_thread::sleep_for(pace);
     }

@@ -207,6 +207,7 @@ Message SubscriberRole::read(const Message& request) {
     const std::chrono::microseconds pause(request.number("pause_us"));
     Tally tally;
     int ended = CUFRAMES_OK;
+    int64_t ends = 0; // That it read on after.
     while (ended == CUFRAMES_OK && (count == 0 || tally.received < count)) {
         cuframes_frame* frame = nullptr;
         const int result = cuframes_subscriber_next(subscriber_, request.number("timeout", 20'000), &frame);
@@ -218,12 +219,14 @@ Message SubscriberRole::read(const Message& request) {
         } else if (result == CUFRAMES_ERROR_INTERRUPTED || (result == CUFRAMES_ERROR_EOS && until == "eos") ||
                    (result == CUFRAMES_ERROR_PUBLISHER_GONE && until == "gone")) {
             ended = result;
-        } else if (result != CUFRAMES_ERROR_EOS) {
+        } else if (result == CUFRAMES_ERROR_EOS) {
+            ++ends;
+        } else {
             must(result);
         }
     }
     let_go(request.number("keep") ? keep : 0);
-    Message reply = ok().set("ended", ended);
+    Message reply = ok().set("ended", ended).set("ends", ends);
     return tally.report(reply);
 }
 

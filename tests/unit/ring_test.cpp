@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -25,10 +26,16 @@ struct Ring {
 
     void publish(uint32_t slot) {
         sequence += 1;
+        records[slot].pts.store(sequence);
         make_visible(records[slot].sequence, state.latest, slot, sequence);
         state.last_sequence.store(sequence);
         state.slots_in_use.store(table.used());
         table.published(slot, sequence);
+    }
+
+    void end() {
+        state.last_sequence.store(sequence);
+        add_end(state.ends, state.end_positions, sequence);
     }
 
     /** Acquires, publishes and releases one slot. */
@@ -159,6 +166,90 @@ TEST(Reader, APublisherGoneMadCannotSendItOutOfTheRing) {
     EXPECT_EQ(lease.load(), no_lease);
 }
 
+// What a reader finds, in words: the number of a frame, or E for an end of the stream.
+std::string told(Reader& reader, std::atomic<uint32_t>& lease, uint64_t late_until = CUFRAMES_TIME_NONE) {
+    std::string all;
+    for (;;) {
+        if (const auto taken = reader.take(lease, late_until)) {
+            all += std::to_string(taken->sequence) + ' ';
+            end_lease(lease);
+        } else if (reader.end_is_next()) {
+            reader.tell_end();
+            all += "E ";
+        } else {
+            return all;
+        }
+    }
+}
+
+TEST(Ends, AreToldInTheirPlaceThoughFramesFollowedBeforeTheReaderLooked) {
+    Ring ring(8, 8);
+    std::atomic<uint32_t> lease{0};
+    Reader strict(ring.state, ring.records, CUFRAMES_MODE_STRICT, 0);
+    Reader newest(ring.state, ring.records, CUFRAMES_MODE_NEWEST, 0);
+    Reader patient(ring.state, ring.records, CUFRAMES_MODE_NEWEST, 0);
+    ring.end();
+    for (int round = 0; round < 2; ++round) {
+        ring.cycle();
+        ring.cycle();
+        ring.end();
+    }
+    ring.cycle();
+    EXPECT_EQ(told(strict, lease), "E 1 2 E 3 4 E 5 ");
+    // It passes over what is late, but not over the ends of what it passes over.
+    EXPECT_EQ(told(newest, lease), "E E E 5 ");
+    EXPECT_EQ(newest.position(), 5u);
+    EXPECT_EQ(told(patient, lease, 0), "E 1 2 E 3 4 E 5 ") << "no frame was late";
+    ring.end();
+    EXPECT_TRUE(strict.has_end());
+    EXPECT_EQ(told(strict, lease), "E ");
+    EXPECT_EQ(told(strict, lease), "");
+}
+
+TEST(Ends, CountWhatWasLostBeforeThem) {
+    Ring ring(4, 4);
+    std::atomic<uint32_t> lease{0};
+    Reader reader(ring.state, ring.records, CUFRAMES_MODE_STRICT, 0);
+    ring.cycle();
+    ring.sequence += 2; // Dropped.
+    ring.end();
+    for (int i = 0; i < 10; ++i) {
+        ring.cycle();
+    }
+    EXPECT_FALSE(reader.take(lease));
+    ASSERT_TRUE(reader.end_is_next()) << "frame 1 was lapped: nothing comes before the end any more";
+    EXPECT_EQ(reader.tell_end(), 3u);
+    EXPECT_EQ(reader.take(lease)->missed, 6u);
+}
+
+TEST(Ends, AreAllToldWhenThereWereMoreThanHaveAPlace) {
+    Ring ring(4, 4);
+    std::atomic<uint32_t> lease{0};
+    Reader reader(ring.state, ring.records, CUFRAMES_MODE_STRICT, 0);
+    constexpr uint64_t rounds = 2 * known_ends + 1;
+    for (uint64_t i = 0; i < rounds; ++i) {
+        ring.cycle();
+        ring.end();
+    }
+    const std::string all = told(reader, lease);
+    EXPECT_EQ(std::count(all.begin(), all.end(), 'E'), static_cast<long>(rounds));
+    EXPECT_TRUE(all.ends_with("E 511 E 512 E 513 E ")) << all;
+}
+
+TEST(Ends, OfAPublisherGoneMadDoNotHoldAReader) {
+    Ring ring(4, 4);
+    std::atomic<uint32_t> lease{0};
+    Reader reader(ring.state, ring.records, CUFRAMES_MODE_STRICT, 0, 7);
+    ring.state.ends.store(3); // Fewer than before.
+    ring.cycle();
+    EXPECT_EQ(told(reader, lease), "1 ");
+    ring.state.ends.store(8);
+    ring.state.end_positions[8].store(UINT64_MAX); // Behind every frame.
+    ring.cycle();
+    EXPECT_EQ(told(reader, lease), "2 E ");
+    EXPECT_EQ(reader.position(), 2u);
+}
+
 TEST(Lease, WordsOutOfRangeNameNoSlot) {
     std::atomic<uint32_t> word{0};
     EXPECT_EQ(leased_slot(word, 8), -1);
@@ -172,6 +263,57 @@ TEST(Lease, WordsOutOfRangeNameNoSlot) {
 
 /** One publisher and readers of both modes as threads, at full speed, on the smallest legal ring. */
 class LeaseUnderLoad : public testing::TestWithParam<cuframes_mode> {};
+
+// A stream that ends after every third frame, and goes on at once: whenever the reader looks, it finds every end once and
+// passes over no frame that is there.
+TEST_P(LeaseUnderLoad, EndsAndFramesAreAllAccountedFor) {
+    constexpr uint64_t frames = 30'000;
+    Ring ring(8, 8);
+    std::atomic<uint32_t> lease{0};
+    std::atomic<uint64_t> position{0};
+    std::atomic<bool> done{false};
+    uint64_t accounted = 0;
+    uint64_t ends = 0;
+    uint64_t misplaced = 0;
+    std::thread thread([&] {
+        Reader reader(ring.state, ring.records, GetParam(), 0);
+        bool last_round = false;
+        while (!last_round) {
+            last_round = done.load();
+            for (;;) {
+                if (const auto taken = reader.take(lease)) {
+                    end_lease(lease);
+                    accounted += 1 + taken->missed;
+                    misplaced += ends != (taken->sequence - 1) / 3;
+                } else if (reader.end_is_next()) {
+                    accounted += reader.tell_end();
+                    ends += 1;
+                    misplaced += reader.position() > ends * 3;
+                } else {
+                    break;
+                }
+                position = reader.position();
+            }
+        }
+    });
+    const bool waits = GetParam() == CUFRAMES_MODE_STRICT;
+    for (uint64_t frame = 0; frame < frames;) {
+        auto slot = ring.table.acquire([&](uint64_t sequence) { return !waits || sequence <= position.load(); },
+                                       [&](uint32_t wanted) { return leased_slot(lease, 8) == wanted; });
+        if (slot) {
+            ring.publish(*slot);
+            ring.table.release(*slot);
+            if (++frame % 3 == 0) {
+                ring.end();
+            }
+        }
+    }
+    done = true;
+    thread.join();
+    EXPECT_EQ(ends, frames / 3);
+    EXPECT_EQ(misplaced, 0u);
+    EXPECT_EQ(accounted, frames);
+}
 
 TEST_P(LeaseUnderLoad, NoReaderSeesATornFrame) {
     constexpr int reader_count = 2;

@@ -49,13 +49,16 @@ namespace cuframes {
 
 /** Peers speak only with their own version: both ends of a host are usually upgraded together, and a mapped ring
  *  leaves no room for half an understanding. */
-inline constexpr uint32_t protocol_version = 2;
+inline constexpr uint32_t protocol_version = 3;
 
 inline constexpr uint64_t ring_magic = 0x31676e6972756366; // "fcuring1", little-endian
 inline constexpr uint64_t invalid_sequence = 0;
 inline constexpr uint32_t page_size = 4096;
 inline constexpr uint32_t max_caps_size = 16 * 1024;
 inline constexpr uint32_t max_metadata_size = 64 * 1024 * 1024;
+
+/** Ends of stream whose place among the frames is known: all those that a frame still in the ring came before. */
+inline constexpr uint32_t known_ends = CUFRAMES_MAX_SLOTS;
 
 /** A frame's sequence number and its slot in one word, so that both are read together: 48 bits last 74,000 years at
  *  120 frames/s. 0: nothing published yet. */
@@ -82,6 +85,9 @@ struct RingState {
     std::atomic<uint32_t> publisher_waits; ///< Not 0: send Progress after giving something back.
     std::atomic<uint64_t> latency;         ///< Of the publisher's pipeline, ns; CUFRAMES_TIME_NONE: not told.
     std::atomic<uint32_t> slots_in_use;    ///< Frames lie in slots below this one only. Never falls.
+    std::atomic<uint32_t> ends;            ///< How often the stream has ended, in this publisher's life.
+    /** The newest sequence number at each of the last ends: of end n in word n mod known_ends. */
+    std::array<std::atomic<uint64_t>, known_ends> end_positions;
 };
 
 struct RingHeader {
@@ -141,7 +147,8 @@ static_assert(std::is_standard_layout_v<RingHeader> && std::is_standard_layout_v
 static_assert(sizeof(cuframes_plane) == 24 && sizeof(cuframes_geometry) == 152);
 static_assert(offsetof(RingHeader, epoch) == 16 && offsetof(RingHeader, slot_count) == 64 &&
               offsetof(RingHeader, gpu_uuid) == 96 && offsetof(RingHeader, geometry) == 112 &&
-              offsetof(RingHeader, state) == 320 && sizeof(RingHeader) == 384);
+              offsetof(RingHeader, state) == 320 && offsetof(RingState, end_positions) == 40 &&
+              sizeof(RingHeader) == 2432);
 static_assert(sizeof(SlotRecord) == 64);
 static_assert(offsetof(LeasePage, position) == 8 && offsetof(LeasePage, leases) == 64 &&
               sizeof(LeasePage) <= lease_page_size);

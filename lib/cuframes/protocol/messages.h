@@ -70,7 +70,7 @@ struct Welcome {
     uint32_t version;
     uint32_t granted; ///< Leases: Hello.least to Hello.leases. Hello.copies comes on top.
     int32_t pid;      ///< The publisher's, in its own PID namespace.
-    uint32_t reserved;
+    uint32_t ends;    ///< Of the stream, which were before this subscriber's time: not to be told.
 };
 
 struct Refused {
@@ -124,16 +124,19 @@ struct Goodbye {
     MessageHeader header;
 };
 
+/** The stream ended before there was any generation; later ends are in the shared memory. */
 struct Ended {
     static constexpr MessageType type = MessageType::ended;
     MessageHeader header;
+    uint32_t ends; ///< Of the stream, this one included.
+    uint32_t reserved;
 };
 
 inline constexpr size_t max_message_size = 512;
 inline constexpr size_t max_message_fds = 3;
 
 static_assert(sizeof(Hello) == 112 && sizeof(Welcome) == 24 && sizeof(Refused) == 512 && sizeof(Generation) == 32 &&
-              sizeof(Chunk) == 16 && sizeof(Want) == 16 && sizeof(Granted) == 16);
+              sizeof(Chunk) == 16 && sizeof(Want) == 16 && sizeof(Granted) == 16 && sizeof(Ended) == 16);
 static_assert(sizeof(Refused) <= max_message_size);
 
 } // namespace cuframes

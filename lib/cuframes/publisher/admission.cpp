@@ -222,11 +222,12 @@ bool Publisher::welcome(AttachedSubscriber& subscriber, const Connection& connec
     message.version = protocol_version;
     message.granted = subscriber.granted();
     message.pid = ::getpid();
+    message.ends = ends_before_now();
     if (!connection.send(message, {subscriber.wake_fd()})) {
         return false;
     }
     if (!generation_) {
-        return !ended_before_ring_ || connection.send(Ended{});
+        return !ended_before_ring_ || connection.send(ended_before_ring());
     }
     // It joins at the newest frame, so that a still picture, or a paused camera's, is seen at once.
     const Latest latest = generation_->latest();

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "ring/ends.h"
+
 namespace cuframes {
 
 namespace {
@@ -124,6 +126,21 @@ void RingGeneration::make_visible(uint32_t slot, uint64_t sequence) {
     state().slots_in_use.store(slots_.used(), std::memory_order_release);
     ring::make_visible(records_[slot].sequence, state().latest, slot, sequence);
     slots_.published(slot, sequence);
+}
+
+void RingGeneration::end(uint64_t sequence) {
+    if (!ended()) {
+        ring::add_end(state().ends, state().end_positions, sequence);
+        state().stream.store(static_cast<uint32_t>(StreamState::eos));
+    }
+}
+
+void RingGeneration::supersede(RingGeneration& before) {
+    for (size_t i = 0; i < known_ends; ++i) {
+        state().end_positions[i].store(before.state().end_positions[i].load());
+    }
+    state().ends.store(before.state().ends.load());
+    before.state().stream.store(static_cast<uint32_t>(StreamState::superseded));
 }
 
 } // namespace cuframes

@@ -40,6 +40,7 @@ public:
     const cuframes_geometry& geometry() const { return header().geometry; }
     bool on_gpu() const { return header().memory == CUFRAMES_MEMORY_CUDA; }
     bool superseded() const { return stream_state() == StreamState::superseded; }
+    bool ended() const { return stream_state() == StreamState::eos; }
     StreamState stream_state() const { return static_cast<StreamState>(state().stream.load()); }
 
     std::byte* slot_data(uint32_t slot) const;
@@ -56,6 +57,11 @@ public:
     /** Fills the record of a held slot. False: the metadata did not fit and was left out. */
     bool describe(uint32_t slot, const cuframes_frame_info& info, uint64_t now);
     void make_visible(uint32_t slot, uint64_t sequence);
+
+    /** The stream ends after the frame `sequence`. Nothing new where it has ended already. */
+    void end(uint64_t sequence);
+    /** Goes on from `before`, which is superseded: ends that a reader has not looked at are told in this one. */
+    void supersede(RingGeneration& before);
 
     int control_fd() const { return control_.fd.get(); }
     uint64_t control_size() const { return control_.mapping.size(); }

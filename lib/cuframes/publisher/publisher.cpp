@@ -75,7 +75,9 @@ Result<> Publisher::configure(GenerationConfig config) {
     }
     next_epoch_ += 1;
     if (generation_) {
-        generation_->state().stream.store(static_cast<uint32_t>(StreamState::superseded));
+        (*made)->supersede(*generation_);
+    } else if (ended_before_ring_) {
+        (*made)->state().ends.store(1);
     }
     generation_ = std::move(*made);
     ended_before_ring_ = false;
@@ -202,7 +204,7 @@ Result<> Publisher::publish(const std::shared_ptr<RingGeneration>& generation, u
         stats_.copied += copied ? 1 : 0;
         stats_.bytes += generation->geometry().frame_size;
         stats_.metadata_dropped += metadata_lost ? 1 : 0;
-        if (generation->stream_state() == StreamState::eos) {
+        if (generation->ended()) {
             generation->state().stream.store(static_cast<uint32_t>(StreamState::live));
         }
         generation->make_visible(slot, stats_.last_sequence);
@@ -237,16 +239,27 @@ void Publisher::drop() {
 void Publisher::eos() {
     std::lock_guard lock(mutex_);
     if (generation_) {
-        generation_->state().stream.store(static_cast<uint32_t>(StreamState::eos));
+        generation_->end(stats_.last_sequence);
     } else {
         ended_before_ring_ = true;
     }
     for (const Member& member : members_) {
         if (!generation_) {
-            member.connection->send(Ended{});
+            member.connection->send(ended_before_ring());
         }
         member.subscriber->wake();
     }
+}
+
+Ended Publisher::ended_before_ring() {
+    Ended message = {};
+    message.ends = 1;
+    return message;
+}
+
+uint32_t Publisher::ends_before_now() const {
+    // A stream that has ended is told so to those who join it.
+    return generation_ ? generation_->state().ends.load() - (generation_->ended() ? 1 : 0) : 0;
 }
 
 uint32_t Publisher::present() const {

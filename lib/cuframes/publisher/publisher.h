@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "ipc/rendezvous.h"
+#include "protocol/messages.h"
 #include "publisher/attached.h"
 #include "publisher/generation.h"
 
@@ -115,6 +116,8 @@ private:
     std::optional<uint32_t> try_acquire(bool protect_unread);
     std::optional<uint32_t> wait_for_slot(std::unique_lock<std::mutex>& lock);
     void count_lapped(uint64_t sequence);
+    static Ended ended_before_ring();
+    uint32_t ends_before_now() const;
     uint32_t present() const;
     Result<> check_seats() const;
     uint32_t granted() const;

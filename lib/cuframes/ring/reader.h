@@ -10,6 +10,7 @@
 #include <span>
 
 #include "protocol/layout.h"
+#include "ring/ends.h"
 #include "ring/lease.h"
 
 namespace cuframes::ring {
@@ -23,13 +24,19 @@ struct Taken {
 
 class Reader {
 public:
-    Reader(const RingState& state, std::span<const SlotRecord> records, cuframes_mode mode, uint64_t position)
-        : state_(state), records_(records), mode_(mode), position_(position) {}
+    /** `ends`: of the stream, that were told already or are not to be. */
+    Reader(const RingState& state, std::span<const SlotRecord> records, cuframes_mode mode, uint64_t position,
+           uint32_t ends = 0)
+        : state_(state), records_(records), mode_(mode), position_(position), ends_told_(ends) {}
 
     /** Whether a frame newer than the last one taken was published. */
     bool has_next() const { return newest().sequence > position_; }
 
+    /** Whether the stream has ended more often than was told. */
+    bool has_end() const { return ends_to_tell(state_.ends.load(std::memory_order_acquire)); }
+
     uint64_t position() const { return position_; }
+    uint32_t ends_told() const { return ends_told_; }
 
     /** Frames published since the last one taken, as far as they are still there. */
     uint64_t behind() const {
@@ -43,7 +50,8 @@ public:
     }
 
     /**
-     * Leases the next frame with `lease`, which must be free. Empty: there is none.
+     * Leases the next frame with `lease`, which must be free. Empty: there is none, or the stream ended before it, which
+     * end_is_next() tells.
      *
      * Newest mode passes over frames that are late, which are those captured at `late_until` or before: the next is the
      * oldest that is not, or the newest if all are. CUFRAMES_TIME_NONE: all but the newest are late.
@@ -54,12 +62,17 @@ public:
                               uint32_t readable = UINT32_MAX) {
         // The newest frame is never reclaimed, so a failed attempt means that the publisher went on meanwhile. The bound
         // keeps a publisher gone mad from holding us here.
+        end_is_next_ = false;
         for (int attempt = 0; attempt < 1000; ++attempt) {
-            const Latest newest_now = newest();
-            if (newest_now.sequence <= position_ || newest_now.slot >= records_.size()) {
+            const auto choice = choose(late_until);
+            if (!choice) {
+                continue;
+            }
+            const Latest next = choice->next;
+            end_is_next_ = choice->end_first;
+            if (end_is_next_ || next.sequence == no_frame) {
                 return {};
             }
-            const Latest next = next_until(newest_now, late_until);
             if (next.slot >= readable) {
                 return {};
             }
@@ -72,6 +85,28 @@ public:
         return {};
     }
 
+    /** Whether take() found the end of the stream before the next frame. */
+    bool end_is_next() const { return end_is_next_; }
+
+    /** Looks for that without a lease, and takes nothing. */
+    bool look_for_end(uint64_t late_until = CUFRAMES_TIME_NONE) {
+        end_is_next_ = false;
+        for (int attempt = 0; attempt < 1000 && has_end(); ++attempt) {
+            if (const auto choice = choose(late_until)) {
+                return end_is_next_ = choice->end_first;
+            }
+        }
+        return false;
+    }
+
+    /** Tells that end: counts what was published or dropped before it and not taken. */
+    uint64_t tell_end() {
+        const auto position = end_position(state_.ends, state_.end_positions, ends_told_ + 1);
+        ends_told_ += 1;
+        end_is_next_ = false;
+        return position ? pass_to(std::min(*position, state_.last_sequence.load(std::memory_order_acquire))) : 0;
+    }
+
     /** At the end of the generation: counts what was published or dropped after the last frame taken. */
     uint64_t pass_to(uint64_t sequence) {
         const uint64_t missed = sequence > position_ ? sequence - position_ : 0;
@@ -80,6 +115,32 @@ public:
     }
 
 private:
+    static constexpr uint64_t no_frame = UINT64_MAX; ///< The frame that comes after all ends.
+
+    struct Choice {
+        Latest next;
+        bool end_first;
+    };
+
+    /** What comes next. Empty: the stream ended meanwhile; look again. */
+    std::optional<Choice> choose(uint64_t late_until) const {
+        const auto now = look(state_.ends, state_.latest);
+        if (!now) {
+            return {};
+        }
+        const bool any = now->newest.sequence > position_ && now->newest.slot < records_.size();
+        const Latest next = any ? next_until(now->newest, late_until) : Latest{no_frame, 0};
+        return Choice{next, ends_to_tell(now->ends) && end_comes_before(next.sequence)};
+    }
+
+    bool ends_to_tell(uint32_t ends) const { return static_cast<int32_t>(ends - ends_told_) > 0; }
+
+    /** Where an end's place is not known any more, no frame that came before it is there any more. */
+    bool end_comes_before(uint64_t sequence) const {
+        const auto position = end_position(state_.ends, state_.end_positions, ends_told_ + 1);
+        return sequence == no_frame || !position || *position < sequence;
+    }
+
     Latest newest() const { return Latest::unpack(state_.latest.load(std::memory_order_acquire)); }
 
     Latest next_until(Latest newest, uint64_t late_until) const {
@@ -120,6 +181,8 @@ private:
     std::span<const SlotRecord> records_;
     cuframes_mode mode_;
     uint64_t position_;
+    uint32_t ends_told_;
+    bool end_is_next_ = false;
 };
 
 } // namespace cuframes::ring

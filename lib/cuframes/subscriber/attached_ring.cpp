@@ -59,7 +59,7 @@ AttachedRing::AttachedRing(std::shared_ptr<Link> link, RingDescription descripti
       control_(std::move(control)),
       leases_(std::move(leases)),
       frames_(std::move(frames)),
-      reader_(state(), records(), mode, page().position.load(std::memory_order_relaxed)) {}
+      reader_(state(), records(), mode, page().position.load(std::memory_order_relaxed), link_->ends_told) {}
 
 std::span<const SlotRecord> AttachedRing::records() const {
     return {reinterpret_cast<const SlotRecord*>(control_.data() + description_.records_offset),
@@ -83,6 +83,14 @@ uint32_t AttachedRing::spare() const {
 
 std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint64_t latency) {
     const uint64_t behind = reader_.behind();
+    uint64_t late_until = CUFRAMES_TIME_NONE;
+    if (behind > 1 && latency != CUFRAMES_TIME_NONE) {
+        const uint64_t now = monotonic_ns();
+        late_until = now > latency ? now - latency : 0;
+    }
+    if (reader_.look_for_end(late_until)) {
+        return Nothing::end; // For which no lease is needed.
+    }
     if (behind == 0) {
         return Nothing::no_frame;
     }
@@ -90,13 +98,11 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint
         return state == Leases::under_way ? Nothing::lease_under_way : Nothing::no_lease;
     }
     const uint32_t word = *free_word();
-    uint64_t late_until = CUFRAMES_TIME_NONE;
-    if (behind > 1 && latency != CUFRAMES_TIME_NONE) {
-        const uint64_t now = monotonic_ns();
-        late_until = now > latency ? now - latency : 0;
-    }
     const uint32_t mapped = frames_->mapped_slots();
     const auto taken = reader_.take(page().leases[word], late_until, mapped);
+    if (!taken && reader_.end_is_next()) {
+        return Nothing::end;
+    }
     if (!taken) {
         return reader_.slots_in_use() > mapped ? Nothing::memory_missing : Nothing::no_frame;
     }
@@ -109,6 +115,19 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint
         link_->connection.send(Progress{});
     }
     return Lease{*taken, word};
+}
+
+uint64_t AttachedRing::pass_to(uint64_t sequence) {
+    const uint64_t missed = reader_.pass_to(sequence);
+    page().position.store(reader_.position(), std::memory_order_release);
+    return missed;
+}
+
+uint64_t AttachedRing::tell_end() {
+    const uint64_t missed = reader_.tell_end();
+    page().position.store(reader_.position(), std::memory_order_release);
+    link_->ends_told = reader_.ends_told();
+    return missed;
 }
 
 std::optional<uint32_t> AttachedRing::free_word() {

@@ -35,7 +35,7 @@ public:
         ring::Taken taken;
         uint32_t word;
     };
-    enum class Nothing { no_frame, no_lease, lease_under_way, memory_missing };
+    enum class Nothing { no_frame, no_lease, lease_under_way, memory_missing, end };
 
     /** Takes the next frame. `latency`: see cuframes_subscriber_set_latency(). */
     std::variant<Lease, Nothing> take(uint64_t latency);
@@ -55,7 +55,9 @@ public:
     void tell_counters(uint64_t received, uint64_t skipped, uint64_t lost);
 
     /** Counts what lies between the last frame taken and `sequence`, at the end of this ring. */
-    uint64_t pass_to(uint64_t sequence) { return reader_.pass_to(sequence); }
+    uint64_t pass_to(uint64_t sequence);
+    /** After Nothing::end: counts what lies between the last frame taken and the end of the stream. */
+    uint64_t tell_end();
 
     const RingDescription& description() const { return description_; }
     const ring::Reader& reader() const { return reader_; }

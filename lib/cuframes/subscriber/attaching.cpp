@@ -153,7 +153,7 @@ void Subscriber::handle(Packet& packet) {
         handle_granted(packet);
         break;
     case MessageType::ended:
-        link_->ended = true;
+        handle_ended(packet);
         break;
     default:
         break; // Of a later version: to be ignored.
@@ -177,6 +177,7 @@ void Subscriber::handle_welcome(Packet& packet) {
     link_->wake = std::move(packet.fds[0]);
     link_->granted = welcome.granted;
     link_->copies = options_.copies ? 1 : 0;
+    link_->ends = link_->ends_told = welcome.ends;
     if (link_->publisher_pid == 0) {
         link_->publisher_pid = welcome.pid;
     }
@@ -223,6 +224,16 @@ void Subscriber::handle_granted(const Packet& packet) {
     link_->granted = granted.leases;
     std::lock_guard lock(mutex_);
     stats_.max_held = granted.leases;
+}
+
+void Subscriber::handle_ended(const Packet& packet) {
+    Ended ended;
+    if (!packet.as(ended, 0) || !link_->wake) {
+        attach_error_ =
+            Error{CUFRAMES_ERROR_PROTOCOL, text("the publisher of \"", options_.key, "\" sent a damaged end")};
+        return;
+    }
+    link_->ends = ended.ends;
 }
 
 void Subscriber::handle_refused(const Packet& packet) {

@@ -21,7 +21,8 @@ struct Link {
     std::atomic<uint32_t> granted{0};
     uint32_t copies = 0; ///< Leases on top, each for the time of a copy.
     bool dead = false;
-    bool ended = false; ///< End of stream before there was a ring.
+    uint32_t ends = 0; ///< Of the stream, before there was a ring.
+    uint32_t ends_told = 0;
 
     std::atomic<uint32_t> held{0};
     std::atomic<bool> starving{false}; ///< next() waits for a lease: poke it when one is given back.

@@ -99,7 +99,7 @@ Result<bool> Subscriber::advance_attach() {
     }
     // A publisher that is gone may have left frames to be read; one that never admitted us has not.
     if (link_ && link_->dead && !link_->wake) {
-        if (auto ended = end_of_link(); !ended) {
+        if (auto ended = end_of_link(0); !ended) {
             return ended.error();
         }
     }
@@ -125,6 +125,10 @@ Result<Frame*> Subscriber::advance() {
     if (auto advanced = advance_link(); !advanced) {
         return advanced.error();
     }
+    if (!ring_ && link_ && link_->ends != link_->ends_told) {
+        link_->ends_told += 1;
+        return tell_end();
+    }
     if (!ring_ && !generations_.empty()) {
         if (auto adopted = adopt_next_ring(); !adopted) {
             drop_link();
@@ -134,13 +138,8 @@ Result<Frame*> Subscriber::advance() {
     if (ring_) {
         return take();
     }
-    if (link_ && link_->ended && !end_reported_) {
-        end_reported_ = true;
-        set_state(CUFRAMES_STATE_ENDED, 0);
-        return Error{CUFRAMES_ERROR_EOS, text("the publisher of \"", options_.key, "\" ended its stream")};
-    }
     if (link_ && link_->dead) {
-        if (auto ended = end_of_link(); !ended) {
+        if (auto ended = end_of_link(0); !ended) {
             return ended.error();
         }
     }
@@ -148,8 +147,8 @@ Result<Frame*> Subscriber::advance() {
 }
 
 Result<Frame*> Subscriber::take() {
-    // Read before looking for a frame: what was published before the end is then seen before it.
-    const StreamState stream = ring_->stream_state();
+    // Read before looking for a frame: one that is published after the look is not passed over.
+    const uint64_t last_sequence = ring_->last_sequence();
     const auto found = ring_->take(latency_.load(std::memory_order_relaxed));
     if (const auto* lease = std::get_if<AttachedRing::Lease>(&found)) {
         waits_for_lease_ = false;
@@ -164,10 +163,13 @@ Result<Frame*> Subscriber::take() {
         return without_lease();
     case AttachedRing::Nothing::memory_missing:
         return without_memory();
+    case AttachedRing::Nothing::end:
+        count(ring_->tell_end(), false);
+        return tell_end();
     case AttachedRing::Nothing::no_frame:
         break;
     }
-    return at_end_of_ring(stream);
+    return at_end_of_ring(last_sequence);
 }
 
 Frame* Subscriber::wrap(const AttachedRing::Lease& lease) {
@@ -244,7 +246,7 @@ void Subscriber::want(uint32_t leases, uint32_t frames) {
 }
 
 /** No frame is left: is there something that follows? */
-Result<Frame*> Subscriber::at_end_of_ring(StreamState stream) {
+Result<Frame*> Subscriber::at_end_of_ring(uint64_t last_sequence) {
     if (!generations_.empty()) {
         ring_->set_sleeping(false);
         if (auto adopted = adopt_next_ring(); !adopted) {
@@ -253,26 +255,27 @@ Result<Frame*> Subscriber::at_end_of_ring(StreamState stream) {
         }
         return take();
     }
-    if (stream == StreamState::eos && !end_reported_) {
-        end_reported_ = true;
-        count(ring_->pass_to(ring_->last_sequence()), false);
-        set_state(CUFRAMES_STATE_ENDED, ring_->description().epoch);
-        return Error{CUFRAMES_ERROR_EOS, text("the publisher of \"", options_.key, "\" ended its stream")};
-    }
     if (link_->dead) {
-        if (auto ended = end_of_link(); !ended) {
+        if (auto ended = end_of_link(last_sequence); !ended) {
             return ended.error();
         }
     }
     return nullptr;
 }
 
+/** The stream ended here; frames may follow it already. */
+Error Subscriber::tell_end() {
+    end_reported_ = true;
+    set_state(CUFRAMES_STATE_ENDED, ring_ ? ring_->description().epoch : 0);
+    return {CUFRAMES_ERROR_EOS, text("the publisher of \"", options_.key, "\" ended its stream")};
+}
+
 /** The publisher is gone and its last frame taken: the search for the next begins. */
-Result<> Subscriber::end_of_link() {
+Result<> Subscriber::end_of_link(uint64_t last_sequence) {
     const uint64_t epoch = ring_ ? ring_->description().epoch : 0;
     const int32_t pid = link_->publisher_pid;
     if (ring_) {
-        count(ring_->pass_to(ring_->last_sequence()), false);
+        count(ring_->pass_to(last_sequence), false);
     }
     if (!end_reported_ && link_->wake) {
         set_state(CUFRAMES_STATE_GONE, epoch);
@@ -326,8 +329,7 @@ bool Subscriber::wait(const Deadline& deadline) {
     } else if (ring_) {
         const StreamState before = ring_->stream_state();
         ring_->set_sleeping(true);
-        const bool ended_now = ring_->stream_state() == StreamState::eos && !end_reported_;
-        if (ring_->reader().has_next() || ring_->stream_state() != before || ended_now) {
+        if (ring_->reader().has_next() || ring_->reader().has_end() || ring_->stream_state() != before) {
             return true;
         }
     }

@@ -77,8 +77,9 @@ private:
     Result<Frame*> without_lease();
     Result<Frame*> without_memory();
     Result<Frame*> advance_after_damage();
-    Result<Frame*> at_end_of_ring(StreamState stream);
-    Result<> end_of_link();
+    Result<Frame*> at_end_of_ring(uint64_t last_sequence);
+    Error tell_end();
+    Result<> end_of_link(uint64_t last_sequence);
 
     // Connecting.
     Result<Connection> connect_or_watch();
@@ -95,6 +96,7 @@ private:
     void handle_refused(const Packet& packet);
     void handle_chunk(Packet& packet);
     void handle_granted(const Packet& packet);
+    void handle_ended(const Packet& packet);
     Result<> adopt_next_ring();
 
     // Waiting.
