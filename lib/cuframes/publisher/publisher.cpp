@@ -270,9 +270,9 @@ uint32_t Publisher::present() const {
 Result<> Publisher::wait_subscribers(uint32_t count, int64_t timeout_ms) {
     std::unique_lock lock(mutex_);
     auto done = [&] { return interrupted_ || present() >= count; };
-    if (timeout_ms < 0) {
+    if (const Deadline deadline = deadline_in(timeout_ms); !deadline) {
         changed_.wait(lock, done);
-    } else if (!changed_.wait_for(lock, milliseconds(timeout_ms), done)) {
+    } else if (!changed_.wait_until(lock, *deadline, done)) {
         return Error{CUFRAMES_ERROR_TIMEOUT, text(present(), " of ", count, " subscribers attached to \"", options_.key,
                                                   "\" within ", timeout_ms, " ms")};
     }

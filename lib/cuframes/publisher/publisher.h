@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline.h"
 #include "base/result.h"
 #include "ipc/rendezvous.h"
 #include "protocol/messages.h"

@@ -56,17 +56,25 @@ void Subscriber::set_interrupted(bool interrupted) {
     interrupted_.store(interrupted);
     if (interrupted) {
         interrupt_->wake();
-    } else {
-        interrupt_->clear();
-        interrupted_.notify_all();
+        return;
+    }
+    clear_interrupt();
+    resumptions_.fetch_add(1);
+    resumptions_.notify_all();
+}
+
+void Subscriber::clear_interrupt() {
+    interrupt_->clear();
+    if (must_end()) {
+        interrupt_->wake(); // Another thread's word came in between, and its wake-up was cleared.
     }
 }
 
 template <class T>
 Result<T> Subscriber::repeat(int64_t timeout_ms, Result<T> (Subscriber::*step)()) {
-    const Deadline deadline = timeout_ms < 0 ? Deadline{} : Deadline{Clock::now() + milliseconds(timeout_ms)};
+    const Deadline deadline = deadline_in(timeout_ms);
     for (;;) {
-        if (interrupted_.load()) {
+        if (must_end()) {
             return interrupted_error();
         }
         auto result = (this->*step)();
@@ -296,9 +304,9 @@ Result<> Subscriber::end_of_link(uint64_t last_sequence) {
 }
 
 Result<> Subscriber::wait_lease(int64_t timeout_ms) {
-    const Deadline deadline = timeout_ms < 0 ? Deadline{} : Deadline{Clock::now() + milliseconds(timeout_ms)};
+    const Deadline deadline = deadline_in(timeout_ms);
     for (;;) {
-        if (interrupted_.load()) {
+        if (must_end()) {
             return interrupted_error();
         }
         if (!ring_ || ring_->leases() == AttachedRing::Leases::free) {
@@ -309,11 +317,7 @@ Result<> Subscriber::wait_lease(int64_t timeout_ms) {
             return {};
         }
         ring_->set_sleeping(false); // New frames are no reason to wake up now.
-        const bool woken =
-            poller_.wait(deadline ? static_cast<int>(std::max<int64_t>(
-                                        0, std::chrono::ceil<milliseconds>(*deadline - Clock::now()).count()))
-                                  : -1,
-                         [this](Poller::Source source) { on_event(source); });
+        const bool woken = poller_.wait(poll_timeout(deadline), [this](Poller::Source source) { on_event(source); });
         if (!woken && deadline && Clock::now() >= *deadline) {
             return Error{CUFRAMES_ERROR_TIMEOUT,
                          text("no frame of \"", options_.key, "\" was released within ", timeout_ms, " ms")};
@@ -333,27 +337,21 @@ bool Subscriber::wait(const Deadline& deadline) {
             return true;
         }
     }
-    const int timeout = until ? static_cast<int>(std::clamp<int64_t>(
-                                    std::chrono::ceil<milliseconds>(*until - Clock::now()).count(), 0, 1 << 30))
-                              : -1;
-    return poller_.wait(timeout, [this](Poller::Source source) { on_event(source); });
+    return poller_.wait(poll_timeout(until), [this](Poller::Source source) { on_event(source); });
 }
 
-Subscriber::Deadline Subscriber::earliest(Deadline deadline) const {
-    auto sooner = [&deadline](Clock::time_point other) {
-        if (!deadline || other < *deadline) {
-            deadline = other;
-        }
-    };
-    if (!ever_attached_ && options_.connect_timeout_ms > 0) {
-        sooner(created_ + milliseconds(options_.connect_timeout_ms));
-    }
-    return deadline;
+Deadline Subscriber::connect_deadline() const {
+    return ever_attached_ || options_.connect_timeout_ms == 0 ? Deadline{}
+                                                              : deadline_in(options_.connect_timeout_ms, created_);
+}
+
+Deadline Subscriber::earliest(Deadline deadline) const {
+    const Deadline other = connect_deadline();
+    return deadline && other ? std::min(*deadline, *other) : deadline ? deadline : other;
 }
 
 Result<> Subscriber::check_connect_timeout() const {
-    if (ever_attached_ || options_.connect_timeout_ms <= 0 ||
-        Clock::now() < created_ + milliseconds(options_.connect_timeout_ms)) {
+    if (const Deadline deadline = connect_deadline(); !deadline || Clock::now() < *deadline) {
         return {};
     }
     return Error{CUFRAMES_ERROR_TIMEOUT,
@@ -447,12 +445,25 @@ void Subscriber::stop() {
     if (!thread_.joinable()) {
         return;
     }
-    const bool was_interrupted = interrupted_.load();
+    // Not as an interruption, which is the caller's, and may be set and cleared meanwhile.
     stopping_.store(true);
-    set_interrupted(true);
-    interrupted_.notify_all();
+    interrupt_->wake();
+    resumptions_.fetch_add(1);
+    resumptions_.notify_all();
     thread_.join();
-    set_interrupted(was_interrupted);
+    stopping_.store(false);
+    clear_interrupt();
+}
+
+/** Until the interruption is taken back, or the thread is to end. */
+void Subscriber::pause_callbacks() {
+    for (;;) {
+        const uint32_t seen = resumptions_.load();
+        if (!interrupted_.load() || stopping_.load()) {
+            return;
+        }
+        resumptions_.wait(seen);
+    }
 }
 
 void Subscriber::run_callbacks(cuframes_frame_func func, void* user_data) {
@@ -460,9 +471,7 @@ void Subscriber::run_callbacks(cuframes_frame_func func, void* user_data) {
         auto got = next(-1);
         const int error = got ? CUFRAMES_OK : got.error().code;
         if (error == CUFRAMES_ERROR_INTERRUPTED) {
-            if (!stopping_.load()) {
-                interrupted_.wait(true);
-            }
+            pause_callbacks();
         } else if (error == CUFRAMES_ERROR_LEASES_EXHAUSTED) {
             (void)static_cast<bool>(wait_lease(-1));
         } else if (!func(got ? reinterpret_cast<cuframes_frame*>(*got) : nullptr, error, user_data)) {

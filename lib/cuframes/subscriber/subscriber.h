@@ -17,6 +17,7 @@
 #include <string>
 #include <thread>
 
+#include "base/deadline.h"
 #include "subscriber/frame.h"
 #include "subscriber/poller.h"
 #include "subscriber/publisher_watch.h"
@@ -60,7 +61,6 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
-    using Deadline = std::optional<Clock::time_point>; ///< Empty: never.
 
     explicit Subscriber(SubscriberOptions options)
         : options_(std::move(options)), watch_(options_.directory, options_.key) {}
@@ -100,13 +100,17 @@ private:
     Result<> adopt_next_ring();
 
     // Waiting.
+    void clear_interrupt();
+    bool must_end() const { return interrupted_.load() || stopping_.load(); }
     bool wait(const Deadline& deadline);
     void on_event(Poller::Source source);
     Result<> check_connect_timeout() const;
+    Deadline connect_deadline() const;
     Deadline earliest(Deadline deadline) const;
 
     void count(uint64_t missed, bool received);
     void set_state(cuframes_subscriber_state state, uint64_t epoch);
+    void pause_callbacks();
     void run_callbacks(cuframes_frame_func func, void* user_data);
 
     const SubscriberOptions options_;
@@ -150,6 +154,7 @@ private:
 
     std::thread thread_;
     std::atomic<bool> stopping_{false};
+    std::atomic<uint32_t> resumptions_{0}; ///< Of the thread, which pauses while interrupted.
 };
 
 } // namespace cuframes
