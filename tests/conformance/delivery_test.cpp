@@ -269,6 +269,38 @@ TEST_P(Delivery, WaitPolicyLapsTheSlowOneAfterItsTimeout) {
     EXPECT_EQ(publisher.stat("lapped"), reader.stat("lost"));
 }
 
+// Nobody else loses anything by it: who takes its frames in time gets all of them, however fast the source is.
+TEST_P(Delivery, WaitPolicyGivesUpOnlyTheReaderInTheWay) {
+    PublisherProcess publisher(*this, "slots=8 policy=wait wait_ms=200");
+    SubscriberProcess stalled(*this, "mode=strict max_held=1");
+    SubscriberProcess healthy(*this, "mode=strict max_held=2");
+    stalled.attach();
+    healthy.attach();
+    healthy.send("read until=eos pause_us=5000");
+    publisher.call("publish count=100");
+    publisher.call("eos");
+    const Message seen = healthy.answer();
+    EXPECT_EQ(seen.number("received"), 100);
+    EXPECT_EQ(seen.number("missed"), 0);
+    stalled.call("read until=eos");
+    EXPECT_GT(stalled.stat("lost"), 0u);
+}
+
+// Nor one that is as far behind and holds what it works on, as long as it moves on in time.
+TEST_P(Delivery, WaitPolicyWaitsForAReaderThatIsAtWork) {
+    PublisherProcess publisher(*this, "slots=5 policy=wait wait_ms=800");
+    SubscriberProcess stalled(*this, "mode=strict max_held=1");
+    SubscriberProcess slow(*this, "mode=strict max_held=2");
+    stalled.attach();
+    slow.attach();
+    slow.send("read until=eos hold=1 pause_us=450000");
+    publisher.call("publish count=9");
+    publisher.call("eos");
+    EXPECT_EQ(slow.answer().number("missed"), 0);
+    stalled.call("read until=eos");
+    EXPECT_GT(stalled.stat("lost"), 0u);
+}
+
 // The policy "drop" never waits: a strict subscriber that lags by more than the ring is told exactly how many it lost.
 TEST_P(Delivery, DropPolicyTellsALappedReaderTheExactLoss) {
     PublisherProcess publisher(*this, "slots=4");

@@ -241,6 +241,22 @@ TEST_F(WaitingTest, LongestWaitForReadersWaits) {
     EXPECT_EQ(wait.result(), CUFRAMES_OK);
 }
 
+// A ring that is configured anew has nothing for those who wait for a slot of the one before: they learn so at once.
+TEST_F(WaitingTest, ConfigureEndsTheWaitForASlot) {
+    make_publisher(CUFRAMES_POLICY_WAIT, 3'600'000);
+    subscribe();
+    ASSERT_EQ(cuframes_subscriber_connect(subscriber_, 20'000), CUFRAMES_OK);
+    fill();
+    Call first([&] { return acquire(); });
+    Call second([&] { return acquire(); });
+    ASSERT_TRUE(first.await_sleep() && second.await_sleep());
+    ASSERT_FALSE(first.done() || second.done());
+    configure();
+    EXPECT_EQ(first.result(), CUFRAMES_ERROR_INVALID_STATE);
+    EXPECT_EQ(second.result(), CUFRAMES_ERROR_INVALID_STATE);
+    EXPECT_EQ(acquire(), CUFRAMES_OK);
+}
+
 // The callback thread of an interrupted subscriber pauses, and ends when it is told to.
 TEST_F(WaitingTest, StopEndsAnInterruptedThread) {
     subscribe();

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +28,9 @@ public:
           pid_(pid),
           mode_(hello.mode == CUFRAMES_MODE_STRICT ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST),
           granted_(granted),
-          copies_(hello.copies) {}
+          copies_(hello.copies) {
+        forget_wait();
+    }
 
     /** Makes a lease page for a new generation and sends it all. False: the subscriber is gone or does not read. */
     bool send_generation(const Connection& connection, const RingGeneration& generation, uint64_t position);
@@ -50,15 +54,39 @@ public:
     }
 
     /** Whether a frame must not be overwritten for this subscriber's sake, under CUFRAMES_POLICY_WAIT. */
-    bool needs(uint64_t sequence) const { return misses(sequence) && position() != given_up_at_; }
+    bool needs(uint64_t sequence) const { return needs_at(sequence, position()); }
 
     /** Whether overwriting a frame takes it from this subscriber before it came to it. */
-    bool misses(uint64_t sequence) const {
-        return mode_ == CUFRAMES_MODE_STRICT && !leaving_ && page() && sequence > position();
+    bool misses(uint64_t sequence) const { return misses_at(sequence, position()); }
+
+    using Time = std::chrono::steady_clock::time_point;
+
+    /** The publisher begins to wait for readers, or has done so: nobody has been waited for yet. */
+    void forget_wait() { wait_ = {.moves_left = granted_ + copies_ + 1}; }
+
+    /**
+     * The publisher waits for a slot, and that of the frame `sequence` could be had if this reader did not need it: since
+     * when it has been waited for without taking a frame. Empty: it is not in the way.
+     */
+    std::optional<Time> waited_for_since(uint64_t sequence, Time now) {
+        const uint64_t at = position();
+        if (!needs_at(sequence, at)) {
+            return {};
+        }
+        // Taking frames frees none of their slots for as long as it holds them all, but ever more would not be honest.
+        if (at != wait_.position && wait_.moves_left > 0) {
+            wait_.since = now;
+            wait_.moves_left -= 1;
+        }
+        wait_.position = at;
+        return wait_.since;
     }
 
-    /** It was waited for in vain: it is not waited for again before it takes a frame. */
-    void give_up() { given_up_at_ = position(); }
+    /** It was waited for in vain, and is not waited for again in this wait, nor before it takes a frame. */
+    void give_up() {
+        given_up_at_ = wait_.position;
+        wait_.given_up = true;
+    }
 
     void wake_if_sleeping() const {
         if (page() && page()->sleeping.load(std::memory_order_relaxed) != 0) {
@@ -81,6 +109,20 @@ public:
     int wake_fd() const { return waker_.fd(); }
 
 private:
+    /** Of the wait that the publisher is in. */
+    struct Wait {
+        uint64_t position = UINT64_MAX; ///< Of the reader, when it was last found in the way.
+        Time since = {};                ///< When it had come there.
+        uint32_t moves_left = 0;
+        bool given_up = false;
+    };
+
+    bool misses_at(uint64_t sequence, uint64_t position) const {
+        return mode_ == CUFRAMES_MODE_STRICT && !leaving_ && page() && sequence > position;
+    }
+    bool needs_at(uint64_t sequence, uint64_t position) const {
+        return misses_at(sequence, position) && position != given_up_at_ && !wait_.given_up;
+    }
     uint64_t position() const { return page() ? page()->position.load(std::memory_order_acquire) : 0; }
     const LeasePage* page() const { return reinterpret_cast<const LeasePage*>(page_.mapping.data()); }
 
@@ -94,6 +136,7 @@ private:
     uint32_t copies_;
     uint32_t frames_ = 0;
     uint64_t given_up_at_ = UINT64_MAX;
+    Wait wait_;
     bool leaving_ = false;
 };
 

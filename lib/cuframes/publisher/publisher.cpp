@@ -89,6 +89,7 @@ Result<> Publisher::configure(GenerationConfig config) {
             ::shutdown(member.connection->fd(), SHUT_RDWR);
         }
     }
+    changed_.notify_all(); // Who waits for a slot of the generation before waits in vain.
     return {};
 }
 
@@ -120,6 +121,11 @@ Result<std::unique_ptr<Slot>> Publisher::acquire(uint32_t flags) {
         if (!slot && interrupted_) {
             return Error{CUFRAMES_ERROR_INTERRUPTED, "interrupted while waiting for strict subscribers"};
         }
+        if (!slot && generation != generation_) {
+            return Error{CUFRAMES_ERROR_INVALID_STATE, text("\"", options_.key,
+                                                            "\" was configured anew while its slots were waited for; "
+                                                            "acquire one of the new generation")};
+        }
     }
     if (!slot) {
         return Error{CUFRAMES_ERROR_NO_FREE_SLOT,
@@ -136,49 +142,97 @@ std::optional<uint32_t> Publisher::try_acquire(bool protect_unread) {
             return member.subscriber->needs(sequence);
         });
     };
-    auto is_leased = [&](uint32_t slot) {
-        return std::any_of(members_.begin(), members_.end(), [&](const Member& member) {
-            return member.subscriber->leases(slot, generation_->slot_count());
-        });
-    };
-    auto slot = generation_->slots().acquire(may_overwrite, is_leased);
+    auto slot = generation_->slots().acquire(may_overwrite, [this](uint32_t taken) { return is_leased(taken); });
     if (slot) {
         count_lapped(generation_->slots().overwritten(*slot));
     }
     return slot;
 }
 
+bool Publisher::is_leased(uint32_t slot) const {
+    return std::any_of(members_.begin(), members_.end(), [&](const Member& member) {
+        return member.subscriber->leases(slot, generation_->slot_count());
+    });
+}
+
 /** CUFRAMES_POLICY_WAIT: until a strict subscriber moves on, or is given up. */
 std::optional<uint32_t> Publisher::wait_for_slot(std::unique_lock<std::mutex>& lock) {
     const auto start = steady_clock::now();
-    const auto deadline = start + milliseconds(options_.wait_timeout_ms);
     const auto generation = generation_;
     RingState& state = generation->state();
     // Set before looking again: a subscriber that gives something back after this look sees it, and sends Progress.
     waiters_ += 1;
+    if (waiters_ == 1) {
+        forget_wait();
+    }
     state.publisher_waits.store(1);
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    std::optional<uint32_t> slot;
-    while (generation == generation_ && !interrupted_ && !(slot = try_acquire(true)) &&
-           generation_->slots().blocked_by_readers()) {
-        if (steady_clock::now() >= deadline) {
-            for (const Member& member : members_) {
-                member.subscriber->give_up();
-            }
-            slot = try_acquire(true);
-            break;
-        }
-        // A lease that a GPU clears brings no message, so those are looked at again.
-        const auto look_again = steady_clock::now() + milliseconds(2);
-        changed_.wait_until(lock, generation->on_gpu() ? std::min(deadline, look_again) : deadline);
-    }
+    const auto slot = acquire_in_time(lock);
     // A decoder's threads may wait here side by side: the last one to leave takes the flag down.
     waiters_ -= 1;
     if (waiters_ == 0) {
+        forget_wait();
         state.publisher_waits.store(0);
     }
     stats_.waited_ns += static_cast<uint64_t>(std::chrono::nanoseconds(steady_clock::now() - start).count());
     return slot;
+}
+
+void Publisher::forget_wait() {
+    for (const Member& member : members_) {
+        member.subscriber->forget_wait();
+    }
+}
+
+std::optional<uint32_t> Publisher::acquire_in_time(std::unique_lock<std::mutex>& lock) {
+    const auto generation = generation_;
+    // For leases: those of readers that are not waited for, and of frames that everybody has taken.
+    const auto deadline = deadline_in(options_.wait_timeout_ms);
+    while (generation == generation_ && !interrupted_) {
+        const auto slot = try_acquire(true);
+        if (slot || !generation->slots().blocked_by_readers()) {
+            return slot;
+        }
+        Deadline look_again;
+        if (give_up_late_readers(look_again)) {
+            continue;
+        }
+        if (!look_again && steady_clock::now() >= *deadline) {
+            return {};
+        }
+        look_again = look_again ? look_again : deadline;
+        if (generation->on_gpu()) {
+            // A lease that a GPU clears brings no message, so those are looked at again.
+            look_again = std::min(*look_again, steady_clock::now() + milliseconds(2));
+        }
+        changed_.wait_until(lock, *look_again);
+    }
+    return {};
+}
+
+/**
+ * Gives up who is in the way and has taken nothing for as long as one is waited for. Others, who may be as far behind and
+ * yet at work, are waited for. False: nobody is that late; `look_again` is when the first will be, empty if none is in
+ * the way.
+ */
+bool Publisher::give_up_late_readers(Deadline& look_again) {
+    const uint64_t wanted = generation_->slots().oldest_unleased([this](uint32_t slot) { return is_leased(slot); });
+    const auto now = steady_clock::now();
+    bool given_up = false;
+    for (const Member& member : members_) {
+        const auto since = member.subscriber->waited_for_since(wanted, now);
+        if (!since) {
+            continue;
+        }
+        const auto until = *since + milliseconds(options_.wait_timeout_ms);
+        if (now >= until) {
+            member.subscriber->give_up();
+            given_up = true;
+        } else {
+            look_again = look_again ? std::min(*look_again, until) : until;
+        }
+    }
+    return given_up;
 }
 
 void Publisher::count_lapped(uint64_t sequence) {

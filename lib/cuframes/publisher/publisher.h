@@ -115,7 +115,11 @@ private:
     Publisher(PublisherOptions options, KeyHolder key);
 
     std::optional<uint32_t> try_acquire(bool protect_unread);
+    bool is_leased(uint32_t slot) const;
     std::optional<uint32_t> wait_for_slot(std::unique_lock<std::mutex>& lock);
+    std::optional<uint32_t> acquire_in_time(std::unique_lock<std::mutex>& lock);
+    void forget_wait();
+    bool give_up_late_readers(Deadline& look_again);
     void count_lapped(uint64_t sequence);
     static Ended ended_before_ring();
     uint32_t ends_before_now() const;

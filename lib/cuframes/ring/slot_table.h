@@ -94,6 +94,20 @@ public:
         return false;
     }
 
+    /** The oldest frame whose slot could be taken if no reader had yet to come to it; 0: none. */
+    template <class IsLeased>
+    uint64_t oldest_unleased(IsLeased&& is_leased) const {
+        uint64_t oldest = invalid_sequence;
+        for (uint32_t slot = 0; slot < used_; ++slot) {
+            const Slot& s = slots_[slot];
+            if (!s.held && slot != latest_ && s.sequence != invalid_sequence &&
+                (oldest == invalid_sequence || s.sequence < oldest) && !is_leased(slot)) {
+                oldest = s.sequence;
+            }
+        }
+        return oldest;
+    }
+
 private:
     struct Slot {
         bool held = false;

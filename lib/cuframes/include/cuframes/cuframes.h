@@ -37,6 +37,10 @@
  * by one thread at a time for each handle. Handles do not survive fork(): every call on one in the child returns
  * CUFRAMES_ERROR_FORKED, and destroying it there frees nothing that the parent uses.
  *
+ * ## Timeouts
+ *
+ * Milliseconds; any value is legal. 0 means not at all, and negative ones, as those that nobody lives to see, for ever.
+ *
  * ## Versions
  *
  * Structs that callers fill begin with `struct_size`; call CUFRAMES_INIT() on them first. The library accepts
@@ -195,12 +199,15 @@ typedef struct cuframes_slot cuframes_slot;
 
 typedef enum cuframes_policy {
     CUFRAMES_POLICY_DROP = 0, /**< Never wait. A strict subscriber that lags by the whole ring is lapped, and told. */
-    CUFRAMES_POLICY_WAIT = 1, /**< Wait up to wait_timeout_ms for strict subscribers, then lap the slow ones. */
+    CUFRAMES_POLICY_WAIT = 1, /**< Wait for strict subscribers; lap one that is in the way and has taken nothing for
+                                   wait_timeout_ms. */
 } cuframes_policy;
 
 typedef enum cuframes_mode {
     CUFRAMES_MODE_NEWEST = 0, /**< Skip to the newest frame; the skipped ones are counted. */
-    CUFRAMES_MODE_STRICT = 1, /**< Every frame, in order; lost ones are counted. */
+    CUFRAMES_MODE_STRICT =
+        1, /**< Every frame from the newest on that is there at the beginning, in order; lost ones are
+                                   counted. */
 } cuframes_mode;
 
 /** Why a subscriber left. */
@@ -288,8 +295,10 @@ typedef enum cuframes_acquire_flags {
 /**
  * Takes a slot to write the next frame into. It is one that no reader leases and that is not the newest frame; its old
  * frame is gone for readers from here on. Under CUFRAMES_POLICY_WAIT this blocks while strict subscribers have yet to
- * take the oldest frame, up to wait_timeout_ms; then the slow ones are lapped. CUFRAMES_ERROR_NO_FREE_SLOT: nothing is
- * free; the frame should be dropped (cuframes_publisher_drop()). Several slots may be held at once. Thread-safe.
+ * take the oldest frame. One that takes no frame for wait_timeout_ms of that is given up: it is lapped, and not waited for
+ * before it takes one. Others lose nothing by it. CUFRAMES_ERROR_NO_FREE_SLOT: nothing is free; the frame should be dropped
+ * (cuframes_publisher_drop()). CUFRAMES_ERROR_INVALID_STATE: the ring was configured anew meanwhile; call it again, for a
+ * slot of the new generation. Several slots may be held at once. Thread-safe.
  */
 CUFRAMES_API int cuframes_publisher_acquire(cuframes_publisher* publisher, cuframes_acquire_flags flags,
                                             cuframes_slot** slot);
@@ -305,10 +314,13 @@ CUFRAMES_API int cuframes_publisher_set_latency(cuframes_publisher* publisher, u
 /** Counts one frame that found no slot. It takes a sequence number, so that readers learn of the gap. Thread-safe. */
 CUFRAMES_API int cuframes_publisher_drop(cuframes_publisher* publisher);
 
-/** Ends the stream: readers get CUFRAMES_ERROR_EOS after the last frame. Publishing again revives it. Thread-safe. */
+/**
+ * Ends the stream: readers get CUFRAMES_ERROR_EOS after the last frame. Publishing again revives it; those who have not
+ * looked meanwhile are still told, before the frames that follow. Ending an ended stream changes nothing. Thread-safe.
+ */
 CUFRAMES_API int cuframes_publisher_eos(cuframes_publisher* publisher);
 
-/** Waits until `count` subscribers are attached. timeout_ms -1: for ever. Interruptible. Thread-safe. */
+/** Waits until `count` subscribers are attached. A negative timeout_ms: for ever. Interruptible. Thread-safe. */
 CUFRAMES_API int cuframes_publisher_wait_subscribers(cuframes_publisher* publisher, uint32_t count, int64_t timeout_ms);
 
 /** While set, waits in this handle end at once with CUFRAMES_ERROR_INTERRUPTED. Thread-safe. */
@@ -409,7 +421,7 @@ typedef struct cuframes_subscriber_options {
     cuframes_mode mode;
     uint32_t max_held; /**< Frames that may be held at once, 1 to 64. 0: automatic, which begins with 3 and asks
                                      for more when all are held and another is wanted. */
-    int64_t connect_timeout_ms; /**< How long next() waits for the first publisher; 0: for ever. */
+    int64_t connect_timeout_ms; /**< How long next() waits for the first publisher; 0, and below: for ever. */
     bool end_when_gone;  /**< next() returns CUFRAMES_ERROR_PUBLISHER_GONE instead of waiting for the next one. */
     int32_t cuda_device; /**< GPU to read rings in GPU memory on; -1: the ring's own. */
     void* cuda_context;  /**< CUcontext to map for and release in; NULL: the device's primary one. */
@@ -447,7 +459,8 @@ CUFRAMES_API int cuframes_subscriber_connect(cuframes_subscriber* subscriber, in
  * - CUFRAMES_ERROR_LEASES_EXHAUSTED at once when all granted leases are held and a frame is waiting; one that was given
  *   up and that the GPU is about to end is waited for instead, within `timeout_ms`. With an automatic max_held it asks
  *   the publisher for more and waits for the answer first, within `timeout_ms`: then it means that there are no more;
- * - CUFRAMES_ERROR_EOS once for each end of stream; a further call waits for what follows;
+ * - CUFRAMES_ERROR_EOS once for each end of stream, in its place among the frames, also when the stream was revived before
+ *   this call; a further call waits for what follows;
  * - CUFRAMES_ERROR_PUBLISHER_GONE with end_when_gone;
  * - why attaching failed: CUFRAMES_ERROR_RING_FULL, _ACCESS_DENIED, _VERSION_MISMATCH, _NO_DRIVER, …. A further call
  *   tries again.
@@ -463,7 +476,10 @@ CUFRAMES_API int cuframes_subscriber_next(cuframes_subscriber* subscriber, int64
  */
 CUFRAMES_API int cuframes_subscriber_fd(const cuframes_subscriber* subscriber);
 
-/** While set, next() ends at once with CUFRAMES_ERROR_INTERRUPTED. Thread-safe, async-signal-safe. */
+/**
+ * While set, waits in this handle end at once with CUFRAMES_ERROR_INTERRUPTED, and the thread of cuframes_subscriber_start()
+ * pauses. Thread-safe, async-signal-safe.
+ */
 CUFRAMES_API void cuframes_subscriber_set_interrupted(cuframes_subscriber* subscriber, bool interrupted);
 
 /**
@@ -500,7 +516,7 @@ typedef bool (*cuframes_frame_func)(cuframes_frame* frame, int error, void* user
  */
 CUFRAMES_API int cuframes_subscriber_start(cuframes_subscriber* subscriber, cuframes_frame_func func, void* user_data);
 
-/** Ends the thread of cuframes_subscriber_start() and waits for it. Must not be called from `func`. */
+/** Ends the thread of cuframes_subscriber_start() and waits for it, interrupted or not. Must not be called from `func`. */
 CUFRAMES_API void cuframes_subscriber_stop(cuframes_subscriber* subscriber);
 
 /**
