@@ -209,8 +209,9 @@ TEST_P(Delivery, SubscribersFollowThreeReconfigurations) {
     holder.call("check");
 }
 
-// Even a subscriber that sleeps through three reconfigurations finds every frame of every generation.
-TEST_P(Delivery, SlowStrictSubscriberMissesNoGeneration) {
+// A strict subscriber that sleeps through a reconfiguration finds every frame of both generations. Through more of them it
+// is kept the first and the last, and what it lost between is counted.
+TEST_P(Delivery, SleeperFindsTheGenerationThatFollowedAndTheLast) {
     PublisherProcess publisher(*this, "slots=8");
     SubscriberProcess reader(*this, "mode=strict max_held=1");
     reader.attach();
@@ -219,10 +220,46 @@ TEST_P(Delivery, SlowStrictSubscriberMissesNoGeneration) {
         publisher.call("configure memory=" + memory() + ' ' + frames);
         publisher.call("publish count=5");
     }
-    const Message seen = reader.call("read count=20");
+    const Message seen = reader.call("read count=15");
     EXPECT_EQ(seen.number("last"), 20);
+    EXPECT_EQ(seen.number("missed"), 5);
+    EXPECT_EQ(seen.number("generations"), 3);
+    EXPECT_EQ(reader.stat("lost"), 5u);
+}
+
+// In newest mode it does not bother with what was superseded.
+TEST_P(Delivery, NewestSleeperFindsTheLastGeneration) {
+    PublisherProcess publisher(*this, "slots=8");
+    SubscriberProcess reader(*this, "mode=newest max_held=1");
+    reader.attach();
+    publisher.call("publish");
+    reader.call("read count=1");
+    for (const char* frames : {"format=GRAY8", "format=BGRA width=34", "format=Y444"}) {
+        publisher.call("configure memory=" + memory() + ' ' + frames);
+        publisher.call("publish count=5");
+    }
+    const Message last = reader.call("next");
+    EXPECT_EQ(last.number("sequence"), 16);
+    EXPECT_EQ(last.number("missed"), 14);
+    EXPECT_EQ(last.text("format"), "Y444");
+}
+
+// The policy "wait" waits for that too: a slow strict subscriber gets every frame of every generation.
+TEST_P(Delivery, WaitPolicyLosesNoGeneration) {
+    PublisherProcess publisher(*this, "slots=8 policy=wait wait_ms=60000");
+    SubscriberProcess reader(*this, "mode=strict max_held=1");
+    reader.attach();
+    constexpr int generations = 12;
+    reader.send("read count=60 pause_us=2000");
+    for (int i = 1; i <= generations; ++i) {
+        publisher.call("publish count=5");
+        if (i < generations)
+            publisher.call("configure memory=" + memory() + (i % 2 ? " format=GRAY8" : " format=Y444"));
+    }
+    const Message seen = reader.answer();
+    EXPECT_EQ(seen.number("last"), 60);
     EXPECT_EQ(seen.number("missed"), 0);
-    EXPECT_EQ(seen.number("generations"), 4);
+    EXPECT_EQ(seen.number("generations"), generations);
 }
 
 // Slots of a superseded generation may be released, not published.

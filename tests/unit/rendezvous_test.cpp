@@ -168,61 +168,6 @@ TEST_F(RendezvousTest, AWatchSaysWhatForbidsIt) {
     EXPECT_EQ(said, text("cannot watch ", root_, "/d: Permission denied"));
 }
 
-struct SocketPair {
-    SocketPair() {
-        int fds[2];
-        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
-        raw = UniqueFd(fds[0]);
-        connection = Connection(UniqueFd(fds[1]));
-    }
-    UniqueFd raw;
-    Connection connection;
-};
-
-TEST(Messages, OnesThatAreOffAreCalledMalformed) {
-    SocketPair pair;
-    auto kind_of = [&](const void* bytes, size_t size) {
-        EXPECT_EQ(::send(pair.raw.get(), bytes, size, 0), static_cast<ssize_t>(size));
-        return pair.connection.receive().kind;
-    };
-    std::array<char, 600> large = {};
-    EXPECT_EQ(kind_of("abc", 3), Packet::Kind::malformed);
-    EXPECT_EQ(kind_of(large.data(), large.size()), Packet::Kind::malformed) << "longer than any message";
-    const MessageHeader lying = {1, 100};
-    EXPECT_EQ(kind_of(&lying, sizeof(lying)), Packet::Kind::malformed);
-    const MessageHeader unknown = {4711, sizeof(MessageHeader)};
-    EXPECT_EQ(kind_of(&unknown, sizeof(unknown)), Packet::Kind::message) << "of a later version: to be ignored";
-    EXPECT_EQ(pair.connection.receive().kind, Packet::Kind::nothing_yet);
-    pair.raw.reset();
-    EXPECT_EQ(pair.connection.receive().kind, Packet::Kind::hang_up);
-}
-
-TEST(Messages, SurplusDescriptorsAreClosed) {
-    auto open_fds = [] {
-        return std::distance(stdfs::directory_iterator("/proc/self/fd"), stdfs::directory_iterator());
-    };
-    SocketPair pair;
-    const auto before = open_fds();
-    std::array<int, 8> many;
-    many.fill(pair.raw.get());
-    const MessageHeader header = {7, sizeof(MessageHeader)};
-    iovec part = {const_cast<MessageHeader*>(&header), sizeof(header)};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(many))> control = {};
-    msghdr message = {};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* c = CMSG_FIRSTHDR(&message);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(many));
-    std::memcpy(CMSG_DATA(c), many.data(), sizeof(many));
-    ASSERT_GT(::sendmsg(pair.raw.get(), &message, 0), 0);
-    EXPECT_EQ(pair.connection.receive().kind, Packet::Kind::malformed) << "MSG_CTRUNC";
-    EXPECT_EQ(open_fds(), before);
-}
-
 TEST(SharedMemoryTest, APeersMemfdMustBeSealedAndLargeEnough) {
     UniqueFd unsealed(::memfd_create("test", MFD_CLOEXEC));
     ASSERT_EQ(::ftruncate(unsealed.get(), 4096), 0);

@@ -2,6 +2,7 @@
 #include "base/fork.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <atomic>
 
@@ -11,15 +12,50 @@ namespace {
 
 std::atomic<uint32_t> forks{0};
 
-struct CountForks {
-    CountForks() {
-        ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
-    }
+/** A descriptor that children do not keep, or -1. The list only grows: a child cannot wait for a lock of its parent's. */
+struct Closed {
+    std::atomic<int> fd;
+    Closed* next;
 };
-const CountForks count_forks;
+std::atomic<Closed*> closed_in_children{nullptr};
+
+void in_child() {
+    forks.fetch_add(1, std::memory_order_relaxed);
+    for (Closed* entry = closed_in_children.load(); entry; entry = entry->next) {
+        if (const int fd = entry->fd.exchange(-1); fd >= 0) {
+            ::close(fd);
+        }
+    }
+}
+
+struct WatchForks {
+    WatchForks() { ::pthread_atfork(nullptr, nullptr, in_child); }
+};
+const WatchForks watch_forks;
 
 } // namespace
 
 uint32_t fork_count() { return forks.load(std::memory_order_relaxed); }
+
+void close_in_children(int fd) {
+    for (Closed* entry = closed_in_children.load(); entry; entry = entry->next) {
+        int none = -1;
+        if (entry->fd.compare_exchange_strong(none, fd)) {
+            return;
+        }
+    }
+    auto* entry = new Closed{fd, closed_in_children.load()};
+    while (!closed_in_children.compare_exchange_weak(entry->next, entry)) {
+    }
+}
+
+void leave_to_children(int fd) {
+    for (Closed* entry = closed_in_children.load(); entry; entry = entry->next) {
+        int there = fd;
+        if (entry->fd.compare_exchange_strong(there, -1)) {
+            return;
+        }
+    }
+}
 
 } // namespace cuframes

@@ -5,11 +5,19 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 namespace cuframes {
 
 namespace {
 
 constexpr size_t control_size = CMSG_SPACE(max_message_fds * sizeof(int));
+/** Without the padding, in which the kernel would put one more. */
+constexpr size_t control_room = CMSG_LEN(max_message_fds * sizeof(int));
 
 Result<sockaddr_un> address_of(const std::string& path) {
     sockaddr_un address = {};
@@ -41,7 +49,7 @@ void collect_fds(msghdr& message, Packet& packet) {
         for (size_t i = 0; i < count; ++i) {
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            UniqueFd owned(fd);
+            ForeignFd owned(fd);
             if (packet.fd_count < packet.fds.size()) {
                 packet.fds[packet.fd_count++] = std::move(owned);
             }
@@ -49,16 +57,67 @@ void collect_fds(msghdr& message, Packet& packet) {
     }
 }
 
-} // namespace
-
-void Connection::close() {
-    if (socket_) {
-        ::shutdown(socket_.get(), SHUT_RDWR);
-        socket_.reset();
+/** One packet of a batch, as the kernel wrote it. */
+void read_packet(msghdr& message, size_t size, Packet& packet) {
+    collect_fds(message, packet);
+    if (size == 0) {
+        packet.kind = Packet::Kind::hang_up;
+        return;
+    }
+    packet.size = size;
+    packet.kind = Packet::Kind::malformed;
+    if (message.msg_flags & MSG_CTRUNC) {
+        // Fewer than there is room for: it was not room in the message that was missing.
+        packet.kind = packet.fd_count < max_message_fds ? Packet::Kind::out_of_descriptors : Packet::Kind::malformed;
+        return;
+    }
+    MessageHeader header = {};
+    if (!(message.msg_flags & MSG_TRUNC) && size >= sizeof(header)) {
+        std::memcpy(&header, packet.bytes.data(), sizeof(header));
+        if (header.size == size) {
+            packet.kind = Packet::Kind::message;
+            packet.type = static_cast<MessageType>(header.type);
+        }
     }
 }
 
-bool Connection::send_bytes(const void* bytes, size_t size, std::span<const int> fds) const {
+/** Whether closing the socket may close descriptors that lie in it unread. To be asked when no more can come. */
+bool holds_packets(int socket) {
+    char byte = 0;
+    iovec part = {&byte, 1};
+    msghdr message = {};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    return ::recvmsg(socket, &message, MSG_PEEK | MSG_DONTWAIT) > 0 || (message.msg_flags & MSG_CTRUNC);
+}
+
+bool takes_descriptors(int socket) {
+    int takes = 1;
+    socklen_t size = sizeof(takes);
+    return ::getsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &takes, &size) != 0 || takes != 0;
+}
+
+} // namespace
+
+bool is_shortage(int number) {
+    return number == EMFILE || number == ENFILE || number == ENOMEM || number == ENOBUFS || number == ETOOMANYREFS;
+}
+
+void Connection::hang_up() const { ::shutdown(socket_.get(), SHUT_RDWR); }
+
+void Connection::close() {
+    if (!socket_) {
+        return;
+    }
+    hang_up();
+    leave_to_children(socket_.get());
+    if (takes_descriptors(socket_.get()) && holds_packets(socket_.get())) {
+        close_elsewhere(std::move(socket_));
+    }
+    socket_.reset();
+}
+
+Sent Connection::send_bytes(const void* bytes, size_t size, std::span<const int> fds) const {
     iovec part = {const_cast<void*>(bytes), size};
     msghdr message = {};
     message.msg_iov = &part;
@@ -77,43 +136,52 @@ bool Connection::send_bytes(const void* bytes, size_t size, std::span<const int>
     do {
         sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (sent < 0 && errno == EINTR);
-    return sent == static_cast<ssize_t>(size);
+    if (sent == static_cast<ssize_t>(size)) {
+        return Sent::yes;
+    }
+    return errno == EAGAIN ? Sent::not_read : is_shortage(errno) ? Sent::shortage : Sent::gone;
 }
 
-Packet Connection::receive() const {
-    Packet packet;
-    iovec part = {packet.bytes.data(), packet.bytes.size()};
-    alignas(cmsghdr) std::array<char, control_size> control = {};
-    msghdr message = {};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-
-    ssize_t got = 0;
+std::span<Packet> Inbox::receive(const Connection& connection) {
+    struct Frame {
+        iovec part;
+        alignas(cmsghdr) std::array<char, control_size> control;
+    };
+    std::array<Frame, room> frames;
+    std::array<mmsghdr, room> batch = {};
+    clear();
+    for (size_t i = 0; i < room; ++i) {
+        frames[i].part = {packets_[i].bytes.data(), packets_[i].bytes.size()};
+        batch[i].msg_hdr.msg_iov = &frames[i].part;
+        batch[i].msg_hdr.msg_iovlen = 1;
+        batch[i].msg_hdr.msg_control = frames[i].control.data();
+        batch[i].msg_hdr.msg_controllen = control_room;
+    }
+    int got = 0;
+    int attempts = 0;
     do {
-        got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    } while (got < 0 && errno == EINTR);
+        got = ::recvmmsg(connection.fd(), batch.data(), batch.size(), MSG_CMSG_CLOEXEC | MSG_DONTWAIT, nullptr);
+        attempts += 1;
+        // Told once, by a peer that left something unread when it closed. What it sent before is still there.
+    } while (got < 0 && (errno == EINTR || (errno == ECONNRESET && attempts < 4)));
+    size_t count = 0;
+    while (count < static_cast<size_t>(std::max(got, 0))) {
+        Packet& packet = packets_[count];
+        read_packet(batch[count].msg_hdr, batch[count].msg_len, packet);
+        count += 1;
+    }
     if (got < 0) {
-        packet.kind = errno == EAGAIN ? Packet::Kind::nothing_yet : Packet::Kind::hang_up;
-        return packet;
+        packets_[0].kind = errno == EAGAIN || is_shortage(errno) ? Packet::Kind::nothing_yet : Packet::Kind::hang_up;
+        count = 1;
     }
-    if (got == 0) {
-        packet.kind = Packet::Kind::hang_up;
-        return packet;
+    used_ = count;
+    return {packets_.data(), count};
+}
+
+void Inbox::clear() {
+    for (; used_ > 0; --used_) {
+        packets_[used_ - 1] = Packet();
     }
-    collect_fds(message, packet);
-    packet.size = static_cast<size_t>(got);
-    packet.kind = Packet::Kind::malformed;
-    MessageHeader header = {};
-    if (!(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && packet.size >= sizeof(header)) {
-        std::memcpy(&header, packet.bytes.data(), sizeof(header));
-        if (header.size == packet.size) {
-            packet.kind = Packet::Kind::message;
-            packet.type = static_cast<MessageType>(header.type);
-        }
-    }
-    return packet;
 }
 
 Result<UniqueFd> listen_at(const std::string& path, mode_t mode, gid_t group) {
@@ -133,6 +201,9 @@ Result<UniqueFd> listen_at(const std::string& path, mode_t mode, gid_t group) {
                                  " (a publisher can only name a group it is a member of)"),
                             errno, CUFRAMES_ERROR_ACCESS_DENIED);
     }
+    // Inherited by what is accepted. Descriptors that a peer sends can make closing them wait.
+    const int none = 0;
+    ::setsockopt(fd->get(), SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof(none));
     // Nobody can connect before listen(), so the mode set by bind() opens no window.
     if (::chmod(path.c_str(), mode) != 0 || ::listen(fd->get(), SOMAXCONN) != 0) {
         return system_error(text("listen at ", path));

@@ -23,7 +23,7 @@
  *
  * A generation's layout never changes; new caps or a new publisher make a new one with a new epoch. The layout has
  * room for the most slots that the ring may grow to: growing writes to more of them, of which RingState.slots_in_use
- * tells. Host memory is sparse; GPU memory comes chunk by chunk, each announced by a message before it is used.
+ * tells. Host memory is sparse; GPU memory comes chunk by chunk, which a subscriber asks for when it meets them.
  *
  * Life of a slot, as its sequence word tells it (0 is INVALID):
  *
@@ -128,12 +128,13 @@ struct alignas(64) SlotRecord {
 
 /** Words of one subscriber. The publisher reads each once a use, masks it and checks its range. */
 struct LeasePage {
-    std::atomic<uint32_t> sleeping; ///< Not 0: write the wake eventfd after publishing.
+    std::atomic<uint32_t> sleeping; ///< Not 0: send Wake after publishing. Another value for each sleep.
     uint32_t reserved;
     std::atomic<uint64_t> position; ///< Sequence of the newest frame taken. Set by the publisher before sending.
     std::atomic<uint64_t> received;
     std::atomic<uint64_t> skipped;
     std::atomic<uint64_t> lost;
+    std::atomic<uint32_t> adopted; ///< 1: the subscriber has this page, and can take the next generation.
     alignas(64) std::array<std::atomic<uint32_t>, CUFRAMES_MAX_HELD + 1> leases; ///< slot + 1, or 0
 };
 
@@ -150,7 +151,7 @@ static_assert(offsetof(RingHeader, epoch) == 16 && offsetof(RingHeader, slot_cou
               offsetof(RingHeader, state) == 320 && offsetof(RingState, end_positions) == 40 &&
               sizeof(RingHeader) == 2432);
 static_assert(sizeof(SlotRecord) == 64);
-static_assert(offsetof(LeasePage, position) == 8 && offsetof(LeasePage, leases) == 64 &&
-              sizeof(LeasePage) <= lease_page_size);
+static_assert(offsetof(LeasePage, position) == 8 && offsetof(LeasePage, adopted) == 40 &&
+              offsetof(LeasePage, leases) == 64 && sizeof(LeasePage) <= lease_page_size);
 
 } // namespace cuframes

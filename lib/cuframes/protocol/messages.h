@@ -4,12 +4,14 @@
  *
  *     subscriber                        publisher
  *         | --- Hello ------------------> |  who, mode, leases asked for
- *         | <-- Welcome + wake eventfd -- |  or Refused, then the connection is closed
- *         | <-- Generation + 3 fds ------ |  now and whenever caps or geometry change
- *         | <-- Chunk + fd -------------- |  for each chunk of GPU memory behind the first, before it is used
+ *         | <-- Welcome ----------------- |  or Refused, then the connection is closed
+ *         | <-- Generation + 3 fds ------ |  now, and when caps or geometry change: one at a time
+ *         | <-- Chunk + fd -------------- |  for each chunk of GPU memory behind the first that there is
  *         |                               |
- *         |      … frames: shared memory and the eventfd only …
+ *         |      … frames: shared memory …
+ *         | <-- Wake -------------------- |  a frame, for one that sleeps
  *         |                               |
+ *         | --- Need -------------------> |  what it lacks: the generation after this one, or chunks of it
  *         | --- Want -------------------> |  more leases, or more frames to be kept
  *         | <-- Granted ----------------- |  what there is now: the answer to each Want
  *         | --- Progress ---------------> |  only while RingState.publisher_waits is set
@@ -20,6 +22,9 @@
  *
  * Each message is one packet of exactly `size` bytes that begins with a MessageHeader. A receiver ignores types it does
  * not know, so that a later version may add some; everything else that is off closes the connection.
+ *
+ * What lies unread in a socket pins what its descriptors name, and counts against the user's limit of them: so nothing with
+ * descriptors is sent to a subscriber that has not taken up what it was sent before.
  */
 #pragma once
 
@@ -41,6 +46,8 @@ enum class MessageType : uint32_t {
     chunk = 8,
     want = 9,
     granted = 10,
+    wake = 11,
+    need = 12,
 };
 
 struct MessageHeader {
@@ -63,7 +70,6 @@ struct Hello {
     char name[64];                   ///< Zero-terminated.
 };
 
-/** With one fd: the eventfd that the publisher writes while LeasePage.sleeping is set. */
 struct Welcome {
     static constexpr MessageType type = MessageType::welcome;
     MessageHeader header;
@@ -90,7 +96,7 @@ struct Generation {
     uint64_t frames_size;
 };
 
-/** With one fd: a chunk of GPU memory behind those announced before, in the generation announced last. */
+/** With one fd: a chunk of GPU memory behind those sent before, in the generation sent last. */
 struct Chunk {
     static constexpr MessageType type = MessageType::chunk;
     MessageHeader header;
@@ -112,6 +118,26 @@ struct Granted {
     MessageHeader header;
     uint32_t leases;
     uint32_t frames; ///< That the ring keeps for all.
+};
+
+/**
+ * Sent to a subscriber that sleeps, once for each value of LeasePage.sleeping. It says nothing but that there is something
+ * to look at, so it need not be read before the subscriber looks. A message, and no descriptor that both share: whoever has
+ * one can make the other's next call on it block.
+ */
+struct Wake {
+    static constexpr MessageType type = MessageType::wake;
+    MessageHeader header;
+};
+
+/**
+ * From a subscriber that cannot go on with what it has. It is answered by what it was not sent yet: the newest generation
+ * where that is not `epoch`, else the chunks of `epoch` that came to be since; and by nothing while there is neither.
+ */
+struct Need {
+    static constexpr MessageType type = MessageType::need;
+    MessageHeader header;
+    uint64_t epoch; ///< Of the generation that came last.
 };
 
 struct Progress {
@@ -136,7 +162,8 @@ inline constexpr size_t max_message_size = 512;
 inline constexpr size_t max_message_fds = 3;
 
 static_assert(sizeof(Hello) == 112 && sizeof(Welcome) == 24 && sizeof(Refused) == 512 && sizeof(Generation) == 32 &&
-              sizeof(Chunk) == 16 && sizeof(Want) == 16 && sizeof(Granted) == 16 && sizeof(Ended) == 16);
+              sizeof(Chunk) == 16 && sizeof(Want) == 16 && sizeof(Granted) == 16 && sizeof(Ended) == 16 &&
+              sizeof(Wake) == 8 && sizeof(Need) == 16);
 static_assert(sizeof(Refused) <= max_message_size);
 
 } // namespace cuframes

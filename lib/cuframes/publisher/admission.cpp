@@ -2,7 +2,7 @@
 /**
  * Who may attach to a publisher, and what becomes of it: the service thread's side of Publisher.
  */
-#include <sys/socket.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -19,6 +19,15 @@ constexpr uint32_t reserved_slots = 2;
 
 /** What an elastic ring keeps beyond that and its leases: for the producer's queue, and for readers that lag. */
 constexpr uint32_t spare_slots = 4;
+
+Error shortage() {
+    rlimit limit = {};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return {
+        CUFRAMES_ERROR_TIMEOUT,
+        text("this process is short of descriptors (ulimit -n is ", limit.rlim_cur,
+             ", and what the user's programs have on the way to each other counts too) or of memory; trying again")};
+}
 
 Result<> check_hello(const Hello& hello) {
     if (hello.boot_id != boot_id()) {
@@ -135,7 +144,6 @@ Error Publisher::ring_full(uint32_t least) const {
 Result<> Publisher::grow(std::unique_lock<std::mutex>& lock, uint32_t kept) {
     while (generation_ && kept > generation_->slots().kept()) {
         const auto generation = generation_;
-        const uint32_t chunks = generation->store().chunks();
         lock.unlock();
         auto reserved = generation->reserve(kept);
         lock.lock();
@@ -145,13 +153,7 @@ Result<> Publisher::grow(std::unique_lock<std::mutex>& lock, uint32_t kept) {
         if (!reserved) {
             return reserved;
         }
-        for (const Member& member : members_) {
-            if (!member.subscriber->leaving() &&
-                !AttachedSubscriber::send_chunks(*member.connection, *generation, chunks)) {
-                ::shutdown(member.connection->fd(), SHUT_RDWR); // It does not read its socket.
-            }
-        }
-        generation->grow(kept);
+        generation->grow(kept); // Readers ask for memory that they meet and do not have.
         changed_.notify_all();
     }
     return {};
@@ -161,10 +163,6 @@ Result<std::shared_ptr<AttachedSubscriber>> Publisher::admit(const Hello& hello,
                                                              const std::shared_ptr<Connection>& connection) {
     if (auto sound = check_hello(hello); !sound) {
         return sound.error();
-    }
-    auto waker = Waker::create();
-    if (!waker) {
-        return waker.error();
     }
     std::unique_lock lock(mutex_);
     if (auto seats = check_seats(); !seats) {
@@ -184,12 +182,18 @@ Result<std::shared_ptr<AttachedSubscriber>> Publisher::admit(const Hello& hello,
         return grown.error();
     }
     auto subscriber = std::make_shared<AttachedSubscriber>(next_id_++, hello, leases,
-                                                           peer_credentials(connection->fd()).pid, std::move(*waker));
-    if (!welcome(*subscriber, *connection)) {
-        return Error{CUFRAMES_ERROR_PROTOCOL, "it left before it was admitted"};
+                                                           peer_credentials(connection->fd()).pid, connection);
+    if (const Sent sent = welcome(*subscriber); sent != Sent::yes) {
+        return sent == Sent::shortage ? shortage()
+                                      : Error{CUFRAMES_ERROR_PUBLISHER_GONE, "it left before it was admitted"};
     }
-    members_.push_back({subscriber, connection});
+    members_.push_back({subscriber});
     changed_.notify_all();
+    const bool is_short = generation_ && subscriber->owed(*generation_);
+    lock.unlock();
+    if (is_short) {
+        tell_shortage();
+    }
     return subscriber;
 }
 
@@ -203,36 +207,84 @@ void Publisher::grant(const std::shared_ptr<AttachedSubscriber>& subscriber, con
     if (grown) {
         subscriber->grant(has + more, frames);
     }
-    Granted answer = {};
-    answer.leases = subscriber->granted();
-    answer.frames = generation_ ? generation_->slots().kept() : 0;
-    for (const Member& member : members_) {
-        if (member.subscriber == subscriber && !member.connection->send(answer)) {
-            ::shutdown(member.connection->fd(), SHUT_RDWR);
-        }
+    const Sent sent = subscriber->answer(generation_.get());
+    if (sent == Sent::not_read || sent == Sent::gone) {
+        subscriber->connection().hang_up();
     }
     lock.unlock();
+    if (sent == Sent::shortage) {
+        tell_shortage();
+    }
     if (!grown) {
         log(CUFRAMES_LOG_WARNING, text("the ring \"", options_.key, "\" does not grow: ", grown.error().message));
     }
 }
 
-bool Publisher::welcome(AttachedSubscriber& subscriber, const Connection& connection) const {
+Sent Publisher::welcome(AttachedSubscriber& subscriber) {
     Welcome message = {};
     message.version = protocol_version;
     message.granted = subscriber.granted();
     message.pid = ::getpid();
     message.ends = ends_before_now();
-    if (!connection.send(message, {subscriber.wake_fd()})) {
-        return false;
+    if (const Sent sent = subscriber.connection().send(message); sent != Sent::yes) {
+        return sent;
     }
     if (!generation_) {
-        return !ended_before_ring_ || connection.send(ended_before_ring());
+        return ended_before_ring_ ? subscriber.connection().send(ended_before_ring()) : Sent::yes;
     }
     // It joins at the newest frame, so that a still picture, or a paused camera's, is seen at once.
     const Latest latest = generation_->latest();
     const uint64_t position = latest.sequence > 0 ? latest.sequence - 1 : stats_.last_sequence;
-    return subscriber.send_generation(connection, *generation_, position);
+    const Sent sent = subscriber.serve(*generation_, position);
+    return sent == Sent::shortage ? Sent::yes : sent; // Then it gets it later.
+}
+
+/** False: it gets it later, as something is short. */
+bool Publisher::serve(AttachedSubscriber& subscriber) {
+    if (!generation_) {
+        return true;
+    }
+    const Sent sent = subscriber.serve(*generation_, generation_->first_sequence() - 1);
+    if (sent == Sent::not_read || sent == Sent::gone) {
+        subscriber.connection().hang_up(); // The service thread sees that, and removes it.
+    }
+    return sent != Sent::shortage;
+}
+
+/** True: something is short. */
+bool Publisher::serve_all() {
+    bool is_short = false;
+    for (const Member& member : members_) {
+        is_short |= !serve(*member.subscriber);
+        is_short |= member.subscriber->answer_owed() && member.subscriber->answer(generation_.get()) == Sent::shortage;
+    }
+    return is_short;
+}
+
+void Publisher::serve() {
+    const std::lock_guard lock(mutex_);
+    owes_.store(serve_all());
+    changed_.notify_all();
+}
+
+void Publisher::supply(const std::shared_ptr<AttachedSubscriber>& subscriber, const Need& need) {
+    bool is_short = false;
+    {
+        const std::lock_guard lock(mutex_);
+        subscriber->hear(need);
+        is_short = !serve(*subscriber);
+        changed_.notify_all();
+    }
+    if (is_short) {
+        tell_shortage();
+    }
+}
+
+/** Once for each time that something becomes short. Not under the mutex. */
+void Publisher::tell_shortage() {
+    if (!owes_.exchange(true)) {
+        log(CUFRAMES_LOG_WARNING, text("readers of \"", options_.key, "\" wait: ", shortage().message));
+    }
 }
 
 void Publisher::announce(const std::shared_ptr<AttachedSubscriber>& subscriber) {

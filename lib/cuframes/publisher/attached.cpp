@@ -6,11 +6,20 @@
 
 namespace cuframes {
 
-bool AttachedSubscriber::send_generation(const Connection& connection, const RingGeneration& generation,
-                                         uint64_t position) {
+Sent AttachedSubscriber::serve(const RingGeneration& generation, uint64_t position) {
+    if (leaving_ || !ready()) {
+        return Sent::yes;
+    }
+    if (epoch_ != generation.epoch()) {
+        return send_generation(generation, position);
+    }
+    return asked_ ? send_chunks(generation) : Sent::yes;
+}
+
+Sent AttachedSubscriber::send_generation(const RingGeneration& generation, uint64_t position) {
     auto page = create_shared_memory("cuframes-leases", lease_page_size, lease_page_size, Writers::anybody);
     if (!page) {
-        return false;
+        return Sent::shortage;
     }
     auto& words = *new (page->mapping.data()) LeasePage{};
     if (const LeasePage* old = this->page()) {
@@ -20,24 +29,44 @@ bool AttachedSubscriber::send_generation(const Connection& connection, const Rin
         words.lost.store(old->lost.load());
     }
     words.position.store(position);
-    page_ = std::move(*page);
     Generation message = {};
     message.epoch = generation.epoch();
     message.control_size = generation.control_size();
     message.frames_size = generation.store().size();
-    return connection.send(message, {generation.control_fd(), generation.store().chunk_fd(0), page_.fd.get()}) &&
-           send_chunks(connection, generation, 1);
+    const Sent sent =
+        connection_->send(message, {generation.control_fd(), generation.store().chunk_fd(0), page->fd.get()});
+    if (sent != Sent::yes) {
+        return sent;
+    }
+    page_ = std::move(*page);
+    page_.fd.reset(); // Enough descriptors are needed without those that are of no more use here.
+    epoch_ = generation.epoch();
+    chunks_ = 1;
+    asked_ = false;
+    woken_from_ = 0;
+    // What cannot be sent of the rest now it will ask for.
+    return send_chunks(generation) == Sent::gone ? Sent::gone : Sent::yes;
 }
 
-bool AttachedSubscriber::send_chunks(const Connection& connection, const RingGeneration& generation, uint32_t first) {
-    for (uint32_t chunk = first; chunk < generation.store().chunks(); ++chunk) {
+Sent AttachedSubscriber::answer(const RingGeneration* generation) {
+    Granted answer = {};
+    answer.leases = granted_;
+    answer.frames = generation ? generation->kept() : 0;
+    const Sent sent = connection_->send(answer);
+    answer_owed_ = sent == Sent::shortage;
+    return sent;
+}
+
+Sent AttachedSubscriber::send_chunks(const RingGeneration& generation) {
+    for (; chunks_ < generation.store().chunks(); ++chunks_) {
         Chunk message = {};
-        message.index = chunk;
-        if (!connection.send(message, {generation.store().chunk_fd(chunk)})) {
-            return false;
+        message.index = chunks_;
+        if (const Sent sent = connection_->send(message, {generation.store().chunk_fd(chunks_)}); sent != Sent::yes) {
+            return sent;
         }
     }
-    return true;
+    asked_ = false;
+    return Sent::yes;
 }
 
 cuframes_subscriber_info AttachedSubscriber::info(uint64_t last_sequence) const {

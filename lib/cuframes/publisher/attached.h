@@ -6,14 +6,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "ipc/peer.h"
 #include "ipc/seqpacket.h"
 #include "ipc/shared_memory.h"
-#include "ipc/waker.h"
 #include "publisher/generation.h"
 #include "ring/lease.h"
 
@@ -21,8 +20,9 @@ namespace cuframes {
 
 class AttachedSubscriber {
 public:
-    AttachedSubscriber(uint64_t id, const Hello& hello, uint32_t granted, pid_t pid, Waker waker)
-        : waker_(std::move(waker)),
+    AttachedSubscriber(uint64_t id, const Hello& hello, uint32_t granted, pid_t pid,
+                       std::shared_ptr<Connection> connection)
+        : connection_(std::move(connection)),
           id_(id),
           name_(hello.name),
           pid_(pid),
@@ -32,10 +32,25 @@ public:
         forget_wait();
     }
 
-    /** Makes a lease page for a new generation and sends it all. False: the subscriber is gone or does not read. */
-    bool send_generation(const Connection& connection, const RingGeneration& generation, uint64_t position);
-    /** Sends the chunks of memory from `first` on. False as above. */
-    static bool send_chunks(const Connection& connection, const RingGeneration& generation, uint32_t first);
+    /**
+     * Sends what it lacks of the generation, if it has taken up what it was sent before: else it lies unread, and it will
+     * ask. `position`: where it is to begin. Only what Sent::yes does not say is left: after a shortage call again, after
+     * the others hang up.
+     */
+    Sent serve(const RingGeneration& generation, uint64_t position);
+    /** It asks for more of the generation with this epoch, or for the next one. */
+    void hear(const Need& need) { asked_ = asked_ || need.epoch == epoch_; }
+    /** Whether serve() has to be called again, as something was short. */
+    bool owed(const RingGeneration& generation) const {
+        return !leaving_ && ready() &&
+               (epoch_ != generation.epoch() || (asked_ && chunks_ < generation.store().chunks()));
+    }
+    /** Answers a Want. */
+    Sent answer(const RingGeneration* generation);
+
+    /** Whether it will never see the frames of the generation if there is another one now. */
+    bool answer_owed() const { return answer_owed_; }
+    bool behind(const RingGeneration& generation) const { return epoch_ != generation.epoch(); }
 
     /** More leases, and more frames to be kept for it. */
     void grant(uint32_t leases, uint32_t frames) {
@@ -43,10 +58,10 @@ public:
         frames_ = std::max(frames_, frames);
     }
 
-    bool leases(uint32_t slot, uint32_t slot_count) const {
-        const LeasePage* words = page();
+    bool leases(uint32_t slot, const RingGeneration& generation) const {
+        const LeasePage* words = epoch_ == generation.epoch() ? page() : nullptr;
         for (uint32_t i = 0; words && i < granted_ + copies_; ++i) {
-            if (ring::leased_slot(words->leases[i], slot_count) == slot) {
+            if (ring::leased_slot(words->leases[i], generation.slot_count()) == slot) {
                 return true;
             }
         }
@@ -88,12 +103,15 @@ public:
         wait_.given_up = true;
     }
 
-    void wake_if_sleeping() const {
-        if (page() && page()->sleeping.load(std::memory_order_relaxed) != 0) {
-            waker_.wake();
+    /** Once for each sleep: one more would only lie in its socket. */
+    void wake_if_sleeping() {
+        const uint32_t sleep = page() ? page()->sleeping.load(std::memory_order_relaxed) : 0;
+        if (sleep != 0 && sleep != woken_from_) {
+            woken_from_ = sleep;
+            connection_->send(Wake{}); // A full queue: it has not read what woke it before.
         }
     }
-    void wake() const { waker_.wake(); }
+    const Connection& connection() const { return *connection_; }
 
     /** It detached but holds frames: their leases count, it does not. */
     void leave() { leaving_ = true; }
@@ -106,7 +124,7 @@ public:
     /** Newest frames to be kept on its behalf, whatever is leased of older ones. */
     uint32_t frames() const { return frames_; }
     bool leaving() const { return leaving_; }
-    int wake_fd() const { return waker_.fd(); }
+    bool strict() const { return mode_ == CUFRAMES_MODE_STRICT; }
 
 private:
     /** Of the wait that the publisher is in. */
@@ -126,8 +144,19 @@ private:
     uint64_t position() const { return page() ? page()->position.load(std::memory_order_acquire) : 0; }
     const LeasePage* page() const { return reinterpret_cast<const LeasePage*>(page_.mapping.data()); }
 
-    Waker waker_;
-    SharedMemory page_; ///< Of the current generation; empty before the first.
+    /** Whether it has taken up what it was sent, so that no descriptors lie in its socket. It writes this where it cannot
+     *  write before. */
+    bool ready() const { return !page() || page()->adopted.load(std::memory_order_acquire) != 0; }
+    Sent send_generation(const RingGeneration& generation, uint64_t position);
+    Sent send_chunks(const RingGeneration& generation);
+
+    std::shared_ptr<Connection> connection_;
+    SharedMemory page_;   ///< Of the generation sent last; empty before the first.
+    uint64_t epoch_ = 0;  ///< Of that generation.
+    uint32_t chunks_ = 0; ///< Of that generation that were sent.
+    bool asked_ = false;  ///< For the chunks that are missing.
+    bool answer_owed_ = false;
+    uint32_t woken_from_ = 0; ///< The value of LeasePage.sleeping that it was woken for.
     uint64_t id_;
     std::string name_;
     pid_t pid_;

@@ -46,6 +46,7 @@ public:
     std::byte* slot_data(uint32_t slot) const;
     FrameStore& store() const { return *store_; }
     ring::SlotTable& slots() { return slots_; }
+    uint32_t kept() const { return slots_.kept(); }
     RingState& state() const { return header().state; }
     Latest latest() const { return Latest::unpack(state().latest.load(std::memory_order_relaxed)); }
 

@@ -57,16 +57,16 @@ void Publisher::close() {
     if (generation_ && generation_->stream_state() == StreamState::live) {
         generation_->state().stream.store(static_cast<uint32_t>(StreamState::closed));
     }
-    for (const Member& member : members_) {
-        member.subscriber->wake();
-    }
-    members_.clear();
+    members_.clear(); // Their connections close, which wakes them.
     generation_.reset();
     key_.release();
 }
 
 Result<> Publisher::configure(GenerationConfig config) {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (auto waited = await_those_behind(lock); !waited) {
+        return waited.error();
+    }
     config.slots = std::max(config.slots, options_.elastic() ? frames_for(granted(), 0) : 0);
     config.latency = latency_;
     auto made = RingGeneration::create(config, next_epoch_, stats_.last_sequence + 1);
@@ -82,14 +82,46 @@ Result<> Publisher::configure(GenerationConfig config) {
     generation_ = std::move(*made);
     ended_before_ring_ = false;
     stats_.epoch = generation_->epoch();
-    for (const Member& member : members_) {
-        if (!member.subscriber->leaving() &&
-            !member.subscriber->send_generation(*member.connection, *generation_, stats_.last_sequence)) {
-            // It does not read its socket. The service thread sees the hang-up and removes it.
-            ::shutdown(member.connection->fd(), SHUT_RDWR);
+    // Pairs with the subscriber's fence between adopting a ring and looking whether it was superseded.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    const bool is_short = serve_all();
+    changed_.notify_all(); // Who waits for a slot of the generation before waits in vain.
+    lock.unlock();
+    if (is_short) {
+        tell_shortage();
+        service_->look_again();
+    }
+    return {};
+}
+
+/**
+ * CUFRAMES_POLICY_WAIT: a subscriber is sent the next generation when it has taken up the one before. With two of them on
+ * the way it would never see the frames of the first.
+ */
+Result<> Publisher::await_those_behind(std::unique_lock<std::mutex>& lock) {
+    if (options_.policy != CUFRAMES_POLICY_WAIT || !generation_) {
+        return {};
+    }
+    const auto start = steady_clock::now();
+    const auto is_behind = [this](const Member& member) {
+        return member.subscriber->needs(stats_.last_sequence) && member.subscriber->behind(*generation_);
+    };
+    forget_wait();
+    bool lags = true;
+    while (lags && !interrupted_) {
+        Deadline look_again;
+        lags = false;
+        for (const Member& member : members_) {
+            lags = (is_behind(member) && !give_up_if_late(member, stats_.last_sequence, look_again)) || lags;
+        }
+        if (lags) {
+            changed_.wait_until(lock, *look_again);
         }
     }
-    changed_.notify_all(); // Who waits for a slot of the generation before waits in vain.
+    stats_.waited_ns += static_cast<uint64_t>(std::chrono::nanoseconds(steady_clock::now() - start).count());
+    if (lags) {
+        return Error{CUFRAMES_ERROR_INTERRUPTED, "interrupted while waiting for strict subscribers"};
+    }
     return {};
 }
 
@@ -151,7 +183,7 @@ std::optional<uint32_t> Publisher::try_acquire(bool protect_unread) {
 
 bool Publisher::is_leased(uint32_t slot) const {
     return std::any_of(members_.begin(), members_.end(), [&](const Member& member) {
-        return member.subscriber->leases(slot, generation_->slot_count());
+        return member.subscriber->leases(slot, *generation_);
     });
 }
 
@@ -217,22 +249,26 @@ std::optional<uint32_t> Publisher::acquire_in_time(std::unique_lock<std::mutex>&
  */
 bool Publisher::give_up_late_readers(Deadline& look_again) {
     const uint64_t wanted = generation_->slots().oldest_unleased([this](uint32_t slot) { return is_leased(slot); });
-    const auto now = steady_clock::now();
     bool given_up = false;
     for (const Member& member : members_) {
-        const auto since = member.subscriber->waited_for_since(wanted, now);
-        if (!since) {
-            continue;
-        }
-        const auto until = *since + milliseconds(options_.wait_timeout_ms);
-        if (now >= until) {
-            member.subscriber->give_up();
-            given_up = true;
-        } else {
-            look_again = look_again ? std::min(*look_again, until) : until;
-        }
+        given_up = give_up_if_late(member, wanted, look_again) || given_up;
     }
     return given_up;
+}
+
+bool Publisher::give_up_if_late(const Member& member, uint64_t wanted, Deadline& look_again) {
+    const auto now = steady_clock::now();
+    const auto since = member.subscriber->waited_for_since(wanted, now);
+    if (!since) {
+        return false;
+    }
+    const auto until = *since + milliseconds(options_.wait_timeout_ms);
+    if (now >= until) {
+        member.subscriber->give_up();
+        return true;
+    }
+    look_again = look_again ? std::min(*look_again, until) : until;
+    return false;
 }
 
 void Publisher::count_lapped(uint64_t sequence) {
@@ -294,14 +330,14 @@ void Publisher::eos() {
     std::lock_guard lock(mutex_);
     if (generation_) {
         generation_->end(stats_.last_sequence);
-    } else {
-        ended_before_ring_ = true;
-    }
-    for (const Member& member : members_) {
-        if (!generation_) {
-            member.connection->send(ended_before_ring());
+        std::atomic_thread_fence(std::memory_order_seq_cst); // As in publish().
+        for (const Member& member : members_) {
+            member.subscriber->wake_if_sleeping();
         }
-        member.subscriber->wake();
+    } else if (!std::exchange(ended_before_ring_, true)) {
+        for (const Member& member : members_) {
+            member.subscriber->connection().send(ended_before_ring());
+        }
     }
 }
 

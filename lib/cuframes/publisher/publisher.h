@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -95,7 +96,8 @@ public:
 
     // For the service thread.
 
-    /** Admits a subscriber, or says why not. On success it was sent Welcome and the current generation. */
+    /** Admits a subscriber, or says why not; CUFRAMES_ERROR_TIMEOUT: not at this moment, as something is short. On success
+     *  it was sent Welcome, and it was sent the current generation or is by serve(). */
     Result<std::shared_ptr<AttachedSubscriber>> admit(const Hello& hello,
                                                       const std::shared_ptr<Connection>& connection);
     void announce(const std::shared_ptr<AttachedSubscriber>& subscriber);
@@ -104,12 +106,16 @@ public:
     void progress();
     /** Gives a subscriber what it wants of leases and kept frames, as far as that is there, and answers. */
     void grant(const std::shared_ptr<AttachedSubscriber>& subscriber, const Want& want);
+    /** Sends what a subscriber asks for, as far as that is there. */
+    void supply(const std::shared_ptr<AttachedSubscriber>& subscriber, const Need& need);
+    /** Whether something was short, so that serve() has to be called in a moment. */
+    bool owes() const { return owes_.load(); }
+    void serve();
     int listening_fd() const { return key_.listening_fd(); }
 
 private:
     struct Member {
         std::shared_ptr<AttachedSubscriber> subscriber;
-        std::shared_ptr<Connection> connection;
     };
 
     Publisher(PublisherOptions options, KeyHolder key);
@@ -120,6 +126,7 @@ private:
     std::optional<uint32_t> acquire_in_time(std::unique_lock<std::mutex>& lock);
     void forget_wait();
     bool give_up_late_readers(Deadline& look_again);
+    bool give_up_if_late(const Member& member, uint64_t wanted, Deadline& look_again);
     void count_lapped(uint64_t sequence);
     static Ended ended_before_ring();
     uint32_t ends_before_now() const;
@@ -133,7 +140,11 @@ private:
     uint32_t frames_for(uint32_t leases, uint32_t frames) const;
     Error ring_full(uint32_t least) const;
     Result<> grow(std::unique_lock<std::mutex>& lock, uint32_t kept);
-    bool welcome(AttachedSubscriber& subscriber, const Connection& connection) const;
+    Sent welcome(AttachedSubscriber& subscriber);
+    bool serve(AttachedSubscriber& subscriber);
+    bool serve_all();
+    void tell_shortage();
+    Result<> await_those_behind(std::unique_lock<std::mutex>& lock);
 
     const PublisherOptions options_;
     KeyHolder key_;
@@ -151,6 +162,7 @@ private:
     bool interrupted_ = false;
     bool ended_before_ring_ = false;
     bool closed_ = false;
+    std::atomic<bool> owes_{false};
 };
 
 } // namespace cuframes

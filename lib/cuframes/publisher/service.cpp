@@ -1,22 +1,33 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher/service.h"
 
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "base/log.h"
+#include "base/thread.h"
 
 namespace cuframes {
 
 namespace {
 
-/** Peers that connected and have yet to say hello: more are turned away, so that they cannot use up descriptors. */
+using std::chrono::milliseconds;
+
+/** Peers that connected and have yet to say hello: with more the longest silent goes, so that they cannot use up
+ *  descriptors, nor keep others out. */
 constexpr size_t max_strangers = 64;
+
+/** A subscriber says hello in the moment after it connected. */
+constexpr milliseconds time_for_hello(2000);
+
+/** Until the next attempt, after something was short. */
+constexpr milliseconds pause_of_shortage(100);
+
+constexpr int accepts_in_a_round = 16;
 
 Refused refusal(const Error& error) {
     Refused message = {};
@@ -31,120 +42,252 @@ bool ready(const pollfd& entry) { return entry.revents != 0; }
 } // namespace
 
 Result<std::unique_ptr<Service>> Service::start(Publisher& publisher) {
-    auto stop = Waker::create();
-    if (!stop) {
-        return stop.error();
+    auto waker = Waker::create();
+    if (!waker) {
+        return waker.error();
     }
-    std::unique_ptr<Service> service(new Service(publisher, std::move(*stop)));
-    // The application's signals are for its own threads.
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    service->thread_ = std::thread([raw = service.get()] { raw->run(); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    ::pthread_setname_np(service->thread_.native_handle(), "cuframes-serve");
+    std::unique_ptr<Service> service(new Service(publisher, std::move(*waker)));
+    auto thread = start_thread("cuframes-serve", [raw = service.get()] { raw->run(); });
+    if (!thread) {
+        return thread.error();
+    }
+    service->thread_ = std::move(*thread);
     return service;
 }
 
 Service::~Service() {
-    stop_.wake();
-    thread_.join();
+    stopping_.store(true);
+    waker_.wake();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
 }
 
+void Service::look_again() { waker_.wake(); }
+
 void Service::run() {
-    std::vector<pollfd> polled;
-    for (;;) {
-        polled.clear();
-        polled.push_back({stop_.fd(), POLLIN, 0});
-        polled.push_back({publisher_.listening_fd(), POLLIN, 0});
-        for (const Peer& peer : peers_) {
-            polled.push_back({peer.connection->fd(), POLLIN, 0});
-            polled.push_back({peer.pidfd.get(), POLLIN, 0}); // poll() passes over -1.
+    while (!stopping_.load()) {
+        await_events();
+        if (ready(polled_[0])) {
+            waker_.clear();
         }
-        if (::poll(polled.data(), polled.size(), -1) < 0) {
-            continue;
-        }
-        if (ready(polled[0])) {
-            return;
-        }
-        // From the back, so that what is erased does not move what is still to come.
-        for (size_t i = peers_.size(); i-- > 0;) {
-            Fate fate = ready(polled[2 + 2 * i]) ? hear(peers_[i]) : Fate::stays;
-            if (fate == Fate::stays && ready(polled[3 + 2 * i])) {
+        // From the back, so that what is removed does not move what is still to come.
+        for (size_t i = peers_.size(); i-- > 0 && !stopping_.load();) {
+            Fate fate = ready(polled_[2 + 2 * i]) ? hear(peers_[i]) : Fate::stays;
+            if (fate == Fate::stays && ready(polled_[3 + 2 * i])) {
                 fate = Fate::died;
             }
             if (fate != Fate::stays) {
-                bury(peers_[i], fate);
-                peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(i));
+                remove(i, fate);
             }
         }
-        if (ready(polled[1])) {
-            accept_all();
+        if (ready(polled_[1])) {
+            accept_some();
+        }
+        settle();
+    }
+}
+
+void Service::await_events() {
+    const bool may_accept = Clock::now() >= accept_from_;
+    polled_.clear();
+    polled_.push_back({waker_.fd(), POLLIN, 0});
+    polled_.push_back({may_accept ? publisher_.listening_fd() : -1, POLLIN, 0}); // poll() passes over -1.
+    for (const Peer& peer : peers_) {
+        polled_.push_back({peer.connection->fd(), POLLIN, 0});
+        polled_.push_back({peer.pidfd.get(), POLLIN, 0});
+    }
+    int timeout = -1;
+    if (const auto until = next_deadline()) {
+        timeout =
+            static_cast<int>(std::max<int64_t>(0, std::chrono::ceil<milliseconds>(*until - Clock::now()).count()));
+    }
+    if (::poll(polled_.data(), polled_.size(), timeout) < 0) {
+        for (pollfd& entry : polled_) {
+            entry.revents = 0;
+        }
+        if (errno != EINTR) {
+            poll_singly();
         }
     }
 }
 
-void Service::accept_all() {
-    for (;;) {
+/** poll() refuses a set larger than what the process may have open, whose limit may have fallen, and fails without memory:
+ *  then, after a pause, one by one. */
+void Service::poll_singly() {
+    ::poll(polled_.data(), 1, static_cast<int>(pause_of_shortage.count()));
+    for (pollfd& entry : polled_) {
+        ::poll(&entry, 1, 0);
+    }
+}
+
+std::optional<Service::Clock::time_point> Service::next_deadline() const {
+    std::optional<Clock::time_point> next;
+    const auto sooner = [&next](Clock::time_point other) { next = next ? std::min(*next, other) : other; };
+    const auto now = Clock::now();
+    if (publisher_.owes()) {
+        sooner(now + pause_of_shortage);
+    }
+    if (now < accept_from_) {
+        sooner(accept_from_);
+    }
+    for (const Peer& peer : peers_) {
+        if (peer.hello) {
+            sooner(now + pause_of_shortage);
+        } else if (!peer.subscriber) {
+            sooner(peer.since + time_for_hello);
+        }
+    }
+    return next;
+}
+
+/** What no event tells. */
+void Service::settle() {
+    if (publisher_.owes()) {
+        publisher_.serve();
+    }
+    for (size_t i = peers_.size(); i-- > 0;) {
+        if (peers_[i].hello) {
+            if (const Fate fate = admit(peers_[i]); fate != Fate::stays) {
+                remove(i, fate);
+            }
+        }
+    }
+    remove_silent_strangers();
+}
+
+void Service::remove_silent_strangers() {
+    const auto now = Clock::now();
+    for (size_t i = peers_.size(); i-- > 0;) {
+        const Peer& peer = peers_[i];
+        if (!peer.subscriber && !peer.hello && now >= peer.since + time_for_hello) {
+            log(CUFRAMES_LOG_INFO,
+                text("a process (pid ", peer.who.pid, ", uid ", peer.who.uid, ") connected to \"",
+                     publisher_.options().key, "\" and said nothing for ", time_for_hello.count(), " ms; closed"));
+            remove(i, Fate::misbehaved);
+        }
+    }
+}
+
+/** The longest silent of the user that has the most of them goes: nobody can keep other users out. */
+void Service::make_room_for_a_stranger() {
+    std::map<uid_t, size_t> of_user;
+    size_t all = 0;
+    for (const Peer& peer : peers_) {
+        if (!peer.subscriber) {
+            of_user[peer.who.uid] += 1;
+            all += 1;
+        }
+    }
+    if (all < max_strangers) {
+        return;
+    }
+    const uid_t most = std::max_element(of_user.begin(), of_user.end(), [](const auto& a, const auto& b) {
+                           return a.second < b.second;
+                       })->first;
+    const auto oldest = std::find_if(peers_.begin(), peers_.end(), [&](const Peer& peer) {
+        return !peer.subscriber && peer.who.uid == most; // They are in the order in which they came.
+    });
+    log(CUFRAMES_LOG_INFO, text(all, " processes connected to \"", publisher_.options().key,
+                                "\" and said nothing yet; the first of uid ", most, " was closed"));
+    remove(static_cast<size_t>(oldest - peers_.begin()), Fate::misbehaved);
+}
+
+void Service::accept_some() {
+    for (int i = 0; i < accepts_in_a_round && !stopping_.load(); ++i) {
         UniqueFd socket(::accept4(publisher_.listening_fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!socket) {
-            return;
-        }
-        const auto strangers =
-            std::count_if(peers_.begin(), peers_.end(), [](const Peer& peer) { return !peer.subscriber; });
-        if (static_cast<size_t>(strangers) >= max_strangers) {
+        if (socket) {
+            shortage_told_ = false;
+            greet(std::move(socket));
             continue;
         }
-        Peer peer;
-        peer.pidfd = peer_pidfd(socket.get());
-        const bool admitted = publisher_.options().access.admits(socket.get());
-        const uid_t uid = peer_credentials(socket.get()).uid;
-        peer.connection = std::make_shared<Connection>(std::move(socket));
-        if (!admitted) {
-            peer.connection->send(refusal(
-                {CUFRAMES_ERROR_ACCESS_DENIED, text("the publisher of \"", publisher_.options().key, "\" has access=",
-                                                    publisher_.options().access.name(), ", which does not admit uid ",
-                                                    uid, "; start it with access=group:NAME or access=all")}));
+        if (errno == EINTR || errno == ECONNABORTED) {
             continue;
         }
-        peers_.push_back(std::move(peer));
+        if (errno != EAGAIN) {
+            // Whoever waits there stays, and the socket stays readable.
+            accept_from_ = Clock::now() + pause_of_shortage;
+            rlimit limit = {};
+            ::getrlimit(RLIMIT_NOFILE, &limit);
+            const Error error = system_error(text("accept a reader of \"", publisher_.options().key,
+                                                  "\" (ulimit -n is ", limit.rlim_cur, "), trying again"));
+            if (!std::exchange(shortage_told_, true)) {
+                log(CUFRAMES_LOG_WARNING, error.message);
+            }
+        }
+        return;
+    }
+}
+
+void Service::greet(UniqueFd socket) {
+    Peer peer;
+    peer.since = Clock::now();
+    peer.pidfd = peer_pidfd(socket.get());
+    peer.who = peer_credentials(socket.get());
+    const bool admitted = publisher_.options().access.admits(socket.get());
+    peer.connection = std::make_shared<Connection>(std::move(socket));
+    if (!admitted) {
+        const Error error = {CUFRAMES_ERROR_ACCESS_DENIED,
+                             text("the publisher of \"", publisher_.options().key,
+                                  "\" has access=", publisher_.options().access.name(), ", which does not admit uid ",
+                                  peer.who.uid, "; start it with access=group:NAME or access=all")};
+        peer.connection->send(refusal(error));
+        log(CUFRAMES_LOG_INFO, text("refused a subscriber (pid ", peer.who.pid, "): ", error.message));
+        return;
+    }
+    make_room_for_a_stranger();
+    // Most have said hello by now, and are strangers to nobody.
+    const Fate fate = hear(peer);
+    peers_.push_back(std::move(peer));
+    if (fate != Fate::stays) {
+        remove(peers_.size() - 1, fate);
     }
 }
 
 Service::Fate Service::hear(Peer& peer) {
-    for (;;) {
-        const Packet packet = peer.connection->receive();
-        switch (packet.kind) {
-        case Packet::Kind::nothing_yet:
-            return Fate::stays;
-        case Packet::Kind::hang_up:
-            return Fate::closed;
-        case Packet::Kind::malformed:
-            return Fate::misbehaved;
-        case Packet::Kind::message:
-            if (const Fate fate = handle(peer, packet); fate != Fate::stays) {
-                return fate;
-            }
+    bool progress = false;
+    Fate fate = Fate::stays;
+    for (const Packet& packet : inbox_.receive(*peer.connection)) {
+        if (packet.kind == Packet::Kind::nothing_yet) {
+            break;
+        }
+        if (packet.kind == Packet::Kind::hang_up) {
+            fate = Fate::closed;
+            break;
+        }
+        Progress moved;
+        if (peer.subscriber && packet.as(moved, 0)) {
+            progress = true; // One look at everything serves for all of them.
+            continue;
+        }
+        fate = packet.kind == Packet::Kind::message ? handle(peer, packet) : Fate::misbehaved;
+        if (fate != Fate::stays) {
+            break;
         }
     }
+    inbox_.clear();
+    if (progress) {
+        publisher_.progress();
+    }
+    return fate;
 }
 
 Service::Fate Service::handle(Peer& peer, const Packet& packet) {
     if (!peer.subscriber) {
         return handle_hello(peer, packet);
     }
-    Progress progress;
     Goodbye goodbye;
     Want want;
-    if (packet.as(progress, 0)) {
-        publisher_.progress();
-    } else if (packet.as(goodbye, 0)) {
+    Need need;
+    if (packet.as(goodbye, 0)) {
         publisher_.goodbye(peer.subscriber);
     } else if (packet.as(want, 0)) {
         publisher_.grant(peer.subscriber, want);
+    } else if (packet.as(need, 0)) {
+        publisher_.supply(peer.subscriber, need);
     } else if (packet.type == MessageType::progress || packet.type == MessageType::goodbye ||
-               packet.type == MessageType::want || packet.type == MessageType::hello) {
+               packet.type == MessageType::want || packet.type == MessageType::need ||
+               packet.type == MessageType::hello) {
         return Fate::misbehaved;
     }
     return Fate::stays;
@@ -152,7 +295,7 @@ Service::Fate Service::handle(Peer& peer, const Packet& packet) {
 
 Service::Fate Service::handle_hello(Peer& peer, const Packet& packet) {
     uint32_t version = 0;
-    if (packet.type != MessageType::hello || packet.size < sizeof(MessageHeader) + sizeof(version)) {
+    if (peer.hello || packet.type != MessageType::hello || packet.size < sizeof(MessageHeader) + sizeof(version)) {
         return Fate::misbehaved;
     }
     std::memcpy(&version, packet.bytes.data() + sizeof(MessageHeader), sizeof(version));
@@ -168,15 +311,36 @@ Service::Fate Service::handle_hello(Peer& peer, const Packet& packet) {
         return Fate::misbehaved;
     }
     hello.name[sizeof(hello.name) - 1] = 0;
-    auto admitted = publisher_.admit(hello, peer.connection);
+    peer.hello = hello;
+    return admit(peer);
+}
+
+Service::Fate Service::admit(Peer& peer) {
+    auto admitted = publisher_.admit(*peer.hello, peer.connection);
+    if (!admitted && admitted.error().code == CUFRAMES_ERROR_TIMEOUT) {
+        if (!std::exchange(shortage_told_, true)) {
+            log(CUFRAMES_LOG_WARNING, text("subscriber \"", peer.hello->name, "\" of \"", publisher_.options().key,
+                                           "\" has to wait: ", admitted.error().message));
+        }
+        return Fate::stays;
+    }
+    const Hello hello = *std::exchange(peer.hello, std::nullopt);
     if (!admitted) {
         peer.connection->send(refusal(admitted.error()));
-        log(CUFRAMES_LOG_INFO, text("refused subscriber \"", hello.name, "\": ", admitted.error().message));
+        log(CUFRAMES_LOG_INFO, text("refused subscriber \"", hello.name, "\" (pid ", peer.who.pid, ", uid ",
+                                    peer.who.uid, "): ", admitted.error().message));
         return Fate::refused;
     }
+    shortage_told_ = false;
     peer.subscriber = std::move(*admitted);
     publisher_.announce(peer.subscriber);
     return Fate::stays;
+}
+
+void Service::remove(size_t index, Fate fate) {
+    const Peer peer = std::move(peers_[index]);
+    peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(index));
+    bury(peer, fate);
 }
 
 void Service::bury(const Peer& peer, Fate fate) {

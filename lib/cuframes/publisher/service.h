@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /**
  * The publisher's service thread: accepts connections, hears messages, notices deaths. It sleeps in poll() on the
- * listening socket and on each peer's socket and pidfd; frames pass it by.
+ * listening socket and on each peer's socket and pidfd; frames pass it by. In one round it does so much for each peer and
+ * no more, so that none keeps it from the others.
  */
 #pragma once
 
+#include <poll.h>
+
+#include <atomic>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
+#include "ipc/peer.h"
 #include "ipc/waker.h"
 #include "publisher/publisher.h"
 
@@ -21,27 +28,51 @@ public:
     /** Ends the thread and waits for it. Connections stay with the publisher. */
     ~Service();
 
+    /** Has it look at Publisher::owes(). Any thread. */
+    void look_again();
+
 private:
+    using Clock = std::chrono::steady_clock;
+
     struct Peer {
         std::shared_ptr<Connection> connection;
         UniqueFd pidfd;                                 ///< Empty where the kernel has none.
-        std::shared_ptr<AttachedSubscriber> subscriber; ///< Empty until it was admitted.
+        std::shared_ptr<AttachedSubscriber> subscriber; ///< Empty until it was admitted: a stranger.
+        Credentials who;
+        Clock::time_point since;    ///< That it connected.
+        std::optional<Hello> hello; ///< Heard, and not answered yet, as something is short.
     };
     /** What is to become of a peer after one of its descriptors became ready. */
     enum class Fate { stays, closed, died, misbehaved, refused };
 
-    Service(Publisher& publisher, Waker stop) : publisher_(publisher), stop_(std::move(stop)) {}
+    Service(Publisher& publisher, Waker waker) : publisher_(publisher), waker_(std::move(waker)) {}
 
     void run();
-    void accept_all();
+    void await_events();
+    void poll_singly();
+    void settle();
+    std::optional<Clock::time_point> next_deadline() const;
+
+    void accept_some();
+    void greet(UniqueFd socket);
+    void make_room_for_a_stranger();
+    void remove_silent_strangers();
+
     Fate hear(Peer& peer);
     Fate handle(Peer& peer, const Packet& packet);
     Fate handle_hello(Peer& peer, const Packet& packet);
+    Fate admit(Peer& peer);
     void bury(const Peer& peer, Fate fate);
+    void remove(size_t index, Fate fate);
 
     Publisher& publisher_;
-    Waker stop_;
+    Waker waker_;
+    std::atomic<bool> stopping_{false};
     std::vector<Peer> peers_;
+    std::vector<pollfd> polled_; ///< The waker, the listening socket, and two for each peer.
+    Inbox inbox_;
+    Clock::time_point accept_from_ = {}; ///< Not before, after a failure to.
+    bool shortage_told_ = false;
     std::thread thread_;
 };
 

@@ -59,7 +59,35 @@ AttachedRing::AttachedRing(std::shared_ptr<Link> link, RingDescription descripti
       control_(std::move(control)),
       leases_(std::move(leases)),
       frames_(std::move(frames)),
-      reader_(state(), records(), mode, page().position.load(std::memory_order_relaxed), link_->ends_told) {}
+      reader_(state(), records(), mode, page().position.load(std::memory_order_relaxed), link_->ends_told) {
+    tell_adopted(leases_);
+}
+
+/** From now on the publisher may send the next generation. */
+void AttachedRing::tell_adopted(const Mapping& leases) {
+    reinterpret_cast<LeasePage*>(leases.data())->adopted.store(1, std::memory_order_release);
+    // Pairs with the publisher's fence between superseding a ring and looking whether it was adopted.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+Result<> AttachedRing::pass_over(const Packet& packet) {
+    auto leases = map_shared_memory(packet.fds[2], lease_page_size, Access::read_write);
+    if (!leases) {
+        return leases.error();
+    }
+    tell_adopted(*leases);
+    return {};
+}
+
+bool AttachedRing::is_superseded(const Packet& packet) {
+    Generation message;
+    if (!packet.as(message, 3) || message.control_size < sizeof(RingHeader)) {
+        return false; // open() says what is wrong.
+    }
+    auto control = map_shared_memory(packet.fds[0], sizeof(RingHeader), Access::read_only);
+    return control && reinterpret_cast<const RingHeader*>(control->data())->state.stream.load() ==
+                          static_cast<uint32_t>(StreamState::superseded);
+}
 
 std::span<const SlotRecord> AttachedRing::records() const {
     return {reinterpret_cast<const SlotRecord*>(control_.data() + description_.records_offset),
@@ -112,7 +140,7 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint
     // Pairs with the publisher's fence after it said that it waits: it may wait for just this step.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (state().publisher_waits.load(std::memory_order_relaxed) != 0) {
-        link_->connection.send(Progress{});
+        (void)link_->connection.send(Progress{});
     }
     return Lease{*taken, word};
 }
@@ -161,7 +189,7 @@ void AttachedRing::release(uint32_t word, const std::vector<StreamRef>& streams)
     link_->held.fetch_sub(1);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (state().publisher_waits.load(std::memory_order_relaxed) != 0) {
-        link_->connection.send(Progress{});
+        (void)link_->connection.send(Progress{});
     }
     if (link_->starving.exchange(false)) {
         link_->poke->wake();
@@ -169,10 +197,13 @@ void AttachedRing::release(uint32_t word, const std::vector<StreamRef>& streams)
 }
 
 void AttachedRing::set_sleeping(bool sleeping) {
-    page().sleeping.store(sleeping ? 1 : 0, std::memory_order_relaxed);
-    if (sleeping) {
-        std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!sleeping) {
+        page().sleeping.store(0, std::memory_order_relaxed);
+        return;
     }
+    sleeps_ += sleeps_ == UINT32_MAX ? 2 : 1; // Not 0.
+    page().sleeping.store(sleeps_, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 void AttachedRing::tell_counters(uint64_t received, uint64_t skipped, uint64_t lost) {

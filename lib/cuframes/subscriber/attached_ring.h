@@ -35,6 +35,11 @@ public:
         ring::Taken taken;
         uint32_t word;
     };
+    /** Tells the publisher that this generation was taken up, as open() does, without mapping the rest of it. */
+    static Result<> pass_over(const Packet& packet);
+    /** Whether a newer generation than the one that the message brought has taken its place. */
+    static bool is_superseded(const Packet& packet);
+
     enum class Nothing { no_frame, no_lease, lease_under_way, memory_missing, end };
 
     /** Takes the next frame. `latency`: see cuframes_subscriber_set_latency(). */
@@ -50,7 +55,7 @@ public:
     /** Ends a lease after the work on `streams`. Any thread. */
     void release(uint32_t word, const std::vector<StreamRef>& streams);
 
-    /** Tells the publisher that we are about to sleep, or are awake. Fenced: look for a frame after. */
+    /** Tells the publisher that we are about to sleep, once more, or are awake. Fenced: look for a frame after. */
     void set_sleeping(bool sleeping);
     void tell_counters(uint64_t received, uint64_t skipped, uint64_t lost);
 
@@ -81,6 +86,7 @@ private:
     /** The end of the last reference, which a tensor's deleter may hold: whatever the GPU is at, it does not wait. */
     static void dispose(AttachedRing* ring);
 
+    static void tell_adopted(const Mapping& leases);
     std::optional<uint32_t> free_word();
     LeasePage& page() const { return *reinterpret_cast<LeasePage*>(leases_.data()); }
     const RingState& state() const { return reinterpret_cast<const RingHeader*>(control_.data())->state; }
@@ -93,6 +99,7 @@ private:
     Mapping leases_;
     std::unique_ptr<FrameAccess> frames_;
     uint32_t next_chunk_ = 1; ///< Chunk 0 came with the generation.
+    uint32_t sleeps_ = 0;
     ring::Reader reader_;
     std::array<std::atomic<bool>, CUFRAMES_MAX_HELD + 1> held_ = {}; ///< Words whose frame is still referenced here.
 };

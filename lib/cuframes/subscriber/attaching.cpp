@@ -2,6 +2,8 @@
 /**
  * How a subscriber finds its publisher and follows it: connecting, messages, generations.
  */
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -57,8 +59,8 @@ Result<> Subscriber::connect() {
     hello.grows = options_.grows ? 1 : 0;
     hello.boot_id = boot_id();
     std::strncpy(hello.name, options_.name.c_str(), sizeof(hello.name) - 1);
-    if (!connection->send(hello)) {
-        look_for_socket_ = true; // It went away between the two calls.
+    if (connection->send(hello) != Sent::yes) {
+        look_for_socket_ = true; // It went away between the two calls, or something is short.
         try_again_in(milliseconds(10));
         return {};
     }
@@ -93,12 +95,13 @@ void Subscriber::try_again_in(milliseconds delay) {
 
 void Subscriber::drop_link() {
     if (link_) {
-        poller_.remove(link_->wake.get());
         poller_.remove(link_->connection.fd());
         poller_.remove(link_->pidfd.get());
     }
-    generations_.clear();
-    asked_ = waits_for_lease_ = false;
+    announced_.reset();
+    asked_ = needs_ = passed_over_ = waits_for_lease_ = false;
+    received_epoch_ = missed_between_rings_ = 0;
+    sleeps_unheard_ = 0;
     frames_wanted_ = 0;
     ask_again_ = {};
     ring_.reset();
@@ -109,25 +112,55 @@ void Subscriber::drop_link() {
     shared_ring_.reset();
 }
 
-void Subscriber::hear() {
-    while (link_ && !link_->dead) {
-        Packet packet = link_->connection.receive();
+/** Takes what has come, so much of it that a publisher gone mad does not keep us here. True: there may be more. */
+bool Subscriber::hear() {
+    if (!link_ || link_->dead) {
+        return false;
+    }
+    sleeps_unheard_ = 0;
+    const auto packets = inbox_.receive(link_->connection);
+    for (Packet& packet : packets) {
         switch (packet.kind) {
         case Packet::Kind::nothing_yet:
-            return;
+            return false;
         case Packet::Kind::message:
             handle(packet);
+            break;
+        case Packet::Kind::out_of_descriptors:
+            attach_error_ = out_of_descriptors();
             break;
         case Packet::Kind::malformed:
             attach_error_ = Error{CUFRAMES_ERROR_PROTOCOL,
                                   text("the publisher of \"", options_.key, "\" sent a malformed message")};
-            [[fallthrough]];
+            break;
         case Packet::Kind::hang_up:
-            link_->dead = true;
-            poller_.remove(link_->connection.fd());
-            poller_.remove(link_->pidfd.get());
+            lose_publisher();
+            return false;
+        }
+        if (attach_error_) {
+            return false;
         }
     }
+    const bool more = packets.size() == Inbox::room;
+    inbox_.clear();
+    if (more) {
+        poller_.tell_again(link_->connection.fd(), Poller::Source::messages);
+    }
+    return more;
+}
+
+/** It is gone. What it left is still read. */
+void Subscriber::lose_publisher() {
+    link_->dead = true;
+    poller_.remove(link_->connection.fd());
+    poller_.remove(link_->pidfd.get());
+}
+
+Error Subscriber::out_of_descriptors() const {
+    rlimit limit = {};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return {CUFRAMES_ERROR_SYSTEM, text("this process is out of file descriptors (ulimit -n is ", limit.rlim_cur,
+                                        "): it cannot take those of the ring \"", options_.key, "\"")};
 }
 
 void Subscriber::handle(Packet& packet) {
@@ -139,12 +172,7 @@ void Subscriber::handle(Packet& packet) {
         handle_refused(packet);
         break;
     case MessageType::generation:
-        if (!link_->wake) {
-            attach_error_ = Error{CUFRAMES_ERROR_PROTOCOL,
-                                  text("the publisher of \"", options_.key, "\" sent a ring before its welcome")};
-            return;
-        }
-        generations_.push_back({std::move(packet), {}});
+        handle_generation(packet);
         break;
     case MessageType::chunk:
         handle_chunk(packet);
@@ -160,28 +188,27 @@ void Subscriber::handle(Packet& packet) {
     }
 }
 
-void Subscriber::handle_welcome(Packet& packet) {
+void Subscriber::handle_welcome(const Packet& packet) {
     Welcome welcome;
-    const bool whole = packet.as(welcome, 1);
+    const bool whole = packet.as(welcome, 0);
     if (whole && welcome.version != protocol_version) {
         attach_error_ = Error{CUFRAMES_ERROR_VERSION_MISMATCH,
                               text("the publisher of \"", options_.key, "\" speaks protocol version ", welcome.version,
                                    ", this library ", protocol_version, "; install the same cuframes on both sides")};
         return;
     }
-    if (!whole || welcome.granted < 1 || welcome.granted > CUFRAMES_MAX_HELD || link_->wake) {
+    if (!whole || welcome.granted < 1 || welcome.granted > CUFRAMES_MAX_HELD || link_->welcomed) {
         attach_error_ =
             Error{CUFRAMES_ERROR_PROTOCOL, text("the publisher of \"", options_.key, "\" sent a damaged welcome")};
         return;
     }
-    link_->wake = std::move(packet.fds[0]);
+    link_->welcomed = true;
     link_->granted = welcome.granted;
     link_->copies = options_.copies ? 1 : 0;
     link_->ends = link_->ends_told = welcome.ends;
     if (link_->publisher_pid == 0) {
         link_->publisher_pid = welcome.pid;
     }
-    poller_.add(link_->wake.get(), Poller::Source::frames);
     if (watch_.pause()) {
         retry_->fire_in(PublisherWatch::lingers); // Not now, when a frame is waited for.
     }
@@ -198,11 +225,24 @@ void Subscriber::handle_welcome(Packet& packet) {
     set_state(CUFRAMES_STATE_ATTACHED, 0);
 }
 
+void Subscriber::handle_generation(Packet& packet) {
+    Generation generation;
+    if (!link_->welcomed || announced_ || !packet.as(generation, 3)) {
+        attach_error_ = Error{CUFRAMES_ERROR_PROTOCOL, text("the publisher of \"", options_.key,
+                                                            "\" sent a damaged generation, or one out of turn")};
+        return;
+    }
+    received_epoch_ = generation.epoch;
+    needs_ = passed_over_ = false;
+    announced_.emplace(Announcement{std::move(packet), {}});
+}
+
 /** Memory of the generation that was announced last. */
 void Subscriber::handle_chunk(Packet& packet) {
-    if (!generations_.empty()) {
-        generations_.back().chunks.push_back(std::move(packet));
-    } else if (ring_) {
+    needs_ = false;
+    if (announced_ && announced_->chunks.size() < CUFRAMES_MAX_SLOTS) {
+        announced_->chunks.push_back(std::move(packet));
+    } else if (ring_ && !announced_ && !passed_over_) {
         if (auto added = ring_->add_chunk(packet); !added) {
             attach_error_ = added.error();
         }
@@ -228,7 +268,7 @@ void Subscriber::handle_granted(const Packet& packet) {
 
 void Subscriber::handle_ended(const Packet& packet) {
     Ended ended;
-    if (!packet.as(ended, 0) || !link_->wake) {
+    if (!packet.as(ended, 0) || !link_->welcomed) {
         attach_error_ =
             Error{CUFRAMES_ERROR_PROTOCOL, text("the publisher of \"", options_.key, "\" sent a damaged end")};
         return;
@@ -249,8 +289,14 @@ void Subscriber::handle_refused(const Packet& packet) {
 }
 
 Result<> Subscriber::adopt_next_ring() {
-    const Announcement announced = std::move(generations_.front());
-    generations_.pop_front();
+    const Announcement announced = std::move(*announced_);
+    announced_.reset();
+    if (options_.read.mode == CUFRAMES_MODE_NEWEST && AttachedRing::is_superseded(announced.generation)) {
+        passed_over_ = true;
+        auto passed = AttachedRing::pass_over(announced.generation);
+        ask_for_more();
+        return passed;
+    }
     auto opened = AttachedRing::open(link_, announced.generation, options_.read);
     if (!opened) {
         return opened.error();
@@ -261,7 +307,9 @@ Result<> Subscriber::adopt_next_ring() {
         }
     }
     if (ring_) {
-        count(ring_->pass_to((*opened)->description().first_sequence - 1), false);
+        const uint64_t missed = ring_->pass_to((*opened)->description().first_sequence - 1);
+        missed_between_rings_ += missed;
+        count(missed, false);
     }
     ring_ = std::move(*opened);
     count(0, false);

@@ -16,8 +16,8 @@ namespace cuframes {
 struct Link {
     Connection connection;
     UniqueFd pidfd; ///< Of the publisher; empty where the kernel has none.
-    UniqueFd wake;  ///< Written by the publisher while we sleep. Empty until we were admitted.
     int32_t publisher_pid = 0;
+    bool welcomed = false; ///< It has admitted us.
     std::atomic<uint32_t> granted{0};
     uint32_t copies = 0; ///< Leases on top, each for the time of a copy.
     bool dead = false;

@@ -18,7 +18,7 @@ namespace cuframes {
  */
 class Poller {
 public:
-    enum class Source : uint32_t { frames, messages, publisher_exit, poke, interrupt, directory, retry };
+    enum class Source : uint32_t { messages, publisher_exit, poke, interrupt, directory, retry };
 
     static Result<Poller> create() {
         Poller out;
@@ -31,13 +31,11 @@ public:
 
     int fd() const { return epoll_.get(); }
 
-    /** Sources are level-triggered, but for frames: their eventfd needs no read, which saves a call a frame. */
-    void add(int fd, Source source) const {
-        epoll_event event = {};
-        event.events = EPOLLIN | (source == Source::frames ? static_cast<uint32_t>(EPOLLET) : 0);
-        event.data.u32 = static_cast<uint32_t>(source);
-        ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
-    }
+    /** Sources are level-triggered, but for messages: what wakes us need not be read, which saves a call a frame. */
+    void add(int fd, Source source) const { set(EPOLL_CTL_ADD, fd, source); }
+
+    /** Has what is there told again. */
+    void tell_again(int fd, Source source) const { set(EPOLL_CTL_MOD, fd, source); }
 
     /** Needed before closing: a peer may hold the same open file, which then stays in the set. */
     void remove(int fd) const {
@@ -46,18 +44,26 @@ public:
         }
     }
 
-    /** Waits, -1: for ever. Calls `handle(Source)` for each that is ready; false: none was. */
+    /** Waits, -1: for ever. Calls `handle(Source, hung_up)` for each that is ready; false: none was. */
     template <class Handle>
     bool wait(int timeout_ms, Handle&& handle) const {
         std::array<epoll_event, 8> events;
         const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), timeout_ms);
         for (int i = 0; i < count; ++i) {
-            handle(static_cast<Source>(events[i].data.u32));
+            handle(static_cast<Source>(events[i].data.u32),
+                   (events[i].events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) != 0);
         }
         return count != 0; // An interrupted call counts as an event: the caller looks again.
     }
 
 private:
+    void set(int operation, int fd, Source source) const {
+        epoll_event event = {};
+        event.events = EPOLLIN | EPOLLRDHUP | (source == Source::messages ? static_cast<uint32_t>(EPOLLET) : 0);
+        event.data.u32 = static_cast<uint32_t>(source);
+        ::epoll_ctl(epoll_.get(), operation, fd, &event);
+    }
+
     UniqueFd epoll_;
 };
 

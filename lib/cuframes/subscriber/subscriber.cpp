@@ -47,7 +47,7 @@ Result<> Subscriber::prepare() {
 Subscriber::~Subscriber() {
     stop();
     if (link_) {
-        link_->connection.send(Goodbye{});
+        (void)link_->connection.send(Goodbye{});
         drop_link();
     }
 }
@@ -73,6 +73,7 @@ void Subscriber::clear_interrupt() {
 template <class T>
 Result<T> Subscriber::repeat(int64_t timeout_ms, Result<T> (Subscriber::*step)()) {
     const Deadline deadline = deadline_in(timeout_ms);
+    int late_rounds = 0;
     for (;;) {
         if (must_end()) {
             return interrupted_error();
@@ -87,7 +88,11 @@ Result<T> Subscriber::repeat(int64_t timeout_ms, Result<T> (Subscriber::*step)()
         if (auto in_time = check_connect_timeout(); !in_time) {
             return in_time.error();
         }
-        if (!wait(deadline) && deadline && Clock::now() >= *deadline) {
+        // What came with the event is looked at, but not for ever: a publisher gone mad may never let us be.
+        const bool woken = wait(deadline);
+        const bool too_late = deadline && Clock::now() >= *deadline;
+        late_rounds = too_late ? late_rounds + 1 : 0;
+        if (too_late && (!woken || late_rounds > 8)) {
             return Error{CUFRAMES_ERROR_TIMEOUT, text(link_ ? "no frame of \"" : "no publisher of \"", options_.key,
                                                       "\" within ", timeout_ms, " ms")};
         }
@@ -106,12 +111,12 @@ Result<bool> Subscriber::advance_attach() {
         return advanced.error();
     }
     // A publisher that is gone may have left frames to be read; one that never admitted us has not.
-    if (link_ && link_->dead && !link_->wake) {
+    if (link_ && link_->dead && !link_->welcomed) {
         if (auto ended = end_of_link(0); !ended) {
             return ended.error();
         }
     }
-    return link_ && link_->wake;
+    return link_ && link_->welcomed;
 }
 
 Result<> Subscriber::advance_link() {
@@ -137,7 +142,7 @@ Result<Frame*> Subscriber::advance() {
         link_->ends_told += 1;
         return tell_end();
     }
-    if (!ring_ && !generations_.empty()) {
+    if (!ring_ && announced_) {
         if (auto adopted = adopt_next_ring(); !adopted) {
             drop_link();
             return fail_attach(adopted.error()).error();
@@ -155,7 +160,8 @@ Result<Frame*> Subscriber::advance() {
 }
 
 Result<Frame*> Subscriber::take() {
-    // Read before looking for a frame: one that is published after the look is not passed over.
+    // Read before looking for a frame: one that is published after the look is not passed over, nor left behind.
+    const StreamState stream = ring_->stream_state();
     const uint64_t last_sequence = ring_->last_sequence();
     const auto found = ring_->take(latency_.load(std::memory_order_relaxed));
     if (const auto* lease = std::get_if<AttachedRing::Lease>(&found)) {
@@ -177,16 +183,17 @@ Result<Frame*> Subscriber::take() {
     case AttachedRing::Nothing::no_frame:
         break;
     }
-    return at_end_of_ring(last_sequence);
+    return at_end_of_ring(stream, last_sequence);
 }
 
 Frame* Subscriber::wrap(const AttachedRing::Lease& lease) {
     ring_->set_sleeping(false);
     end_reported_ = false;
-    const uint64_t missed = lease.taken.missed;
+    const uint64_t missed = lease.taken.missed + missed_between_rings_;
     const bool strict = options_.read.mode == CUFRAMES_MODE_STRICT;
     const bool discontinuity = std::exchange(first_from_publisher_, false) || (strict && missed > 0);
-    count(missed, true);
+    count(lease.taken.missed, true);
+    missed_between_rings_ = 0;
     auto* frame = new Frame(ring_, lease, missed, discontinuity);
     std::lock_guard lock(mutex_);
     stats_.last_sequence = frame->view().sequence;
@@ -211,19 +218,32 @@ Result<Frame*> Subscriber::without_lease() {
                       options_.grows ? ", as the ring has no more" : ", or ask for a larger max-held")};
 }
 
-/** The ring has grown, and what it grew by was announced before it was used. */
+/** The ring has grown, and a frame lies where it has grown to: that memory is to be asked for. */
 Result<Frame*> Subscriber::without_memory() {
     const uint32_t before = ring_->frames().mapped_slots();
     hear();
-    if (attach_error_ || (link_->dead && ring_->frames().mapped_slots() == before)) {
+    if (!attach_error_ && ring_->frames().mapped_slots() > before) {
+        return take();
+    }
+    if (attach_error_ || link_->dead) {
         return advance_after_damage();
     }
-    if (ring_->frames().mapped_slots() == before) {
-        attach_error_ = Error{CUFRAMES_ERROR_PROTOCOL,
-                              text("the publisher of \"", options_.key, "\" uses memory that it has not announced")};
-        return advance_after_damage();
+    ask_for_more();
+    waits_for_lease_ = true;
+    return nullptr;
+}
+
+/** Of the ring, or the next one: whatever the publisher has and has not sent. Answered, if it has, by a message. */
+void Subscriber::ask_for_more() {
+    if (needs_) {
+        return;
     }
-    return take();
+    Need message = {};
+    message.epoch = received_epoch_;
+    needs_ = link_->connection.send(message) == Sent::yes;
+    if (!needs_) {
+        retry_->fire_in(milliseconds(10)); // And then the step that needs it comes here again.
+    }
 }
 
 /** What came of it is reported, and the next attempt begins anew. */
@@ -241,7 +261,7 @@ void Subscriber::want(uint32_t leases, uint32_t frames) {
     if (!options_.grows) {
         leases = std::min(leases, options_.max_held);
     }
-    const bool wants = link_ && link_->wake && (leases > link_->granted || frames > frames_wanted_);
+    const bool wants = link_ && link_->welcomed && (leases > link_->granted || frames > frames_wanted_);
     if (!wants || asked_ || link_->dead || Clock::now() < ask_again_) {
         return;
     }
@@ -250,12 +270,18 @@ void Subscriber::want(uint32_t leases, uint32_t frames) {
     Want message = {};
     message.leases = std::max(leases, link_->granted.load());
     message.frames = frames_wanted_;
-    asked_ = link_->connection.send(message);
+    asked_ = link_->connection.send(message) == Sent::yes;
 }
 
 /** No frame is left: is there something that follows? */
-Result<Frame*> Subscriber::at_end_of_ring(uint64_t last_sequence) {
-    if (!generations_.empty()) {
+Result<Frame*> Subscriber::at_end_of_ring(StreamState stream, uint64_t last_sequence) {
+    if (stream == StreamState::superseded && !announced_) {
+        hear(); // What follows may be here.
+        if (attach_error_) {
+            return advance_after_damage();
+        }
+    }
+    if (announced_) {
         ring_->set_sleeping(false);
         if (auto adopted = adopt_next_ring(); !adopted) {
             drop_link();
@@ -267,6 +293,8 @@ Result<Frame*> Subscriber::at_end_of_ring(uint64_t last_sequence) {
         if (auto ended = end_of_link(last_sequence); !ended) {
             return ended.error();
         }
+    } else if (stream == StreamState::superseded) {
+        ask_for_more();
     }
     return nullptr;
 }
@@ -285,10 +313,10 @@ Result<> Subscriber::end_of_link(uint64_t last_sequence) {
     if (ring_) {
         count(ring_->pass_to(last_sequence), false);
     }
-    if (!end_reported_ && link_->wake) {
+    if (!end_reported_ && link_->welcomed) {
         set_state(CUFRAMES_STATE_GONE, epoch);
     }
-    const bool was_attached = static_cast<bool>(link_->wake);
+    const bool was_attached = link_->welcomed;
     drop_link();
     if (!was_attached) {
         try_again_in(milliseconds(10)); // It hung up on us: do not knock without pause.
@@ -317,7 +345,9 @@ Result<> Subscriber::wait_lease(int64_t timeout_ms) {
             return {};
         }
         ring_->set_sleeping(false); // New frames are no reason to wake up now.
-        const bool woken = poller_.wait(poll_timeout(deadline), [this](Poller::Source source) { on_event(source); });
+        const bool woken = poller_.wait(poll_timeout(deadline), [this](Poller::Source source, bool hung_up) {
+            on_event(source, hung_up);
+        });
         if (!woken && deadline && Clock::now() >= *deadline) {
             return Error{CUFRAMES_ERROR_TIMEOUT,
                          text("no frame of \"", options_.key, "\" was released within ", timeout_ms, " ms")};
@@ -331,13 +361,22 @@ bool Subscriber::wait(const Deadline& deadline) {
     if (ring_ && waits_for_lease_) {
         ring_->set_sleeping(false); // There is a frame; what is missing is the word of the GPU or of the publisher.
     } else if (ring_) {
+        // Each sleep may leave a Wake in the socket, which is read now and then, many in one call.
+        constexpr uint32_t sleeps_between = 16;
+        if (++sleeps_unheard_ >= sleeps_between) {
+            hear();
+            if (attach_error_ || announced_ || link_->dead) {
+                return true;
+            }
+        }
         const StreamState before = ring_->stream_state();
         ring_->set_sleeping(true);
         if (ring_->reader().has_next() || ring_->reader().has_end() || ring_->stream_state() != before) {
             return true;
         }
     }
-    return poller_.wait(poll_timeout(until), [this](Poller::Source source) { on_event(source); });
+    return poller_.wait(poll_timeout(until),
+                        [this](Poller::Source source, bool hung_up) { on_event(source, hung_up); });
 }
 
 Deadline Subscriber::connect_deadline() const {
@@ -359,18 +398,25 @@ Result<> Subscriber::check_connect_timeout() const {
                       options_.connect_timeout_ms, " ms (connect-timeout); start it, or check key and directory")};
 }
 
-void Subscriber::on_event(Poller::Source source) {
+/** Whether there is more to be heard than that we were woken. What else a publisher sends follows from the state of the
+ *  ring, or from what it was asked. */
+bool Subscriber::expects_messages() const {
+    return !ring_ || asked_ || needs_ || ring_->stream_state() == StreamState::superseded;
+}
+
+void Subscriber::on_event(Poller::Source source, bool hung_up) {
     switch (source) {
     case Poller::Source::messages:
-        hear();
+        if (hung_up || expects_messages()) {
+            hear();
+        }
         break;
     case Poller::Source::publisher_exit:
         if (link_ && !link_->dead) {
-            // Its last messages first: a generation may have been announced just before.
-            hear();
-            link_->dead = true;
-            poller_.remove(link_->connection.fd());
-            poller_.remove(link_->pidfd.get());
+            // Its last messages first, as many as may lie there: a generation may have been announced just before.
+            for (int round = 0; round < 64 && hear(); ++round) {
+            }
+            lose_publisher();
         }
         break;
     case Poller::Source::poke:
@@ -378,7 +424,7 @@ void Subscriber::on_event(Poller::Source source) {
         break;
     case Poller::Source::retry:
         retry_->clear();
-        if (link_ && link_->wake) {
+        if (link_ && link_->welcomed) {
             watch_.end(poller_);
         }
         break;
@@ -387,7 +433,6 @@ void Subscriber::on_event(Poller::Source source) {
         not_before_ = {};
         watch_.begin(poller_);
         break;
-    case Poller::Source::frames:
     case Poller::Source::interrupt:
         break;
     }

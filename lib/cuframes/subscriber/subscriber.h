@@ -11,11 +11,11 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/deadline.h"
 #include "subscriber/frame.h"
@@ -77,7 +77,7 @@ private:
     Result<Frame*> without_lease();
     Result<Frame*> without_memory();
     Result<Frame*> advance_after_damage();
-    Result<Frame*> at_end_of_ring(uint64_t last_sequence);
+    Result<Frame*> at_end_of_ring(StreamState stream, uint64_t last_sequence);
     Error tell_end();
     Result<> end_of_link(uint64_t last_sequence);
 
@@ -90,10 +90,15 @@ private:
     void drop_link();
 
     // Hearing the publisher.
-    void hear();
+    bool hear();
+    bool expects_messages() const;
+    void lose_publisher();
+    Error out_of_descriptors() const;
+    void ask_for_more();
     void handle(Packet& packet);
-    void handle_welcome(Packet& packet);
+    void handle_welcome(const Packet& packet);
     void handle_refused(const Packet& packet);
+    void handle_generation(Packet& packet);
     void handle_chunk(Packet& packet);
     void handle_granted(const Packet& packet);
     void handle_ended(const Packet& packet);
@@ -103,7 +108,7 @@ private:
     void clear_interrupt();
     bool must_end() const { return interrupted_.load() || stopping_.load(); }
     bool wait(const Deadline& deadline);
-    void on_event(Poller::Source source);
+    void on_event(Poller::Source source, bool hung_up);
     Result<> check_connect_timeout() const;
     Deadline connect_deadline() const;
     Deadline earliest(Deadline deadline) const;
@@ -129,8 +134,14 @@ private:
         Packet generation;
         std::vector<Packet> chunks;
     };
-    std::deque<Announcement> generations_; ///< Not adopted: the ring before is read to its end first.
-    std::optional<Error> attach_error_;    ///< To be reported by the next step.
+    std::optional<Announcement> announced_; ///< Not adopted: the ring before is read to its end first.
+    uint64_t received_epoch_ = 0;           ///< Of the generation announced last.
+    bool needs_ = false;                    ///< A Need is unanswered.
+    uint64_t missed_between_rings_ = 0;     ///< Counted already, and to be told with the next frame.
+    bool passed_over_ = false;              ///< The generation announced last was, and its chunks are too.
+    uint32_t sleeps_unheard_ = 0;           ///< Since the socket was read.
+    Inbox inbox_;
+    std::optional<Error> attach_error_; ///< To be reported by the next step.
     Clock::time_point created_ = Clock::now();
     Clock::time_point not_before_ = {}; ///< Back-off after a refusal.
     std::chrono::milliseconds backoff_{0};
@@ -139,7 +150,7 @@ private:
     bool end_reported_ = false;
     bool first_from_publisher_ = false;
     bool waits_for_lease_ =
-        false;           ///< A frame is there, and can be had with a lease that the GPU or the publisher owes.
+        false;           ///< A frame is there, and is had with a lease or memory that the GPU or the publisher owes.
     bool asked_ = false; ///< A Want is unanswered.
     Clock::time_point ask_again_ = {}; ///< After one that was not met.
     uint32_t leases_wanted_ = 0;       ///< Asked of the next publisher too.
