@@ -109,6 +109,70 @@ run_is_transparent() {
     same "run finds the built plugin" "$?" 0
 }
 
+# run_suite BODY…: what meson_test makes of a project whose tests are these scripts, in order: "PASSED FAILED SKIPPED", and
+# the names of what is missing.
+run_suite() {
+    local work number=0 body
+    work=$(mktemp -d)
+    echo "project('tried')" >"$work/meson.build"
+    for body in "$@"; do
+        number=$((number + 1))
+        printf '#!/bin/sh\n%s\n' "$body" >"$work/test-$number"
+        chmod +x "$work/test-$number"
+        echo "test('number $number', find_program('./test-$number'), suite: 'tried', is_parallel: false)" >>"$work/meson.build"
+    done
+    meson setup "$work/build" "$work" >/dev/null || echo "# Meson could not configure $work"
+    # shellcheck disable=SC2016 # the inner shell expands it
+    CUFRAMES_DEV_DISTRIBUTION=debian checkout=$checkout folder=$work/build bash -c '
+        . "$checkout/.ci/dev/say.sh" && . "$checkout/.ci/dev/test.sh"
+        meson_test "$folder" tried >/dev/null
+        echo "$passed $failed $skipped"' 2>"$work/said"
+    sed -n 's/^ *no result of: //p' "$work/said"
+    grep -q '^.*FAILED: ' "$work/said" && echo told
+    rm -rf "$work"
+}
+
+# What ./dev test counts is what ran, and what did not run has failed.
+results_are_the_truth() {
+    if ! command -v meson >/dev/null; then
+        skip "tests that did not run are failures" "no Meson here"
+        return
+    fi
+    same "tests that pass pass" "$(run_suite 'exit 0' 'exit 77' | paste -sd,)" "1 0 1"
+    same "tests that fail are told" "$(run_suite 'exit 0' 'exit 1' | paste -sd,)" "1 1 0,told"
+    # shellcheck disable=SC2016 # the test expands it
+    same "tests that did not run, because meson was killed, are failures, and named" \
+        "$(run_suite 'exit 0' 'kill -KILL $PPID; sleep 1' 'exit 0' | grep -E '^(number [23]|told)$' | paste -sd,)" \
+        "number 2,number 3,told"
+    # shellcheck disable=SC2016 # the test expands it
+    same "so are those of a run that was interrupted" \
+        "$(run_suite 'exit 0' 'kill -TERM $PPID; sleep 1' 'exit 0' | sed -n '1p;$p' | paste -sd,)" "1 2 0,told"
+}
+
+# A bundle's own files are seen in it wherever its checkout was.
+bundles_keep_their_files() {
+    local work root folder said namespaces=(--mount)
+    if ! unshare --user --map-root-user --mount true 2>/dev/null && ! unshare --mount true 2>/dev/null; then
+        skip "a bundle of a checkout in /tmp finds its files" "no namespaces here"
+        return
+    fi
+    [ "$(id -u)" = 0 ] || namespaces+=(--user --map-root-user)
+    work=$(mktemp -d /tmp/cuframes-bundle-XXXXXX)
+    root=$work/root
+    mkdir -p "$root"/{dev,proc,sys,tmp,run,etc,usr} "$root$work/checkout"
+    for folder in bin sbin lib lib64; do
+        ln -s "usr/$folder" "$root/$folder"
+    done
+    echo packed >"$root$work/checkout/file"
+    echo "of the host" >"$work/beside"
+    # shellcheck disable=SC2016 # the inner shell expands it
+    said=$(unshare "${namespaces[@]}" sh -c '
+        mount --rbind /usr "$2/usr" && cd / && CUFRAMES_KEEP=$3/checkout exec "$1/.ci/dev/enter-root" "$2" cat "$3/checkout/file" "$3/beside"' \
+        tried "$checkout" "$root" "$work" 2>&1 | paste -sd,)
+    same "a bundle of a checkout in /tmp finds its files, and those of the host" "$said" "packed,of the host"
+    rm -rf "$work"
+}
+
 # Every ./dev command that the documents show is one that there is.
 documents_show_real_verbs() {
     local verb unknown='' known
@@ -135,6 +199,8 @@ wrong_use_is_explained
 wrong_roots_are_explained
 roots_are_kept_apart
 run_is_transparent
+results_are_the_truth
+bundles_keep_their_files
 documents_show_real_verbs
 scripts_are_clean
 echo "1..$count"
