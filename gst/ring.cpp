@@ -41,7 +41,10 @@ int Ring::open(const cuframes_publisher_options& options) {
     const int result = cuframes_publisher_create(&options, &publisher_);
     const std::lock_guard lock(interruption_mutex_);
     interruptible_ = publisher_;
-    interruptions_ = 0;
+    // Pools of an earlier start may be at it still.
+    interruptions_ = drainings_ > 0 ? draining : 0u;
+    if (interruptible_ && interruptions_)
+        cuframes_publisher_set_interrupted(interruptible_, true);
     return result;
 }
 
@@ -59,6 +62,10 @@ void Ring::close() {
 
 void Ring::interrupt(Interruption why, bool on) {
     const std::lock_guard lock(interruption_mutex_);
+    if (why == draining) {
+        drainings_ += on ? 1u : -1u;
+        on = drainings_ > 0;
+    }
     interruptions_ = on ? interruptions_ | why : interruptions_ & ~static_cast<unsigned>(why);
     if (interruptible_)
         cuframes_publisher_set_interrupted(interruptible_, interruptions_ != 0);

@@ -45,7 +45,7 @@ public:
         unlocking = 1, ///< The base class wants the streaming thread back.
         flushing = 2,  ///< Between FLUSH_START and FLUSH_STOP.
         stopping = 4,  ///< From the state change to READY until the next start.
-        draining = 8,  ///< A pool that is deactivated.
+        draining = 8,  ///< A pool that is deactivated; each of several says so for itself.
     };
 
     int open(const cuframes_publisher_options& options);
@@ -76,6 +76,7 @@ private:
     mutable std::mutex interruption_mutex_;
     cuframes_publisher* interruptible_ = nullptr; ///< The publisher, for those who cannot wait for `life_`.
     unsigned interruptions_ = 0;
+    unsigned drainings_ = 0; ///< Pools that are deactivated, side by side.
     std::mutex configure_mutex_;
     mutable std::mutex newest_mutex_;
     GenerationPtr newest_;

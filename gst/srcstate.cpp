@@ -72,10 +72,13 @@ bool SrcState::start() {
         static_cast<SrcState*>(self)->state_changed(state, epoch, pid);
     };
     options.user_data = this;
-    const std::unique_lock life(life_);
-    const int result = cuframes_subscriber_create(&options, &subscriber_);
+    cuframes_subscriber* subscriber = nullptr;
+    const int result = cuframes_subscriber_create(&options, &subscriber);
+    // Not with the lock held: whoever hears of it first, on this thread, may ask for the statistics.
     if (result != CUFRAMES_OK)
         post_library_error(element_, result, "making the subscriber");
+    const std::unique_lock life(life_);
+    subscriber_ = subscriber;
     latency_.reset();
     timeline_.restart();
     copied_ = early_ = 0;

@@ -2,6 +2,16 @@
 // Promise: whatever an element waits for, a state change is answered at once. A wait that were not interrupted would last
 // for ever here, so that no time needs to be measured.
 #include "fixture.hpp"
+#include "picture.hpp"
+
+#include <cuframes/cuframes.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+#include <vector>
 
 namespace cuframes::test {
 namespace {
@@ -87,6 +97,134 @@ TEST_F(States, FlushingSeekWhileUpstreamWaits) {
     EXPECT_TRUE(gst_element_seek_simple(publisher.get(), GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0));
     expect_stop(publisher);
     expect_stop(reader);
+}
+
+/// The pool that a sink proposes for `caps`, active.
+GstBufferPool* proposed_pool(GstElement* sink, const std::string& caps) {
+    GstPad* pad = gst_element_get_static_pad(sink, "sink");
+    GstCaps* wanted = gst_caps_from_string(caps.c_str());
+    GstQuery* query = gst_query_new_allocation(wanted, TRUE);
+    GstBufferPool* pool = nullptr;
+    if (gst_pad_query(pad, query) && gst_query_get_n_allocation_pools(query) > 0)
+        gst_query_parse_nth_allocation_pool(query, 0, &pool, nullptr, nullptr, nullptr);
+    gst_query_unref(query);
+    gst_caps_unref(wanted);
+    gst_object_unref(pad);
+    EXPECT_TRUE(pool && gst_buffer_pool_set_active(pool, TRUE));
+    return pool;
+}
+
+// Two decoders at one sink, before and after a change of caps: their pools are drained at the same time, and neither takes the
+// interruption away that the other's threads are to hear of.
+TEST_F(States, PoolsThatAreDrainedSideBySide) {
+    Pipeline publisher("videotestsrc ! " + std::string(picture) +
+                       " ! cuframessink name=sink sync=false policy=wait wait-timeout=20000 slots=8 key=pools");
+    Pipeline reader("cuframessrc mode=strict max-held=1 key=pools ! appsink name=out sync=false");
+    reader.play();
+    publisher.play();
+    ASSERT_TRUE(eventually([&] { return publisher.stat("sink", "published") >= 8; }));
+    GstBufferPool* const pools[] = {proposed_pool(publisher.element("sink"), picture),
+                                    proposed_pool(publisher.element("sink"), picture)};
+    constexpr int threads_each = 4;
+    for (int round = 0; round < 50; ++round) {
+        std::atomic<int> begun{0};
+        std::vector<std::thread> threads;
+        for (GstBufferPool* pool : pools) {
+            for (int i = 0; i < threads_each; ++i) {
+                threads.emplace_back([&begun, pool] {
+                    GstBuffer* buffer = nullptr;
+                    ++begun;
+                    gst_buffer_pool_acquire_buffer(pool, &buffer,
+                                                   nullptr); // Ordinary memory, if it is the other's turn.
+                    gst_clear_buffer(&buffer);
+                });
+            }
+        }
+        ASSERT_TRUE(eventually([&] { return begun == 2 * threads_each; }));
+        const auto start = Clock::now();
+        std::thread first([&] { gst_buffer_pool_set_flushing(pools[0], TRUE); });
+        gst_buffer_pool_set_flushing(pools[1], TRUE);
+        first.join();
+        for (std::thread& thread : threads)
+            thread.join();
+        ASSERT_LT(Clock::now() - start, std::chrono::seconds(15))
+            << "a thread has slept through it, in round " << round;
+        for (GstBufferPool* pool : pools)
+            gst_buffer_pool_set_flushing(pool, FALSE);
+    }
+    for (GstBufferPool* pool : pools) {
+        gst_buffer_pool_set_active(pool, FALSE);
+        gst_object_unref(pool);
+    }
+    expect_stop(publisher);
+    expect_stop(reader);
+}
+
+// Whoever hears of an error on the thread on which it happens may ask the element about it.
+TEST_F(States, SyncHandlersMayAskForStatistics) {
+    const std::string far = "/tmp/" + std::string(200, 'x');
+    for (const std::string& line : {"cuframessrc name=e key=k directory=" + far + " ! fakesink",
+                                    "cuframessrc name=e directory=" + far + " ! fakesink",
+                                    "videotestsrc ! cuframessink name=e key=k directory=" + far}) {
+        Pipeline pipeline(line);
+        GstBus* bus = gst_element_get_bus(pipeline.get());
+        std::atomic<int> asked{0};
+        gst_bus_set_sync_handler(
+            bus,
+            [](GstBus*, GstMessage* message, gpointer counter) {
+                if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+                    GstStructure* stats = nullptr;
+                    g_object_get(GST_MESSAGE_SRC(message), "stats", &stats, nullptr);
+                    gst_clear_structure(&stats);
+                    ++*static_cast<std::atomic<int>*>(counter);
+                }
+                return GST_BUS_PASS;
+            },
+            &asked, nullptr);
+        std::atomic<bool> done{false};
+        std::thread starting([&] {
+            EXPECT_EQ(pipeline.set_state(GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+            done = true;
+        });
+        if (!eventually([&] { return done.load(); })) {
+            std::fprintf(stderr, "%s: the question is not answered\n", line.c_str());
+            std::abort(); // There is no other way to be rid of that thread.
+        }
+        starting.join();
+        EXPECT_GE(asked, 1) << line;
+        gst_bus_set_sync_handler(bus, nullptr, nullptr, nullptr);
+        gst_object_unref(bus);
+    }
+}
+
+// A stream that is ended and goes on at once: a reader that waits for what follows is told of the end and gets all frames, one
+// that ends with the stream gets those before.
+TEST_F(States, EndThatIsRevivedIsTold) {
+    auto publisher = Publisher::create(publisher_options("ends"));
+    ASSERT_TRUE(publisher);
+    ASSERT_TRUE(publisher->configure(ring_config(CUFRAMES_MEMORY_HOST, make_geometry("NV12", 64, 48, 64, 0))));
+    Pipeline waiting("cuframessrc mode=strict on-eos=wait key=ends ! appsink name=out sync=false"),
+        ending("cuframessrc mode=strict key=ends ! appsink name=out sync=false");
+    waiting.play();
+    ending.play();
+    ASSERT_TRUE(publisher->wait_subscribers(2));
+    const auto publish = [&] {
+        auto slot = publisher->acquire();
+        const auto now = std::chrono::nanoseconds(Clock::now().time_since_epoch());
+        EXPECT_TRUE(slot && slot->publish(frame_info(static_cast<uint64_t>(now.count()))));
+    };
+    publish();
+    ASSERT_TRUE(waiting.pull() && ending.pull()) << "from here on both run";
+    publish();
+    ASSERT_TRUE(publisher->eos());
+    publish();
+    EXPECT_TRUE(ending.pull());
+    EXPECT_FALSE(ending.pull()) << "the stream has ended for it";
+    EXPECT_TRUE(waiting.wait_for_publisher("ended"));
+    EXPECT_TRUE(waiting.pull());
+    EXPECT_TRUE(waiting.pull());
+    ASSERT_TRUE(publisher->eos());
+    EXPECT_TRUE(waiting.wait_for_publisher("ended"));
 }
 
 TEST_F(States, ManyRounds) {
