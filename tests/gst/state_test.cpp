@@ -5,11 +5,13 @@
 #include "picture.hpp"
 
 #include <cuframes/cuframes.hpp>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -77,7 +79,7 @@ TEST_F(States, UpstreamThatWaitsInThePool) {
     Pipeline publisher("videotestsrc ! " + std::string(picture) +
                        " ! cuframessink name=sink sync=false policy=wait "
                        "wait-timeout=3600000 key=slow");
-    Pipeline reader("cuframessrc mode=strict max-held=1 key=slow ! appsink name=out sync=false");
+    Pipeline reader("cuframessrc mode=strict max-held=1 on-exhausted=wait key=slow ! appsink name=out sync=false");
     reader.play();
     publisher.play();
     // The ring is full when the reader lags by all its slots, and upstream makes frames as fast as it can.
@@ -90,7 +92,7 @@ TEST_F(States, FlushingSeekWhileUpstreamWaits) {
     Pipeline publisher("videotestsrc name=source ! " + std::string(picture) +
                        " ! cuframessink name=sink sync=false "
                        "policy=wait wait-timeout=3600000 key=seek");
-    Pipeline reader("cuframessrc mode=strict max-held=1 key=seek ! appsink name=out sync=false");
+    Pipeline reader("cuframessrc mode=strict max-held=1 on-exhausted=wait key=seek ! appsink name=out sync=false");
     reader.play();
     publisher.play();
     ASSERT_TRUE(eventually([&] { return publisher.stat("sink", "published") > 4; }));
@@ -99,10 +101,18 @@ TEST_F(States, FlushingSeekWhileUpstreamWaits) {
     expect_stop(reader);
 }
 
-/// The pool that a sink proposes for `caps`, active.
-GstBufferPool* proposed_pool(GstElement* sink, const std::string& caps) {
+/// Whether a thread of this process waits in the kernel.
+bool sleeps(pid_t thread) {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    std::string text;
+    std::getline(file, text);
+    return text.find(") S ") != std::string::npos;
+}
+
+/// A pool that a sink proposes for the caps that it has, active.
+GstBufferPool* proposed_pool(GstElement* sink) {
     GstPad* pad = gst_element_get_static_pad(sink, "sink");
-    GstCaps* wanted = gst_caps_from_string(caps.c_str());
+    GstCaps* wanted = gst_pad_get_current_caps(pad);
     GstQuery* query = gst_query_new_allocation(wanted, TRUE);
     GstBufferPool* pool = nullptr;
     if (gst_pad_query(pad, query) && gst_query_get_n_allocation_pools(query) > 0)
@@ -114,38 +124,36 @@ GstBufferPool* proposed_pool(GstElement* sink, const std::string& caps) {
     return pool;
 }
 
-// Two decoders at one sink, before and after a change of caps: their pools are drained at the same time, and neither takes the
+// A decoder that was replaced, and its successor: their pools are drained at the same time, and neither takes the
 // interruption away that the other's threads are to hear of.
 TEST_F(States, PoolsThatAreDrainedSideBySide) {
     Pipeline publisher("videotestsrc ! " + std::string(picture) +
                        " ! cuframessink name=sink sync=false policy=wait wait-timeout=20000 slots=8 key=pools");
-    Pipeline reader("cuframessrc mode=strict max-held=1 key=pools ! appsink name=out sync=false");
+    Pipeline reader("cuframessrc mode=strict max-held=1 on-exhausted=wait key=pools ! appsink name=out sync=false");
     reader.play();
     publisher.play();
     ASSERT_TRUE(eventually([&] { return publisher.stat("sink", "published") >= 8; }));
-    GstBufferPool* const pools[] = {proposed_pool(publisher.element("sink"), picture),
-                                    proposed_pool(publisher.element("sink"), picture)};
-    constexpr int threads_each = 4;
+    GstBufferPool* const pools[] = {proposed_pool(publisher.element("sink")), proposed_pool(publisher.element("sink"))};
+    // The one is drained quickly, the other has many to wake.
+    const size_t waiting[] = {1, 16};
     for (int round = 0; round < 50; ++round) {
-        std::atomic<int> begun{0};
-        std::vector<std::thread> threads;
-        for (GstBufferPool* pool : pools) {
-            for (int i = 0; i < threads_each; ++i) {
-                threads.emplace_back([&begun, pool] {
-                    GstBuffer* buffer = nullptr;
-                    ++begun;
-                    gst_buffer_pool_acquire_buffer(pool, &buffer,
-                                                   nullptr); // Ordinary memory, if it is the other's turn.
-                    gst_clear_buffer(&buffer);
-                });
-            }
+        std::vector<std::atomic<pid_t>> ids(waiting[0] + waiting[1]);
+        std::vector<std::jthread> threads;
+        for (size_t i = 0; i < ids.size(); ++i) {
+            threads.emplace_back([&id = ids[i], pool = pools[i < waiting[0] ? 0 : 1]] {
+                GstBuffer* buffer = nullptr;
+                id = ::gettid();
+                gst_buffer_pool_acquire_buffer(pool, &buffer, nullptr); // Ordinary memory, if it is the other's turn.
+                gst_clear_buffer(&buffer);
+            });
         }
-        ASSERT_TRUE(eventually([&] { return begun == 2 * threads_each; }));
+        for (const std::atomic<pid_t>& id : ids)
+            ASSERT_TRUE(eventually([&] { return sleeps(id); }));
         const auto start = Clock::now();
         std::thread first([&] { gst_buffer_pool_set_flushing(pools[0], TRUE); });
         gst_buffer_pool_set_flushing(pools[1], TRUE);
         first.join();
-        for (std::thread& thread : threads)
+        for (std::jthread& thread : threads)
             thread.join();
         ASSERT_LT(Clock::now() - start, std::chrono::seconds(15))
             << "a thread has slept through it, in round " << round;
