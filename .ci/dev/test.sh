@@ -13,9 +13,7 @@ checks=(format install sanitize tidy)
 case $CUFRAMES_DEV_DISTRIBUTION in forky) checks=(sanitize) ;; esac
 # GStreamer and GLib keep caches until exit that leak checkers report, so the elements are tested without sanitizers.
 sanitized_suites=(unit model fake-cuda conformance)
-# -g1 is what reports need, names and lines, and a quarter of the compiler's time.
-sanitized_options=('-Db_sanitize=address,undefined' -Db_lundef=false -Doptimization=1 -Dgst=disabled -Dexamples=false
-    -Dc_args=-g1 -Dcpp_args=-g1)
+sanitized_options=('-Db_sanitize=address,undefined' -Db_lundef=false -Doptimization=1 -Dgst=disabled -Dexamples=false)
 
 run_tests() {
     local suites=() wanted suite
@@ -107,7 +105,7 @@ build_all() {
 
 build_sanitized() {
     local targets
-    configure "$build-asan" "${sanitized_options[@]}"
+    configure "$build-asan" "${sanitized_options[@]}" "${line_tables[@]}"
     mapfile -t targets < <(test_targets "$build-asan" "${sanitized_suites[@]}")
     compile "$build-asan" "${targets[@]}"
 }
