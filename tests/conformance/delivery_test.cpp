@@ -350,7 +350,22 @@ TEST_P(Delivery, DropPolicyTellsALappedReaderTheExactLoss) {
     EXPECT_GE(lost, 96);
     EXPECT_EQ(seen.number("received") + lost, 100);
     EXPECT_EQ(seen.number("missed"), lost);
+    EXPECT_EQ(publisher.stat("lapped"), static_cast<uint64_t>(lost))
+        << "it stood still: nothing was missed in the count";
     EXPECT_EQ(publisher.stat("waited_ns"), 0u);
+}
+
+// Beside a reader that moves on at full speed the publisher may count less than was lost, and never more.
+TEST_P(Delivery, PublisherNeverCountsMoreThanWasLost) {
+    PublisherProcess publisher(*this, "slots=4", "format=GRAY8 width=32 height=16");
+    SubscriberProcess reader(*this, "mode=strict max_held=2");
+    reader.attach();
+    reader.send("read until=eos");
+    publisher.call("publish count=20000", milliseconds(60'000));
+    publisher.call("eos");
+    reader.answer("read", milliseconds(60'000));
+    EXPECT_LE(publisher.stat("lapped") + publisher.stat("dropped"), reader.stat("lost"));
+    EXPECT_EQ(reader.stat("received") + reader.stat("lost"), 20'000u);
 }
 
 // Frames that found no slot are lost too: received + lost is all that was published or dropped.

@@ -332,15 +332,17 @@ CUFRAMES_API void cuframes_publisher_set_interrupted(cuframes_publisher* publish
 
 typedef struct cuframes_publisher_stats {
     uint32_t struct_size;
-    uint32_t subscribers;      /**< Attached now. */
-    uint64_t epoch;            /**< Of the current generation; 0 before the first. */
-    uint64_t last_sequence;    /**< Of the newest frame, dropped ones included; 0 before the first. */
-    uint64_t published;        /**< Frames made visible. */
-    uint64_t dropped;          /**< Frames that found no free slot. */
-    uint64_t copied;           /**< Published frames that were copied into their slot (cuframes_slot_write()). */
-    uint64_t lapped;           /**< Frames overwritten before a strict subscriber took them, summed over subscribers. */
-    uint64_t bytes;            /**< frame_size of all published frames. */
-    uint64_t waited_ns;        /**< Time spent waiting for strict subscribers. */
+    uint32_t subscribers;   /**< Attached now. */
+    uint64_t epoch;         /**< Of the current generation; 0 before the first. */
+    uint64_t last_sequence; /**< Of the newest frame, dropped ones included; 0 before the first. */
+    uint64_t published;     /**< Frames made visible. */
+    uint64_t dropped;       /**< Frames that found no free slot. */
+    uint64_t copied;        /**< Published frames that were copied into their slot (cuframes_slot_write()). */
+    uint64_t lapped;        /**< Frames overwritten before a strict subscriber took them, summed over subscribers. Their
+                                    `lost` is exact, and also counts what was dropped; beside readers that move on at full
+                                    speed this one may be less. */
+    uint64_t bytes;         /**< frame_size of all published frames. */
+    uint64_t waited_ns;     /**< Time spent waiting for strict subscribers. */
     uint64_t metadata_dropped; /**< Frames whose metadata did not fit and was left out. */
     uint64_t memory;           /**< Bytes of frame memory that the current generation has got so far. */
     uint32_t slots;            /**< Frames that the ring keeps now; 0 before the first generation. */
