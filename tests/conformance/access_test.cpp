@@ -83,6 +83,60 @@ TEST_F(Access, UnknownRuleOrGroupIsRefused) {
     EXPECT_TRUE(temp().contents().empty());
 }
 
+// In /tmp, where anybody may make the directory that a user without another looks into, a reader trusts its own or root's.
+TEST_F(Access, ReaderDoesNotTrustADirectoryThatAnotherUserMade) {
+    const uid_t victim = 300'000 + static_cast<uid_t>(::getpid()) % 100'000;
+    ChildOptions options;
+    options.environment = {{"CUFRAMES_DIR", ""}, {"XDG_RUNTIME_DIR", ""}};
+    const std::string path = "/tmp/cuframes-" + std::to_string(victim);
+    const auto read_from_directory_of = [&](uid_t owner) {
+        std::filesystem::create_directory(path);
+        std::filesystem::permissions(path, std::filesystem::perms(0755));
+        Process attacker(in_directory());
+        attacker.call("publisher access=all dir=" + path);
+        attacker.call("configure memory=host");
+        attacker.call("publish");
+        EXPECT_EQ(::chown(path.c_str(), owner, owner), 0);
+        Process reader(options);
+        reader.call("become uid=" + std::to_string(victim));
+        reader.call("subscriber");
+        const Message reply = reader.ask("next");
+        if (reply.verb() == "ok")
+            reader.call("release");
+        attacker.call("destroy_publisher");
+        std::filesystem::remove_all(path);
+        return reply;
+    };
+    const Message refusal = read_from_directory_of(somebody_else);
+    EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_DIRECTORY) << refusal.text("text");
+    EXPECT_NE(refusal.text("text").find(path), std::string::npos) << refusal.text("text");
+    EXPECT_EQ(read_from_directory_of(victim).verb(), "ok") << "a publisher of root's";
+}
+
+// Nor does it trust a publisher of another user there.
+TEST_F(Access, ReaderDoesNotTrustAPublisherOfAnotherUserUnlessToldWhere) {
+    const uid_t victim = 300'000 + static_cast<uid_t>(::getpid()) % 100'000;
+    const std::string path = "/tmp/cuframes-" + std::to_string(victim);
+    std::filesystem::create_directory(path);
+    std::filesystem::permissions(path, std::filesystem::perms(0777));
+    Process stranger(in_directory());
+    stranger.call("become uid=" + std::to_string(somebody_else));
+    stranger.call("publisher access=all dir=" + path);
+    EXPECT_EQ(::chown(path.c_str(), victim, victim), 0);
+    std::filesystem::permissions(path, std::filesystem::perms(0755));
+    for (const bool told : {false, true}) {
+        ChildOptions options;
+        options.environment = {{"CUFRAMES_DIR", told ? path : ""}, {"XDG_RUNTIME_DIR", ""}};
+        Process reader(options);
+        reader.call("become uid=" + std::to_string(victim));
+        reader.call("subscriber");
+        const Message reply = reader.ask("connect timeout=5000");
+        EXPECT_EQ(reply.number("code"), told ? CUFRAMES_OK : CUFRAMES_ERROR_ACCESS_DENIED) << reply.text("text");
+    }
+    stranger.call("destroy_publisher");
+    std::filesystem::remove_all(path);
+}
+
 // An ordinary user cannot publish into a directory it may not write to; the message names the directory.
 TEST_F(Access, UnwritableDirectoryIsNamed) {
     std::filesystem::create_directory(directory());

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // fork(): handles belong to the process that made them.
+#include "raw_peer.hpp"
 #include "ring_test.hpp"
 
 #include <csignal>
+#include <filesystem>
 
 namespace cuframes::test {
 
@@ -54,6 +56,37 @@ TEST_P(Fork, ClosedPublisherIsGoneThoughAForkOfItLives) {
     publisher.call("destroy_publisher");
     EXPECT_EQ(reader.call("read until=gone timeout=5000").number("received"), 2);
     ::kill(fork, SIGKILL);
+}
+
+// A killed publisher's fork takes no connections in its place, nor keeps those that there were.
+TEST_P(Fork, ForkOfAKilledPublisherHasNoneOfItsSockets) {
+    PublisherProcess publisher(*this);
+    const RawPeer attached = RawPeer::connect(directory() + "/cam.sock");
+    attached.send(RawPeer::valid_hello());
+    publisher.await_subscribers(1);
+    const auto fork = static_cast<pid_t>(publisher.call("leave_fork_behind").number("pid"));
+    publisher.kill();
+    attached.await_close();
+    EXPECT_THROW(RawPeer::connect(directory() + "/cam.sock"), std::runtime_error) << "somebody listens";
+    ::kill(fork, SIGKILL);
+}
+
+// A reader whose connection nobody answers, as the publisher behind it is dead, goes to the one that has come instead.
+TEST_P(Fork, ReaderLeavesASocketThatWasReplaced) {
+    for (const bool watching : {false, true}) {
+        SubscriberProcess reader(*this, "key=" + std::string(watching ? "watched" : "found"));
+        const std::string path = directory() + "/" + (watching ? "watched" : "found") + ".sock";
+        if (watching) {
+            EXPECT_EQ(reader.ask("next timeout=0").number("code"), CUFRAMES_ERROR_TIMEOUT);
+        }
+        std::filesystem::create_directories(directory());
+        const UniqueFd orphaned = RawPeer::listen(path);
+        reader.send("connect timeout=-1");
+        const RawPeer silent = RawPeer::accept(orphaned);
+        silent.receive();
+        PublisherProcess successor(*this, "key=" + std::string(watching ? "watched" : "found"));
+        EXPECT_EQ(reader.answer().verb(), "ok");
+    }
 }
 
 CUFRAMES_OVER_BACKENDS(Fork);

@@ -102,6 +102,20 @@ TEST_F(Protocol, NameWithoutAnEndIsCut) {
     EXPECT_EQ(publisher_.call("subscribers").text("name1"), std::string(sizeof(Hello::name) - 1, 'x'));
 }
 
+// Names are text: what is none is replaced, and what is too long is cut between characters, on either side.
+TEST_F(Protocol, NamesAreText) {
+    const RawPeer peer = connect();
+    peer.send(hello_with([](Hello& hello) { std::strcpy(hello.name, "caf\xe9 \xc3\xa9\xff"); }));
+    publisher_.await_subscribers(2);
+    EXPECT_EQ(publisher_.call("subscribers").text("name1"), "caf\xef\xbf\xbd \xc3\xa9\xef\xbf\xbd");
+    std::string name;
+    for (int i = 0; i < 40; ++i)
+        name += "\xc3\xbc";
+    SubscriberProcess reader(*this, "name=" + name);
+    reader.attach();
+    EXPECT_EQ(publisher_.call("subscribers").text("name2"), name.substr(0, 62));
+}
+
 // Descriptors that nobody asked for are closed, a truncated set of them closes the connection: none is left open.
 TEST_F(Protocol, UnaskedDescriptorsAreNotKept) {
     const int64_t before = publisher_.call("resources").number("fds");

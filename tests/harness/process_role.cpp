@@ -10,14 +10,20 @@
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <thread>
+#include <vector>
 
 namespace cuframes::test {
 namespace {
@@ -168,6 +174,103 @@ Message wait_lease_until_released(SubscriberRole& subscriber) {
     return ok();
 }
 
+/// What a test takes away from this process for a while.
+class Shortage {
+public:
+    /// Leaves so many descriptors to be had.
+    Message use_up_descriptors(const Message& request) {
+        limit(RLIMIT_NOFILE, 256);
+        for (int fd = ::dup(child_line_fd); fd >= 0; fd = ::dup(child_line_fd))
+            hoard_.emplace_back(fd);
+        hoard_.resize(hoard_.size() - static_cast<size_t>(request.number("leave")));
+        return ok();
+    }
+
+    /// Sends itself descriptors and leaves them unread, as many as a user may have on the way.
+    Message fill_the_way(const Message&) {
+        limit(RLIMIT_NOFILE, 256);
+        for (bool room = true; room && hoard_.size() < 64;) {
+            int pair[2];
+            if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+                throw std::runtime_error("no socket pair");
+            hoard_.emplace_back(pair[0]);
+            hoard_.emplace_back(pair[1]);
+            int sent = 0;
+            while ((room = send_descriptor(pair[0])))
+                sent += 1;
+            room = sent > 0 && errno == EAGAIN;
+        }
+        if (errno != ETOOMANYREFS)
+            throw std::runtime_error("as many as one likes may be on the way");
+        return ok();
+    }
+
+    Message limit_threads(const Message&) {
+        limit(RLIMIT_NPROC, 1);
+        return ok();
+    }
+
+    Message end(const Message&) {
+        hoard_.clear();
+        for (const auto& [resource, before] : before_)
+            ::setrlimit(static_cast<__rlimit_resource>(resource), &before);
+        before_.clear();
+        return ok();
+    }
+
+private:
+    void limit(int resource, rlim_t value) {
+        rlimit now = {};
+        ::getrlimit(static_cast<__rlimit_resource>(resource), &now);
+        before_.emplace(resource, now);
+        now.rlim_cur = value;
+        ::setrlimit(static_cast<__rlimit_resource>(resource), &now);
+    }
+
+    static bool send_descriptor(int socket) {
+        char byte = 0;
+        iovec part = {&byte, 1};
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+        msghdr message = {};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control;
+        message.msg_controllen = sizeof(control);
+        cmsghdr* rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(sizeof(int));
+        std::memcpy(CMSG_DATA(rights), &socket, sizeof(int));
+        return ::sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
+    }
+
+    std::vector<UniqueFd> hoard_;
+    std::map<int, rlimit> before_;
+};
+
+/// What the library logged since it was asked to be kept.
+class Log {
+public:
+    Message keep(const Message&) {
+        cuframes_set_log_func(
+            [](cuframes_log_level, const char* message, void* self) {
+                auto& log = *static_cast<Log*>(self);
+                const std::lock_guard lock(log.mutex_);
+                log.text_ += std::string(message) + '|';
+            },
+            this, CUFRAMES_LOG_INFO);
+        return ok();
+    }
+    Message read(const Message&) {
+        const std::lock_guard lock(mutex_);
+        return ok().set("text", text_.substr(0, 20'000));
+    }
+
+private:
+    std::mutex mutex_;
+    std::string text_;
+};
+
 /// Leaves a forked child behind that holds a copy of every fd of this process, as daemons and pool workers do. The
 /// test ends it by its pid; the alarm does if the test cannot.
 Message leave_fork_behind(const Message&) {
@@ -191,6 +294,14 @@ void add_process_verbs(Verbs& verbs, PublisherRole& publisher, SubscriberRole& s
     verbs["become"] = become;
     verbs["wait_lease_until_released"] = [&](const Message&) { return wait_lease_until_released(subscriber); };
     verbs["leave_fork_behind"] = leave_fork_behind;
+    const auto shortage = std::make_shared<Shortage>();
+    verbs["use_up_descriptors"] = [shortage](const Message& request) { return shortage->use_up_descriptors(request); };
+    verbs["fill_the_way"] = [shortage](const Message& request) { return shortage->fill_the_way(request); };
+    verbs["limit_threads"] = [shortage](const Message& request) { return shortage->limit_threads(request); };
+    verbs["end_shortage"] = [shortage](const Message& request) { return shortage->end(request); };
+    static Log log; // The service thread may log to the end.
+    verbs["keep_log"] = [](const Message& request) { return log.keep(request); };
+    verbs["log"] = [](const Message& request) { return log.read(request); };
     verbs["ping"] = [](const Message&) { return ok().set("pid", ::getpid()); };
     verbs["self_test"] = [](const Message& request) {
         must(cuframes_cuda_self_test(static_cast<int32_t>(request.number("device"))));

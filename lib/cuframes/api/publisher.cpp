@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "api/api.h"
+#include "base/utf8.h"
 #include "protocol/validate.h"
 
 using namespace cuframes;
@@ -90,6 +91,9 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, const Pu
     if (caps.size() > max_caps_size) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                      text("the caps have ", caps.size(), " bytes; at most ", max_caps_size, " are possible")};
+    }
+    if (!is_utf8(caps)) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, "the caps are not UTF-8"};
     }
     if (c->producer_slots > CUFRAMES_MAX_SLOTS - options.max_slots || c->metadata_size > max_metadata_size) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("producer_slots ", c->producer_slots, " or metadata_size ",

@@ -43,8 +43,8 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
     if (o->mode != CUFRAMES_MODE_NEWEST && o->mode != CUFRAMES_MODE_STRICT) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("mode ", static_cast<int>(o->mode), " is not known")};
     }
-    const std::string directory = o->directory && *o->directory ? o->directory : default_directory();
-    const std::string path = socket_path(directory, o->key);
+    const std::string directory = o->directory && *o->directory ? o->directory : "";
+    const std::string path = socket_path(directory.empty() ? default_directory() : directory, o->key);
     if (path.size() > 107) {
         return Error{CUFRAMES_ERROR_PATH_TOO_LONG,
                      text("the socket path ", path, " has ", path.size(),

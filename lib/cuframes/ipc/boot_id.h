@@ -4,9 +4,11 @@
 #include <array>
 #include <cstdint>
 
+#include "base/result.h"
+
 namespace cuframes {
 
-/** Names this boot of this kernel: two processes with the same one can share memory. Zero if it cannot be read. */
-std::array<uint8_t, 16> boot_id();
+/** Names this boot of this kernel: two processes with the same one can share memory. Read once for a process. */
+Result<std::array<uint8_t, 16>> boot_id();
 
 } // namespace cuframes

@@ -3,8 +3,10 @@
 
 #include <grp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <fstream>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +29,23 @@ std::vector<gid_t> peer_groups(int socket) {
     }
     groups.resize(size / sizeof(gid_t));
     return groups;
+}
+
+/** A user or group of another user namespace that has no number in ours: "nobody", whoever it is. */
+bool is_overflow(uint32_t id, const char* which) {
+    uint32_t overflow = 65534;
+    std::ifstream(text("/proc/sys/kernel/", which)) >> overflow;
+    return id == overflow;
+}
+
+/** Of a process without a number here nothing can be learned; the mode of the socket, which the kernel compares without
+ *  namespaces, has let it in. */
+bool same_user_namespace(pid_t pid) {
+    struct stat ours = {};
+    struct stat theirs = {};
+    return pid == 0 ||
+           (::stat("/proc/self/ns/user", &ours) == 0 && ::stat(text("/proc/", pid, "/ns/user").c_str(), &theirs) == 0 &&
+            ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev);
 }
 
 } // namespace
@@ -76,14 +95,18 @@ Result<AccessRule> AccessRule::parse(const char* rule) {
 
 bool AccessRule::admits(int socket) const {
     const Credentials peer = peer_credentials(socket);
-    if (peer.uid == 0 || peer.uid == ::geteuid() || kind_ == Kind::all) {
+    if (peer.uid == 0 || kind_ == Kind::all) {
+        return true;
+    }
+    if (peer.uid == ::geteuid() && (!is_overflow(peer.uid, "overflowuid") || same_user_namespace(peer.pid))) {
         return true;
     }
     if (kind_ != Kind::group) {
         return false;
     }
     const auto groups = peer_groups(socket);
-    return peer.gid == group_ || std::find(groups.begin(), groups.end(), group_) != groups.end();
+    const bool is_member = peer.gid == group_ || std::find(groups.begin(), groups.end(), group_) != groups.end();
+    return is_member && (!is_overflow(group_, "overflowgid") || same_user_namespace(peer.pid));
 }
 
 } // namespace cuframes

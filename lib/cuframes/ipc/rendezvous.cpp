@@ -37,6 +37,18 @@ Result<> check_ownership(const std::string& directory) {
     return {};
 }
 
+constexpr const char* run_directory = "/run/cuframes";
+
+bool is_directory(const char* path) {
+    struct stat status = {};
+    return ::stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+bool names_a_directory(const char* variable) {
+    const char* set = std::getenv(variable);
+    return set && *set;
+}
+
 /** Makes the directory if it is missing. True: it was made here. */
 Result<bool> ensure_directory(const std::string& directory, const AccessRule& access) {
     bool made = false;
@@ -208,12 +220,63 @@ std::string default_directory() {
     if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime && *runtime) {
         return text(runtime, "/cuframes");
     }
-    struct stat status = {};
-    const bool exists = ::stat("/run/cuframes", &status) == 0 && S_ISDIR(status.st_mode);
-    if (exists ? ::access("/run/cuframes", W_OK | X_OK) == 0 : ::access("/run", W_OK | X_OK) == 0) {
-        return "/run/cuframes";
+    if (is_directory(run_directory) ? ::access(run_directory, W_OK | X_OK) == 0 : ::access("/run", W_OK | X_OK) == 0) {
+        return run_directory;
     }
     return private_tmp_directory();
+}
+
+bool has_several_directories() {
+    return !names_a_directory("CUFRAMES_DIR") && !names_a_directory("XDG_RUNTIME_DIR") && is_directory(run_directory) &&
+           ::access(run_directory, X_OK) == 0 && default_directory() != run_directory;
+}
+
+std::string directory_to_read(const std::string& key) {
+    struct stat status = {};
+    if (has_several_directories() && ::stat(socket_path(run_directory, key).c_str(), &status) == 0) {
+        return run_directory;
+    }
+    return default_directory();
+}
+
+Result<> check_directory(const std::string& directory, bool usual) {
+    const bool may_be_anybodys = directory == private_tmp_directory();
+    struct stat status = {};
+    if ((!usual && !may_be_anybodys) || names_a_directory("CUFRAMES_DIR") || directory == run_directory ||
+        ::lstat(directory.c_str(), &status) != 0) {
+        return {};
+    }
+    const bool trusted = status.st_uid == ::geteuid() || status.st_uid == 0 || (::geteuid() == 0 && !may_be_anybodys);
+    if (!S_ISDIR(status.st_mode) || !trusted || (status.st_mode & 0022)) {
+        return Error{CUFRAMES_ERROR_DIRECTORY,
+                     text(directory, " belongs to somebody else (uid ", status.st_uid,
+                          ") or can be written by others, who may pretend to be the publisher; set the directory, or "
+                          "CUFRAMES_DIR, to one that you trust")};
+    }
+    return {};
+}
+
+Result<> check_publisher(const std::string& directory, bool usual, const Credentials& publisher) {
+    const bool may_be_anybodys = directory == private_tmp_directory();
+    struct stat status = {};
+    if ((!usual && !may_be_anybodys) || names_a_directory("CUFRAMES_DIR") || directory == run_directory ||
+        publisher.uid == ::geteuid() || publisher.uid == 0 ||
+        (::stat(directory.c_str(), &status) == 0 && publisher.uid == status.st_uid)) {
+        return {};
+    }
+    return Error{
+        CUFRAMES_ERROR_ACCESS_DENIED,
+        text("the publisher (pid ", publisher.pid, ") in ", directory, " runs as uid ", publisher.uid,
+             ", which is neither ours nor root; if you trust it, name that directory, or set CUFRAMES_DIR to it")};
+}
+
+std::optional<FileIdentity> FileIdentity::of(const std::string& path) {
+    struct stat status = {};
+    if (::stat(path.c_str(), &status) != 0) {
+        return {};
+    }
+    return FileIdentity{status.st_dev, status.st_ino,
+                        int64_t{status.st_ctim.tv_sec} * 1'000'000'000 + status.st_ctim.tv_nsec};
 }
 
 std::string socket_path(const std::string& directory, const std::string& key) {
@@ -265,6 +328,7 @@ Result<KeyHolder> KeyHolder::take(const std::string& directory, const std::strin
         return error;
     }
     holder.listening_ = std::move(*listening);
+    close_in_children(holder.listening_.get());
     holder.socket_path_ = final_path;
     return holder;
 }
@@ -280,6 +344,9 @@ void KeyHolder::release() {
         ::unlink(socket_path_.c_str());
     }
     ::unlink(lock_path_.c_str());
+    if (listening_) {
+        leave_to_children(listening_.get());
+    }
     listening_.reset();
     lock_.reset();
     keys_held_here().remove(lock_name_);

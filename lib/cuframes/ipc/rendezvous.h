@@ -8,6 +8,10 @@
  */
 #pragma once
 
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,6 +23,36 @@ namespace cuframes {
 
 /** $CUFRAMES_DIR, else $XDG_RUNTIME_DIR/cuframes, else /run/cuframes, else /tmp/cuframes-<uid>. */
 std::string default_directory();
+
+/**
+ * The directory to look for the publisher of a key in, where none was named: the same, but among those below
+ * $XDG_RUNTIME_DIR/cuframes that can be entered the first where there is a socket of that key. A reader need not be able to
+ * write there.
+ */
+std::string directory_to_read(const std::string& key);
+
+/** Whether that may become another one while nobody has changed the environment. */
+bool has_several_directories();
+
+/**
+ * Whether a reader may trust what lies in a directory. Anybody may make the one in /tmp, so that has to be this user's own, or
+ * root's; and so has any other that is only `usual` and was not named.
+ */
+Result<> check_directory(const std::string& directory, bool usual);
+
+/** Whether a reader may trust a publisher that it found there: in directories that were not named only one of this user, of
+ *  root or of the directory's owner; in /run/cuframes, which an administrator made, any. */
+Result<> check_publisher(const std::string& directory, bool usual, const Credentials& publisher);
+
+/** Tells a file from others that had its name. */
+struct FileIdentity {
+    dev_t device;
+    ino_t number;
+    int64_t changed_ns;
+
+    static std::optional<FileIdentity> of(const std::string& path);
+    bool operator==(const FileIdentity&) const = default;
+};
 
 std::string socket_path(const std::string& directory, const std::string& key);
 

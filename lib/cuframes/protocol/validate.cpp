@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/utf8.h"
+
 namespace cuframes {
 
 namespace {
@@ -33,6 +35,10 @@ Result<> check_geometry(const cuframes_geometry& g) {
     }
     if (!std::memchr(g.format, 0, sizeof(g.format))) {
         return bad_geometry("the format name is not terminated");
+    }
+    if (const std::string_view name = g.format;
+        !std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 127; })) {
+        return bad_geometry("the format name has characters that no format has");
     }
     if (g.frame_size == 0 || g.frame_size > uint64_t{1} << 40) {
         return bad_geometry(text("frame_size is ", g.frame_size));
@@ -124,6 +130,9 @@ Result<RingDescription> read_ring_header(const void* control, uint64_t control_s
                         h.metadata_stride, h.gpu_uuid,
                         h.geometry,        {}};
     out.caps.assign(static_cast<const char*>(control) + h.caps_offset, h.caps_size);
+    if (!is_utf8(out.caps)) {
+        return bad_header("its caps are no text");
+    }
     return out;
 }
 

@@ -30,7 +30,11 @@ Error shortage() {
 }
 
 Result<> check_hello(const Hello& hello) {
-    if (hello.boot_id != boot_id()) {
+    auto ours = boot_id();
+    if (!ours) {
+        return ours.error();
+    }
+    if (hello.boot_id != *ours) {
         return Error{CUFRAMES_ERROR_PROTOCOL,
                      "the subscriber runs on another host (its boot id differs); shared memory "
                      "does not reach there"};

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/boot_id.h"
 #include "memory/copy.h"
 #include "publisher/service.h"
 
@@ -35,6 +36,7 @@ Result<std::shared_ptr<Publisher>> Publisher::create(PublisherOptions options) {
     if (!key) {
         return key.error();
     }
+    (void)static_cast<bool>(boot_id()); // While there are descriptors to read it.
     std::shared_ptr<Publisher> publisher(new Publisher(std::move(options), std::move(*key)));
     auto service = Service::start(*publisher);
     if (!service) {

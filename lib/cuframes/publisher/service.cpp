@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "base/utf8.h"
 
 namespace cuframes {
 
@@ -33,7 +34,7 @@ Refused refusal(const Error& error) {
     Refused message = {};
     message.version = protocol_version;
     message.error = error.code;
-    std::strncpy(message.message, error.message.c_str(), sizeof(message.message) - 1);
+    copy_text(message.message, error.message);
     return message;
 }
 
@@ -310,7 +311,8 @@ Service::Fate Service::handle_hello(Peer& peer, const Packet& packet) {
     if (!packet.as(hello, 0)) {
         return Fate::misbehaved;
     }
-    hello.name[sizeof(hello.name) - 1] = 0;
+    // Shown to users and in logs, who want text.
+    copy_text(hello.name, std::string(hello.name, ::strnlen(hello.name, sizeof(hello.name))));
     peer.hello = hello;
     return admit(peer);
 }

@@ -3,10 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <system_error>
-#include <thread>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 namespace cuframes {
 
@@ -45,10 +44,10 @@ void AttachedRing::dispose(AttachedRing* ring) {
         delete ring;
         return;
     }
-    try {
-        std::thread([ring] { delete ring; }).detach();
-    } catch (const std::system_error&) {
-        delete ring; // No thread to be had: late is better than never.
+    if (auto thread = start_thread("cuframes-dispose", [ring] { delete ring; })) {
+        thread->detach();
+    } else {
+        delete ring; // Late is better than never.
     }
 }
 

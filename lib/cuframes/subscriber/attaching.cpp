@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/utf8.h"
 #include "ipc/boot_id.h"
 #include "ipc/peer.h"
 #include "subscriber/subscriber.h"
@@ -20,7 +21,7 @@ bool Subscriber::may_connect() const {
 }
 
 Result<Connection> Subscriber::connect_or_watch() {
-    const std::string path = socket_path(options_.directory, options_.key);
+    const std::string path = socket_path(directory_, options_.key);
     auto connection = connect_to(path);
     // Most find their publisher at once, and need no watch.
     if (connection || connection.error().code != CUFRAMES_ERROR_PUBLISHER_GONE || watch_.on()) {
@@ -34,11 +35,17 @@ Result<Connection> Subscriber::connect_or_watch() {
 Result<> Subscriber::connect() {
     look_for_socket_ = false;
     not_before_ = {};
+    look_into_directory();
+    const bool usual = options_.directory.empty();
+    if (auto sound = check_directory(directory_, usual); !sound) {
+        return fail_attach(sound.error());
+    }
+    const auto socket = FileIdentity::of(socket_path(directory_, options_.key));
     auto connection = connect_or_watch();
     if (!connection) {
         const cuframes_error code = connection.error().code;
         if (code == CUFRAMES_ERROR_PUBLISHER_GONE) {
-            if (!watch_.on()) {
+            if (!watch_.on() || (usual && has_several_directories())) {
                 watch_.tell_what_hinders();
                 try_again_in(PublisherWatch::look_interval);
             }
@@ -50,6 +57,13 @@ Result<> Subscriber::connect() {
         }
         return fail_attach(connection.error());
     }
+    if (auto trusted = check_publisher(directory_, usual, peer_credentials(connection->fd())); !trusted) {
+        return fail_attach(trusted.error());
+    }
+    auto boot = boot_id();
+    if (!boot) {
+        return fail_attach(boot.error());
+    }
     Hello hello = {};
     hello.version = protocol_version;
     hello.mode = options_.read.mode;
@@ -57,8 +71,8 @@ Result<> Subscriber::connect() {
     hello.least = options_.min_held;
     hello.copies = options_.copies ? 1 : 0;
     hello.grows = options_.grows ? 1 : 0;
-    hello.boot_id = boot_id();
-    std::strncpy(hello.name, options_.name.c_str(), sizeof(hello.name) - 1);
+    hello.boot_id = *boot;
+    copy_text(hello.name, options_.name);
     if (connection->send(hello) != Sent::yes) {
         look_for_socket_ = true; // It went away between the two calls, or something is short.
         try_again_in(milliseconds(10));
@@ -69,6 +83,8 @@ Result<> Subscriber::connect() {
     link_->pidfd = peer_pidfd(link_->connection.fd());
     link_->publisher_pid = peer_credentials(link_->connection.fd()).pid;
     link_->poke = poke_;
+    link_->socket = socket;
+    retry_->fire_in(PublisherWatch::look_interval);
     poller_.add(link_->connection.fd(), Poller::Source::messages);
     if (link_->pidfd) {
         poller_.add(link_->pidfd.get(), Poller::Source::publisher_exit);
@@ -91,6 +107,33 @@ Result<> Subscriber::fail_attach(const Error& error) {
 void Subscriber::try_again_in(milliseconds delay) {
     not_before_ = Clock::now() + delay;
     retry_->fire_in(delay);
+}
+
+/** In the usual directories the publisher may have come to another one than last time. */
+void Subscriber::look_into_directory() {
+    if (!options_.directory.empty()) {
+        return;
+    }
+    if (const std::string found = directory_to_read(options_.key); found != directory_) {
+        directory_ = found;
+        watch_.move_to(directory_, poller_);
+    }
+}
+
+/**
+ * While the publisher has not answered: whether its socket is still the one that we are connected to. A child that it forked
+ * can hold the socket of a dead one open, and will never answer, though its successor is there.
+ */
+void Subscriber::leave_if_replaced() {
+    if (!link_ || link_->welcomed) {
+        return;
+    }
+    if (FileIdentity::of(socket_path(directory_, options_.key)) == link_->socket) {
+        retry_->fire_in(PublisherWatch::look_interval);
+        return;
+    }
+    drop_link();
+    not_before_ = {};
 }
 
 void Subscriber::drop_link() {
@@ -211,6 +254,8 @@ void Subscriber::handle_welcome(const Packet& packet) {
     }
     if (watch_.pause()) {
         retry_->fire_in(PublisherWatch::lingers); // Not now, when a frame is waited for.
+    } else {
+        retry_->stop();
     }
     {
         std::lock_guard lock(mutex_);
@@ -283,7 +328,7 @@ void Subscriber::handle_refused(const Packet& packet) {
             Error{CUFRAMES_ERROR_PROTOCOL, text("the publisher of \"", options_.key, "\" sent a damaged refusal")};
         return;
     }
-    refused.message[sizeof(refused.message) - 1] = 0;
+    copy_text(refused.message, std::string(refused.message, ::strnlen(refused.message, sizeof(refused.message))));
     attach_error_ = Error{static_cast<cuframes_error>(refused.error),
                           text("refused by the publisher (pid ", link_->publisher_pid, "): ", refused.message)};
 }

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
+#include "ipc/rendezvous.h"
 #include "ipc/seqpacket.h"
 #include "ipc/waker.h"
 
@@ -17,7 +19,8 @@ struct Link {
     Connection connection;
     UniqueFd pidfd; ///< Of the publisher; empty where the kernel has none.
     int32_t publisher_pid = 0;
-    bool welcomed = false; ///< It has admitted us.
+    bool welcomed = false;              ///< It has admitted us.
+    std::optional<FileIdentity> socket; ///< Of the file that we connected to.
     std::atomic<uint32_t> granted{0};
     uint32_t copies = 0; ///< Leases on top, each for the time of a copy.
     bool dead = false;

@@ -23,6 +23,12 @@ public:
 
     PublisherWatch(std::string directory, std::string key) : watch_(std::move(directory)), key_(std::move(key)) {}
 
+    /** Another directory, from the next begin() on. */
+    void move_to(const std::string& directory, const Poller& poller) {
+        end(poller);
+        watch_ = SocketWatch(directory);
+    }
+
     bool on() const { return watch_.armed(); }
 
     /** Watches from now on. To be called before a look for the socket, and after each event. False: it cannot. */

@@ -36,6 +36,9 @@ public:
         ::timerfd_settime(fd_.get(), 0, &due, nullptr);
     }
 
+    /** Not at all. */
+    void stop() const { fire_in(std::chrono::milliseconds(0)); }
+
     void clear() const {
         uint64_t expirations;
         (void)!::read(fd_.get(), &expirations, sizeof(expirations));

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/thread.h"
+
 namespace cuframes {
 
 using std::chrono::milliseconds;
@@ -394,7 +396,7 @@ Result<> Subscriber::check_connect_timeout() const {
         return {};
     }
     return Error{CUFRAMES_ERROR_TIMEOUT,
-                 text("no publisher came to ", socket_path(options_.directory, options_.key), " within ",
+                 text("no publisher came to ", socket_path(directory_, options_.key), " within ",
                       options_.connect_timeout_ms, " ms (connect-timeout); start it, or check key and directory")};
 }
 
@@ -427,8 +429,10 @@ void Subscriber::on_event(Poller::Source source, bool hung_up) {
         if (link_ && link_->welcomed) {
             watch_.end(poller_);
         }
+        leave_if_replaced();
         break;
     case Poller::Source::directory:
+        leave_if_replaced();
         look_for_socket_ = true;
         not_before_ = {};
         watch_.begin(poller_);
@@ -482,7 +486,11 @@ Result<> Subscriber::start(cuframes_frame_func func, void* user_data) {
         return Error{CUFRAMES_ERROR_INVALID_STATE, "this subscriber's thread runs already"};
     }
     stopping_.store(false);
-    thread_ = std::thread([this, func, user_data] { run_callbacks(func, user_data); });
+    auto thread = start_thread("cuframes-read", [this, func, user_data] { run_callbacks(func, user_data); });
+    if (!thread) {
+        return thread.error();
+    }
+    thread_ = std::move(*thread);
     return {};
 }
 

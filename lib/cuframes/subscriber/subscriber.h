@@ -27,7 +27,7 @@ namespace cuframes {
 
 struct SubscriberOptions {
     std::string key;
-    std::string directory;
+    std::string directory; ///< Empty: the usual ones.
     std::string name;
     ReadOptions read;
     uint32_t max_held;          ///< Leases at first.
@@ -63,7 +63,9 @@ private:
     using Clock = std::chrono::steady_clock;
 
     explicit Subscriber(SubscriberOptions options)
-        : options_(std::move(options)), watch_(options_.directory, options_.key) {}
+        : options_(std::move(options)),
+          directory_(options_.directory.empty() ? directory_to_read(options_.key) : options_.directory),
+          watch_(directory_, options_.key) {}
     Result<> prepare();
 
     // Repeats a step, which gives an error to report or a value, until the value is not null; sleeps between.
@@ -88,6 +90,8 @@ private:
     void try_again_in(std::chrono::milliseconds delay);
     bool may_connect() const;
     void drop_link();
+    void leave_if_replaced();
+    void look_into_directory();
 
     // Hearing the publisher.
     bool hear();
@@ -120,6 +124,7 @@ private:
 
     const SubscriberOptions options_;
     Poller poller_;
+    std::string directory_; ///< Of the socket: the one that was named, or the one among the usual where it is.
     PublisherWatch watch_;
     std::optional<RetryTimer> retry_;
     std::optional<Waker> interrupt_;
