@@ -88,7 +88,7 @@ class Subscriber:
         self._counts.update(gap_count=0, last_frame_pts_ns=0)
         self._last_stats: dict[str, Any] = {}
         self._handle = _native.Subscriber(
-            key, self._directory, self._name, mode.value, max_held or 0, on_gone == "raise", cuda_device
+            key, "" if directory is None else self._directory, self._name, mode.value, max_held or 0, on_gone == "raise", cuda_device
         )
 
     # ------------------------------------------------------------------------------------------------- frames

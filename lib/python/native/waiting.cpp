@@ -8,7 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <system_error>
+
+#include "errors.h"
 
 namespace cuframes::python {
 
@@ -17,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 
 Event::Event() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (fd_ < 0) {
-        throw std::system_error(errno, std::generic_category(), "cannot create an eventfd");
+        raise(system_error("create an eventfd"));
     }
 }
 
