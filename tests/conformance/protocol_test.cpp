@@ -4,6 +4,7 @@
 #include "raw_ring.hpp"
 #include "ring_test.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -179,6 +180,9 @@ TEST_F(Protocol, SubscribersGetReadOnlyMemory) {
         EXPECT_NE(::mprotect(readable, page_size, PROT_READ | PROT_WRITE), 0);
         ::munmap(readable, page_size);
     }
+    // A write that the seals refuse holds the file's lock as long as its source lets it: growing would wait for that.
+    EXPECT_EQ(::fcntl(ring.frames.get(), F_GETFL) & O_ACCMODE, O_RDONLY);
+    EXPECT_NE(::fallocate(ring.frames.get(), FALLOC_FL_KEEP_SIZE, 0, page_size), 0) << "commits memory";
     EXPECT_NE(::ftruncate(ring.lease.get(), 0), 0) << "a truncated lease page would fault the publisher";
 }
 

@@ -30,7 +30,7 @@ TEST_F(Shortage, ReaderIsServedWhenThereAreDescriptorsAgain) {
     reader.call("read count=1");
     publisher.call("acquire"); // So that the old ring gives none back.
     publisher.call("keep_log");
-    publisher.call("use_up_descriptors leave=2");
+    publisher.call("use_up_descriptors leave=3");
     publisher.call("configure memory=host");
     EXPECT_EQ(reader.ask("next timeout=300").number("code"), CUFRAMES_ERROR_TIMEOUT);
     EXPECT_EQ(publisher.stat("subscribers"), 1u);

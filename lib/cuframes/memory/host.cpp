@@ -3,11 +3,13 @@
  * Frames in host memory: one sealed memfd, as large as the ring may become and as full as it is.
  */
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 
+#include "ipc/seqpacket.h"
 #include "ipc/shared_memory.h"
 #include "memory/copy.h"
 #include "memory/frame_store.h"
@@ -22,7 +24,8 @@ constexpr uint32_t fewest_slots = 3; ///< The API takes no fewer: nobody is told
 
 class HostStore final : public FrameStore {
 public:
-    HostStore(SharedMemory memory, const ChunkLayout& layout) : memory_(std::move(memory)), layout_(layout) {}
+    HostStore(SharedMemory memory, UniqueFd for_readers, const ChunkLayout& layout)
+        : memory_(std::move(memory)), for_readers_(std::move(for_readers)), layout_(layout) {}
 
     const ChunkLayout& layout() const override { return layout_; }
     std::byte* base() const override { return memory_.mapping.data(); }
@@ -47,7 +50,7 @@ public:
         return {};
     }
     uint32_t chunks() const override { return 1; }
-    int chunk_fd(uint32_t) const override { return memory_.fd.get(); }
+    int chunk_fd(uint32_t) const override { return for_readers_ ? for_readers_.get() : memory_.fd.get(); }
 
     Result<> write(std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) override {
         if (image.memory == CUFRAMES_MEMORY_CUDA) {
@@ -62,6 +65,7 @@ public:
 
 private:
     SharedMemory memory_;
+    UniqueFd for_readers_; ///< Empty: there is no /proc, and they get ours.
     ChunkLayout layout_;
     std::atomic<uint64_t> committed_ = 0;
 };
@@ -107,7 +111,14 @@ Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint
     if (!memory) {
         return memory.error();
     }
-    return std::unique_ptr<FrameStore>(std::make_unique<HostStore>(std::move(*memory), layout));
+    // One that can only be read. Who writes to a file, though the seals refuse that in the end, can hold its lock meanwhile, for
+    // which growing would wait. Nor may other users open it again.
+    ::fchmod(memory->fd.get(), 0400);
+    UniqueFd for_readers(::open(text("/proc/self/fd/", memory->fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!for_readers && is_shortage(errno)) {
+        return system_error("open the frames for readers", errno, CUFRAMES_ERROR_NO_MEMORY);
+    }
+    return std::unique_ptr<FrameStore>(std::make_unique<HostStore>(std::move(*memory), std::move(for_readers), layout));
 }
 
 Result<std::unique_ptr<FrameAccess>> open_host_frames(const UniqueFd& fd, const RingDescription& ring) {
