@@ -151,7 +151,9 @@ CUFRAMES_API void cuframes_set_log_func(cuframes_log_func func, void* user_data,
 
 /**
  * The directory that a NULL `directory` stands for: $CUFRAMES_DIR, else $XDG_RUNTIME_DIR/cuframes, else
- * /run/cuframes if that can be used, else /tmp/cuframes-<uid>. Writes at most `size` bytes. Thread-safe.
+ * /run/cuframes if that can be used, else /tmp/cuframes-<uid>. Writes at most `size` bytes. Thread-safe. A subscriber
+ * without a directory goes to /run/cuframes as well, if it can read there and the key's socket is there; and it trusts only
+ * what belongs to its user, to root or, in /run/cuframes, to whom an administrator let in.
  */
 CUFRAMES_API int cuframes_default_directory(char* buffer, size_t size);
 
