@@ -4,6 +4,7 @@
 #include "call.hpp"
 #include "device.hpp"
 #include "faults.hpp"
+#include "graph.hpp"
 #include "memory.hpp"
 #include "stream.hpp"
 
@@ -87,7 +88,7 @@ CUresult admit(const char* call) {
     const CUresult injected = count_and_fault(call);
     if (injected != CUDA_SUCCESS)
         return injected;
-    return d.initialised ? CUDA_SUCCESS : CUDA_ERROR_NOT_INITIALIZED;
+    return d.initialised ? check_capture_mode(base_name(call)) : CUDA_ERROR_NOT_INITIALIZED;
 }
 
 CUresult current_context(ContextRef& out) {
@@ -217,6 +218,8 @@ CUresult CUDAAPI cuCtxGetApiVersion(CUcontext, unsigned int* version) {
 
 CUresult CUDAAPI cuCtxSynchronize(void) {
     return in_context(__func__, [](const ContextRef& context) {
+        if (const CUresult conflict = enter_context(context); conflict != CUDA_SUCCESS)
+            return conflict;
         Points pending;
         {
             std::lock_guard lock(driver().mutex);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "call.hpp"
+#include "graph.hpp"
 #include "transfer.hpp"
 
 #include <cstring>
@@ -71,6 +72,8 @@ CUresult launch(const ContextRef& context, CUstream handle, Copy copy, Mode mode
     const StreamRef stream = find_stream(handle, context);
     if (!stream)
         return CUDA_ERROR_INVALID_HANDLE;
+    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+        return conflict;
     const int device = stream->context->device;
     const Plan p = plan(copy, device);
     if (p.refused != CUDA_SUCCESS)

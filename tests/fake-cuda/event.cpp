@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "call.hpp"
 #include "context.hpp"
+#include "graph.hpp"
 #include "stream.hpp"
 
 using namespace fake_cuda;
@@ -27,6 +28,13 @@ CUresult record(const ContextRef& context, CUevent handle, CUstream stream_handl
     const StreamRef stream = find_stream(stream_handle, context);
     if (!event || !stream || stream->context->handle != event->context)
         return CUDA_ERROR_INVALID_HANDLE;
+    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+        return conflict;
+    {
+        std::lock_guard lock(driver().mutex);
+        if (capture_record(stream, *event))
+            return CUDA_SUCCESS;
+    }
     const auto capture = std::make_shared<Capture>();
     const Point point = submit(stream, {{}, {}, capture});
     std::lock_guard lock(driver().mutex);
@@ -43,12 +51,19 @@ CUresult record_context(CUcontext context_handle, CUevent handle) {
         return CUDA_ERROR_NOT_SUPPORTED;
     const EventRef event = find_event(handle);
     Driver& d = driver();
-    std::lock_guard lock(d.mutex);
-    const ContextRef context = find_context(d, context_handle);
+    ContextRef context;
+    {
+        std::lock_guard lock(d.mutex);
+        context = find_context(d, context_handle);
+    }
     if (!context)
         return CUDA_ERROR_INVALID_CONTEXT;
+    if (const CUresult conflict = enter_context(context); conflict != CUDA_SUCCESS)
+        return conflict;
+    std::lock_guard lock(d.mutex);
     if (!event || event->context != context_handle)
         return CUDA_ERROR_INVALID_HANDLE;
+    event->graph.reset();
     event->capture = std::make_shared<Capture>();
     event->capture->points = pending_work(*context);
     event->capture->time = std::chrono::steady_clock::now();
@@ -145,6 +160,8 @@ CUresult CUDAAPI cuEventQuery(CUevent handle) {
         if (!event)
             return CUDA_ERROR_INVALID_HANDLE;
         std::lock_guard lock(driver().mutex);
+        if (const CUresult captured = check_captured_event(*event); captured != CUDA_SUCCESS)
+            return captured;
         const bool done = !event->capture || all_reached(event->capture->points);
         return done ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
     });
@@ -155,6 +172,11 @@ CUresult CUDAAPI cuEventSynchronize(CUevent handle) {
         const EventRef event = find_event(handle);
         if (!event)
             return CUDA_ERROR_INVALID_HANDLE;
+        {
+            std::lock_guard lock(driver().mutex);
+            if (const CUresult captured = check_captured_event(*event); captured != CUDA_SUCCESS)
+                return captured;
+        }
         const auto capture = capture_of(event);
         return capture ? wait_for(context, capture->points) : CUDA_SUCCESS;
     });
@@ -168,6 +190,13 @@ CUresult CUDAAPI cuStreamWaitEvent(CUstream stream_handle, CUevent handle, unsig
             return CUDA_ERROR_INVALID_HANDLE;
         if (flags > CU_EVENT_WAIT_EXTERNAL)
             return CUDA_ERROR_INVALID_VALUE;
+        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+            return conflict;
+        {
+            std::lock_guard lock(driver().mutex);
+            if (const auto captured = capture_wait(stream, *event))
+                return *captured;
+        }
         const auto capture = capture_of(event);
         if (capture)
             submit(stream, {{}, capture->points, {}});

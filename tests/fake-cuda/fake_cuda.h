@@ -30,6 +30,7 @@ typedef struct FakeCudaStats {
     uint64_t reservations;       /* cuMemAddressReserve */
     uint64_t mappings;           /* cuMemMap */
     uint64_t pools;              /* cuMemPoolCreate; default pools are not counted */
+    uint64_t graphs;             /* ended captures, and what was instantiated of them */
 } FakeCudaStats;
 
 /* Transfers accepted since the start or the last reset, by direction. Pinned and registered host
@@ -58,6 +59,10 @@ FAKE_CUDA_API uint64_t fake_cuda_calls(const char* call);
  * With nth 0 every invocation fails until fake_cuda_clear_faults(). */
 FAKE_CUDA_API void fake_cuda_fail(const char* call, uint64_t nth, int error);
 FAKE_CUDA_API void fake_cuda_clear_faults(void);
+
+/* Calls that threads made without relaxed capture mode while another thread captured a graph in global mode. Only some of
+ * them break the capture; a library that lives in other people's processes makes none. */
+FAKE_CUDA_API uint64_t fake_cuda_unguarded_calls(void);
 
 /* Replaces FAKE_CUDA_DELAY_US for operations that start from now on. */
 FAKE_CUDA_API void fake_cuda_set_delay_us(uint64_t microseconds);

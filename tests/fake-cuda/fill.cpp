@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "call.hpp"
+#include "graph.hpp"
 #include "transfer.hpp"
 
 #include <algorithm>
@@ -35,6 +36,8 @@ CUresult launch(const ContextRef& context, CUstream handle, const Side& to, cons
     const StreamRef stream = find_stream(handle, context);
     if (!stream)
         return CUDA_ERROR_INVALID_HANDLE;
+    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+        return conflict;
     const int device = stream->context->device;
     bool host_target = false;
     {

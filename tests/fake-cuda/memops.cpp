@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "call.hpp"
+#include "graph.hpp"
 #include "transfer.hpp"
 
 #include <atomic>
@@ -76,6 +77,8 @@ CUresult launch(const char* call, CUstream handle, CUdeviceptr address, Access a
         const StreamRef stream = find_stream(handle, context);
         if (!stream)
             return CUDA_ERROR_INVALID_HANDLE;
+        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+            return conflict;
         if ((flags & ~known_flags) != 0)
             return CUDA_ERROR_INVALID_VALUE;
         {

@@ -3,6 +3,7 @@
 
 #include "call.hpp"
 #include "device.hpp"
+#include "graph.hpp"
 #include "memory.hpp"
 
 #include <map>
@@ -64,8 +65,11 @@ cuuint64_t bytes_from(CUmemoryPool pool) {
 }
 
 CUresult allocate_async(const ContextRef& context, CUdeviceptr* out, size_t size, CUmemoryPool pool, CUstream stream) {
-    if (!find_stream(stream, context))
+    const StreamRef queue = find_stream(stream, context);
+    if (!queue)
         return CUDA_ERROR_INVALID_HANDLE;
+    if (const CUresult conflict = enter_stream(queue); conflict != CUDA_SUCCESS)
+        return conflict;
     if (!is_live(pool))
         return CUDA_ERROR_INVALID_VALUE;
     return allocate(out, size, RangeKind::device, *context, pool);
@@ -75,6 +79,8 @@ CUresult free_async(const ContextRef& context, CUdeviceptr pointer, CUstream han
     const StreamRef stream = find_stream(handle, context);
     if (!stream)
         return CUDA_ERROR_INVALID_HANDLE;
+    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+        return conflict;
     {
         AddressMap& map = address_map();
         std::unique_lock lock(map.mutex);

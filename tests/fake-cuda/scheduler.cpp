@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "graph.hpp"
 #include "stream.hpp"
 
 #include <algorithm>
@@ -151,6 +152,8 @@ StreamRef find_stream(CUstream handle, const ContextRef& current) {
 Point submit(const StreamRef& stream, Operation operation) {
     Driver& d = driver();
     std::lock_guard lock(d.mutex);
+    if (capture_operation(stream, operation))
+        return {stream->timeline, stream->timeline->completed};
     std::erase_if(operation.after, [](const Point& p) { return p.reached(); });
     const Points order = implicit_order(*stream);
     operation.after.insert(operation.after.end(), order.begin(), order.end());

@@ -22,6 +22,7 @@
 namespace fake_cuda {
 
 struct Stream;
+struct GraphCapture;
 
 // Progress of one stream: operation n is finished once completed >= n. Kept apart from the stream,
 // so that an event outlives the stream that it was recorded in.
@@ -52,6 +53,9 @@ struct Event {
     CUcontext context = nullptr;
     unsigned int flags = 0;
     std::shared_ptr<Capture> capture; // empty until first recorded
+    // Last recorded in a stream that captured a graph: an event of that graph, and none to ask or to wait for outside.
+    std::shared_ptr<GraphCapture> graph;
+    const Stream* graph_stream = nullptr;
 };
 
 struct Context {

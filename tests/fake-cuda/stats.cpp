@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "fake_cuda.h"
 
+#include "graph.hpp"
 #include "pool.hpp"
 #include "transfer.hpp"
 #include "vmm.hpp"
@@ -26,6 +27,7 @@ void count_objects(FakeCudaStats& out) {
     out.contexts = d.contexts.size();
     out.streams = d.streams.size();
     out.events = d.events.size();
+    out.graphs = live_graphs();
 }
 
 void count_range(FakeCudaStats& out, const Range& range) {

@@ -2,6 +2,7 @@
 #include "stream.hpp"
 
 #include "call.hpp"
+#include "graph.hpp"
 
 using namespace fake_cuda;
 
@@ -76,12 +77,15 @@ CUresult CUDAAPI cuStreamDestroy_v2(CUstream handle) {
 
 CUresult CUDAAPI cuStreamSynchronize(CUstream handle) {
     return with_stream(__func__, handle, [](const ContextRef& context, const StreamRef& stream) {
-        return wait_for(context, pending_work(stream));
+        const CUresult conflict = enter_wait(stream);
+        return conflict != CUDA_SUCCESS ? conflict : wait_for(context, pending_work(stream));
     });
 }
 
 CUresult CUDAAPI cuStreamQuery(CUstream handle) {
     return with_stream(__func__, handle, [](const ContextRef&, const StreamRef& stream) {
+        if (const CUresult conflict = enter_wait(stream); conflict != CUDA_SUCCESS)
+            return conflict;
         return pending_work(stream).empty() ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
     });
 }
@@ -106,6 +110,8 @@ CUresult CUDAAPI cuLaunchHostFunc(CUstream handle, CUhostFn function, void* data
     return with_stream(__func__, handle, [&](const ContextRef&, const StreamRef& stream) -> CUresult {
         if (function == nullptr)
             return CUDA_ERROR_INVALID_VALUE;
+        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+            return conflict;
         const auto effect = [function, data] {
             const HostCallbackScope scope;
             function(data);
@@ -120,6 +126,8 @@ CUresult CUDAAPI cuStreamAddCallback(CUstream handle, CUstreamCallback callback,
     return with_stream(__func__, handle, [&](const ContextRef&, const StreamRef& stream) -> CUresult {
         if (callback == nullptr || flags != 0)
             return CUDA_ERROR_INVALID_VALUE;
+        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+            return conflict;
         const auto effect = [handle, callback, data] {
             const HostCallbackScope scope;
             callback(handle, CUDA_SUCCESS, data);

@@ -29,6 +29,8 @@ struct Stream : std::enable_shared_from_this<Stream> {
     int priority = 0;
     std::shared_ptr<Timeline> timeline = std::make_shared<Timeline>();
 
+    std::shared_ptr<GraphCapture> graph; // that the stream captures now
+
     std::deque<Operation> queue;
     std::condition_variable work;
     bool worker_started = false;
