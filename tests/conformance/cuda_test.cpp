@@ -38,15 +38,37 @@ protected:
     if (!driver_is_stand_in())                                                                                         \
     GTEST_SKIP() << "only the stand-in driver can be told to behave so"
 
-// A frame given back right after its work was queued is not overwritten before that work is done, on whatever stream.
+// A frame given back right after its work was queued is not overwritten before that work is done, on the stream that was
+// named, whatever kind it is of.
 TEST_P(Cuda, LeaseEndsOnlyAfterTheQueuedWork) {
-    EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}), "count=120"), 0);
+    EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}), "count=120 record=1"), 0);
+}
+
+// On request the same holds for all streams of the context, named or not.
+TEST_P(Cuda, LeaseEndsOnlyAfterAllWorkOfTheContextOnRequest) {
+    EXPECT_EQ(
+        count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}, {"CUFRAMES_RELEASE", "context"}}), "count=120"),
+        0);
+}
+
+// And this shows that the two above can fail: the same work, on streams that nobody named.
+TEST_P(Cuda, WorkOnAStreamThatNobodyNamedIsNotWaitedFor) {
+    SKIP_ON_A_REAL_DRIVER();
+    EXPECT_GT(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}), "count=60"), 0);
+}
+
+// A value of CUFRAMES_RELEASE that is none is refused, and the message has those there are.
+TEST_P(Cuda, UnknownReleaseIsRefused) {
+    Process reader(with_driver({{"CUFRAMES_RELEASE", "stream"}}));
+    const Message refusal = reader.ask("subscriber");
+    EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_INVALID_ARGUMENT);
+    EXPECT_NE(refusal.text("text").find("streams"), std::string::npos) << refusal.text("text");
 }
 
 // And this shows that the test above can fail: the same work, with frames given back on the CPU's word alone.
 TEST_P(Cuda, ReleaseThatDoesNotWaitTearsFrames) {
     EXPECT_GT(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}, {"CUFRAMES_UNSAFE_RELEASE", "host"}}),
-                                 "count=60"),
+                                 "count=60 record=1"),
               0);
 }
 
@@ -85,7 +107,78 @@ TEST_P(Cuda, LeasesInFlightDoNotBlockTheReader) {
 
 // The same for work in a context of the application's own, once it was named.
 TEST_P(Cuda, LeaseEndsOnlyAfterTheWorkOfANamedContext) {
-    EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}), "count=60 own_context=1"), 0);
+    EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}, {"CUFRAMES_RELEASE", "context"}}),
+                                 "count=60 own_context=1"),
+              0);
+}
+
+// A stream is waited for in the context that it is of, whatever was said of that, and though nobody named the context.
+TEST_P(Cuda, NamedStreamIsFoundInItsOwnContext) {
+    for (const char* release : {"streams", "context"})
+        EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}, {"CUFRAMES_RELEASE", release}}),
+                                     "count=60 own_context=1 add=0 record=1 unsaid=1"),
+                  0)
+            << "with CUFRAMES_RELEASE=" << release;
+}
+
+// The per-thread default stream is that of the thread which names it, whichever thread gives the frame up.
+TEST_P(Cuda, PerThreadStreamIsThatOfTheThreadThatNamesIt) {
+    EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}),
+                                 "count=60 own_context=1 add=0 record=1 stream=per_thread"),
+              0);
+}
+
+// The library's own copy out of a frame is such work too, and nobody has to name its stream.
+TEST_P(Cuda, LeaseEndsOnlyAfterTheLibrarysOwnCopy) {
+    for (const char* context : {"own_context=0", "own_context=1 add=0"})
+        EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}),
+                                     std::string("count=60 by=library ") + context),
+                  0)
+            << context;
+}
+
+// A ring is not unmapped under work that reads it, although its release could not be put behind that work.
+TEST_P(Cuda, RingIsNotUnmappedUnderWorkWhoseStreamCaptures) {
+    SKIP_ON_A_REAL_DRIVER();
+    PublisherProcess publisher(*this, "slots=4", "format=NV12 width=320 height=240");
+    const ChildOptions slow = with_driver({{"FAKE_CUDA_DELAY_US", "300000"}});
+    SubscriberProcess reader(*this, "mode=newest max_held=2", &slow);
+    reader.attach();
+    publisher.call("publish");
+    EXPECT_EQ(reader.call("release_after_close capture=1").number("wrong"), 0);
+}
+
+// What the driver refuses for good is told where a lease is needed, instead of being waited for.
+TEST_P(Cuda, LeasesThatCannotEndAreAnErrorAndNoWait) {
+    SKIP_ON_A_REAL_DRIVER();
+    for (const char* fault :
+         {"cuEventRecord:0:CUDA_ERROR_ILLEGAL_ADDRESS", "cuStreamQuery:0:CUDA_ERROR_ILLEGAL_ADDRESS"}) {
+        PublisherProcess publisher(*this, "slots=4", "format=NV12 width=320 height=240");
+        const ChildOptions broken = with_driver({{"FAKE_CUDA_FAIL", fault}, {"FAKE_CUDA_DELAY_US", "300000"}});
+        SubscriberProcess reader(*this, "mode=newest max_held=1", &broken);
+        reader.attach();
+        publisher.call("publish");
+        reader.call("read_late_and_release");
+        publisher.call("publish");
+        EXPECT_EQ(reader.ask("next timeout=20000").number("code"), CUFRAMES_ERROR_CUDA) << fault;
+        EXPECT_EQ(reader.ask("wait_lease").number("code"), CUFRAMES_ERROR_CUDA) << fault;
+    }
+}
+
+// A slot that is given back unpublished while the GPU still writes it is not used before that is done: what is published
+// next, and held by a reader, does not change.
+TEST_P(Cuda, SlotGivenBackUnpublishedIsNotUsedUnderItsWork) {
+    for (const char* how : {"write", "record"}) {
+        const ChildOptions slow = with_driver({{"FAKE_CUDA_DELAY_US", "30000"}});
+        PublisherProcess publisher(*this, "slots=4", "format=NV12 width=320 height=240", &slow);
+        SubscriberProcess reader(*this, "mode=newest max_held=2");
+        reader.attach();
+        publisher.call(std::string("spoil by=") + how + slow_work());
+        publisher.call("publish");
+        reader.call("next");
+        publisher.call("finish_spoiling");
+        reader.call("check");
+    }
 }
 
 // Drivers before CUDA 12.5: the same for streams that were recorded.
@@ -107,8 +200,9 @@ TEST_P(Cuda, OldDriverCannotKnowOfUnrecordedStreams) {
 // Devices without stream memory operations: released by the CPU once the work is done, and no earlier.
 TEST_P(Cuda, WithoutStreamMemoryOperationsToo) {
     SKIP_ON_A_REAL_DRIVER();
-    EXPECT_EQ(
-        count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}, {"FAKE_CUDA_NO_MEMOPS", "1"}}), "count=60"), 0);
+    EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}, {"FAKE_CUDA_NO_MEMOPS", "1"}}),
+                                 "count=60 record=1"),
+              0);
 }
 
 // A publisher killed while its readers' copies of held frames are still queued: every copy is right.
@@ -118,7 +212,7 @@ TEST_P(Cuda, QueuedWorkSurvivesThePublisher) {
     SubscriberProcess reader(*this, "mode=strict max_held=6", &slow);
     reader.attach();
     publisher.call("publish count=6");
-    reader.send("copy_late count=6" + slow_work());
+    reader.send("copy_late count=6 record=1" + slow_work());
     publisher.kill();
     EXPECT_EQ(reader.answer().number("wrong"), 0);
 }
@@ -130,7 +224,7 @@ TEST_P(Cuda, ReaderKilledWithQueuedWorkCostsNothing) {
     SubscriberProcess reader(*this, "mode=strict max_held=4", &slow);
     reader.attach();
     publisher.call("publish count=4");
-    reader.send("copy_late count=4" + slow_work());
+    reader.send("copy_late count=4 record=1" + slow_work());
     ASSERT_TRUE(eventually([&] { return publisher.call("subscribers").number("received0") == 4; }));
     reader.kill();
     publisher.await_subscribers(0);

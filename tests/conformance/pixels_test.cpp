@@ -59,6 +59,20 @@ TEST_P(Pixels, LargeFramesArriveByteIdentical) {
         exchange(publisher, reader, "memory=" + memory() + ' ' + layout, ways_to_write(GetParam()));
 }
 
+// A destination that has fewer rows than the frame is not written behind its end, but refused, whoever made the ring.
+TEST_P(Pixels, DestinationWithFewerRowsIsRefused) {
+    PublisherProcess publisher(*this, "", "format=NV12 width=64 height=48");
+    SubscriberProcess reader(*this);
+    reader.attach();
+    publisher.call("publish");
+    reader.call("next");
+    const Message refusal = reader.ask("read_into rows=47");
+    EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_INVALID_ARGUMENT);
+    EXPECT_NE(refusal.text("text").find("47 rows"), std::string::npos) << refusal.text("text");
+    reader.call("read_into rows=48");
+    reader.call("read_into rows=0");
+}
+
 // What was copied into its slot is counted; what the producer wrote there itself is not.
 TEST_P(Pixels, CopiesAreCounted) {
     PublisherProcess publisher(*this);

@@ -41,7 +41,10 @@ bool CudaDriver::load(std::string& problem) {
         find(library_, "cuStreamCreate", stream_create, problem) &&
         find(library_, "cuStreamQuery", stream_query, problem) &&
         find(library_, "cuStreamSynchronize", stream_synchronize, problem) &&
-        find(library_, "cuStreamDestroy_v2", stream_destroy, problem);
+        find(library_, "cuStreamDestroy_v2", stream_destroy, problem) &&
+        find(library_, "cuStreamBeginCapture_v2", capture_begin, problem) &&
+        find(library_, "cuStreamEndCapture", capture_end, problem) &&
+        find(library_, "cuGraphDestroy", graph_destroy, problem);
     int count = 0;
     if (complete && (init(0) != 0 || device_count(&count) != 0 || count == 0)) {
         problem = "the driver has no device";

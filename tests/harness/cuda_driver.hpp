@@ -52,6 +52,9 @@ public:
     int (*stream_query)(void*) = nullptr;
     int (*stream_synchronize)(void*) = nullptr;
     int (*stream_destroy)(void*) = nullptr;
+    int (*capture_begin)(void*, int) = nullptr;
+    int (*capture_end)(void*, void**) = nullptr;
+    int (*graph_destroy)(void*) = nullptr;
 
 private:
     struct Attempt {
@@ -66,6 +69,10 @@ private:
 
 /// CU_STREAM_NON_BLOCKING: what torch uses; not ordered with the legacy default stream.
 inline constexpr unsigned cuda_stream_non_blocking = 1;
+/// CU_STREAM_PER_THREAD.
+inline void* const cuda_stream_per_thread = reinterpret_cast<void*>(2);
+/// CU_STREAM_CAPTURE_MODE_GLOBAL: torch's default.
+inline constexpr int cuda_capture_global = 0;
 
 /// Device memory that frees itself.
 class DeviceBuffer {

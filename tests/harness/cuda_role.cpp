@@ -8,6 +8,7 @@
 #include <poll.h>
 
 #include <optional>
+#include <thread>
 #include <vector>
 
 namespace cuframes::test {
@@ -53,8 +54,25 @@ void use_context(const CudaDriver& driver, const Message& request, cuframes_subs
     context = driver.use_primary_context(0);
     if (request.number("own_context")) {
         driver.check(driver.context_create(&context, 0, 0), "cuCtxCreate");
-        must(cuframes_subscriber_add_cuda_context(subscriber, context));
+        if (request.number("add", 1))
+            must(cuframes_subscriber_add_cuda_context(subscriber, context));
     }
+}
+
+void copy_by_library(const cuframes_frame* frame, const DeviceBuffer& target, void* stream, void* context) {
+    const cuframes_geometry& geometry = *cuframes_frame_get(frame)->geometry;
+    cuframes_image image;
+    CUFRAMES_INIT(image);
+    image.memory = CUFRAMES_MEMORY_CUDA;
+    image.plane_count = geometry.plane_count;
+    for (uint32_t i = 0; i < image.plane_count; ++i) {
+        image.pitch[i] = geometry.planes[i].pitch;
+        image.rows[i] = geometry.planes[i].rows;
+        image.planes[i] = reinterpret_cast<void*>(target.address() + geometry.planes[i].offset);
+    }
+    image.cuda_stream = stream;
+    image.cuda_context = context;
+    must(cuframes_frame_read(frame, &image));
 }
 
 } // namespace
@@ -98,24 +116,32 @@ Message CudaRole::copy_late(const Message& request) {
         const cuframes_frame_view* view = cuframes_frame_get(frame);
         if (!picture)
             picture.emplace(*view->geometry);
-        void* stream = streams[copies.size() % streams.size()].get();
+        const bool per_thread = request.text("stream") == "per_thread";
+        void* stream = per_thread ? cuda_stream_per_thread : streams[copies.size() % streams.size()].get();
         backlog.queue(stream);
         copies.push_back({DeviceBuffer(driver, view->geometry->frame_size), view->sequence});
-        driver.check(driver.copy_async(copies.back().pixels.address(), reinterpret_cast<CudaDevicePointer>(view->data),
-                                       view->geometry->frame_size, stream),
-                     "cuMemcpyDtoDAsync");
+        if (request.text("by") == "library")
+            copy_by_library(frame, copies.back().pixels, stream, context);
+        else
+            driver.check(driver.copy_async(copies.back().pixels.address(),
+                                           reinterpret_cast<CudaDevicePointer>(view->data), view->geometry->frame_size,
+                                           stream),
+                         "cuMemcpyDtoDAsync");
+        // An application may not know which context a stream is of, or be wrong about it; but a default stream is of any.
         if (request.number("record"))
-            must(cuframes_frame_record_stream(frame, stream, context));
-        cuframes_frame_unref(frame);
+            must(cuframes_frame_record_stream(frame, stream, request.number("unsaid") ? nullptr : context));
+        // Wherever the last reference is given up.
+        std::thread([frame] { cuframes_frame_unref(frame); }).join();
     }
     for (const DeviceStream& stream : streams)
         stream.synchronize();
+    driver.check(driver.context_synchronize(), "cuCtxSynchronize");
     const int64_t wrong =
         count_wrong(driver, copies, *picture, static_cast<uint32_t>(request.number("incarnation", 1)));
     return Message("ok").set("copies", copies.size()).set("wrong", wrong).set("exhausted", exhausted);
 }
 
-Message CudaRole::release_after_close(const Message&) {
+Message CudaRole::release_after_close(const Message& request) {
     const CudaDriver& driver = *CudaDriver::get();
     driver.use_primary_context(0);
     cuframes_frame* frame = nullptr;
@@ -123,13 +149,22 @@ Message CudaRole::release_after_close(const Message&) {
     const cuframes_frame_view* view = cuframes_frame_get(frame);
     Picture picture(*view->geometry);
     const DeviceStream stream(driver, cuda_stream_non_blocking);
+    must(cuframes_frame_record_stream(frame, stream.get(), nullptr));
     std::vector<LateCopy> copies;
     copies.push_back({DeviceBuffer(driver, view->geometry->frame_size), view->sequence});
     driver.check(driver.copy_async(copies[0].pixels.address(), reinterpret_cast<CudaDevicePointer>(view->data),
                                    view->geometry->frame_size, stream.get()),
                  "cuMemcpyDtoDAsync");
+    // While the stream captures, the release cannot be put behind the copy.
+    void* graph = nullptr;
+    if (request.number("capture"))
+        driver.check(driver.capture_begin(stream.get(), cuda_capture_global), "cuStreamBeginCapture");
     subscriber_.close();
     cuframes_frame_unref(frame);
+    if (request.number("capture")) {
+        driver.check(driver.capture_end(stream.get(), &graph), "cuStreamEndCapture");
+        driver.check(driver.graph_destroy(graph), "cuGraphDestroy");
+    }
     const bool unfinished = stream.is_busy();
     stream.synchronize();
     return Message("ok")
@@ -148,6 +183,7 @@ Message CudaRole::read_late_and_release(const Message&) {
     driver.check(driver.copy_async(copy_->address(), reinterpret_cast<CudaDevicePointer>(view->data),
                                    view->geometry->frame_size, stream_->get()),
                  "cuMemcpyDtoDAsync");
+    must(cuframes_frame_record_stream(frame, stream_->get(), nullptr));
     cuframes_frame_unref(frame);
     return Message("ok");
 }

@@ -55,6 +55,8 @@ void PublisherRole::add_verbs(Verbs& verbs) {
     add("acquire", &PublisherRole::acquire);
     add("write", &PublisherRole::write);
     add("commit", &PublisherRole::commit);
+    add("spoil", &PublisherRole::spoil);
+    add("finish_spoiling", &PublisherRole::finish_spoiling);
     add("release_slot", &PublisherRole::release);
     add("publisher_stats", &PublisherRole::stats);
     add("subscribers", &PublisherRole::subscribers);
@@ -216,6 +218,36 @@ Message PublisherRole::release(const Message& request) {
         cuframes_slot_release(slots_.front());
         slots_.erase(slots_.begin());
     }
+    return ok();
+}
+
+Message PublisherRole::spoil(const Message& request) {
+    cuframes_slot* slot = nullptr;
+    must(cuframes_publisher_acquire(publisher_, CUFRAMES_ACQUIRE_DEFAULT, &slot));
+    if (!device_)
+        device_ = std::make_unique<DeviceSource>(*CudaDriver::get(), *picture_);
+    const CudaDriver& driver = device_->driver;
+    picture_->draw(frame_number(incarnation_, 999));
+    const cuframes_image image = device_->upload(*picture_);
+    backlog_ = std::make_unique<DeviceBuffer>(driver, static_cast<size_t>(request.number("backlog_bytes", 1 << 20)));
+    for (int64_t i = request.number("backlog"); i > 0; --i)
+        driver.check(driver.fill_async(backlog_->address(), 0x5A, backlog_->size(), device_->stream.get()),
+                     "cuMemsetD8Async");
+    if (request.text("by") == "record") {
+        must(cuframes_slot_record_stream(slot, device_->stream.get(), nullptr));
+        driver.check(driver.copy_async(reinterpret_cast<CudaDevicePointer>(cuframes_slot_data(slot)),
+                                       device_->buffer.address(), picture_->geometry().frame_size,
+                                       device_->stream.get()),
+                     "cuMemcpyDtoDAsync");
+    } else {
+        must(cuframes_slot_write(slot, &image));
+    }
+    cuframes_slot_release(slot);
+    return ok();
+}
+
+Message PublisherRole::finish_spoiling(const Message&) {
+    device_->stream.synchronize();
     return ok();
 }
 

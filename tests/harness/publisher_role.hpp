@@ -48,6 +48,9 @@ private:
     Message acquire(const Message& request);
     Message write(const Message& request);
     Message commit(const Message& request);
+    /// Has the GPU write a slot, late, and gives that back unpublished at once.
+    Message spoil(const Message& request);
+    Message finish_spoiling(const Message& request);
     Message release(const Message& request);
     Message stats(const Message& request);
     Message subscribers(const Message& request);
@@ -65,6 +68,7 @@ private:
     std::vector<cuframes_slot*> slots_;
     std::optional<Picture> picture_;
     std::unique_ptr<DeviceSource> device_;
+    std::unique_ptr<DeviceBuffer> backlog_;
     uint32_t incarnation_ = 0;
     uint64_t last_sequence_ = 0;
     std::mutex departures_mutex_;

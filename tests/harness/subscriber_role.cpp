@@ -99,6 +99,14 @@ void SubscriberRole::add_verbs(Verbs& verbs) {
         must(cuframes_subscriber_connect(subscriber_, request.number("timeout", 20'000)));
         return ok();
     };
+    verbs["read_into"] = [this](const Message& request) {
+        const cuframes_frame* frame = oldest_frame();
+        cuframes_image image = picture_of(frame).image();
+        // The first plane's; the memory is as large as ever.
+        image.rows[0] = static_cast<uint32_t>(request.number("rows"));
+        must(cuframes_frame_read(frame, &image));
+        return ok();
+    };
     verbs["wait_lease"] = [this](const Message& request) {
         must(cuframes_subscriber_wait_lease(subscriber_, request.number("timeout", 20'000)));
         return ok();

@@ -231,6 +231,10 @@ int cuframes_slot_write(cuframes_slot* slot, const cuframes_image* image) {
     });
 }
 
+int cuframes_slot_record_stream(cuframes_slot* slot, void* cuda_stream, void* cuda_context) {
+    return call(slot, [&](Slot& s) { return api::finish(s.record_stream({cuda_stream, cuda_context})); });
+}
+
 int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info, void* cuda_stream, void* cuda_context) {
     return call(slot, [&](Slot& s) {
         auto read = api::versioned(info, "info");

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "api/api.h"
+#include "base/release_wish.h"
 #include "protocol/validate.h"
 
 using namespace cuframes;
@@ -22,6 +23,24 @@ constexpr uint32_t first_leases = 3;
 Frame* from_handle(cuframes_frame* frame) { return reinterpret_cast<Frame*>(frame); }
 
 const Frame* from_handle(const cuframes_frame* frame) { return reinterpret_cast<const Frame*>(frame); }
+
+Result<ReleaseScope> read_release(cuframes_release given) {
+    switch (given) {
+    case CUFRAMES_RELEASE_STREAMS:
+        return ReleaseScope::streams;
+    case CUFRAMES_RELEASE_CONTEXT:
+        return ReleaseScope::context;
+    case CUFRAMES_RELEASE_DEFAULT:
+        break;
+    default:
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("release ", static_cast<int>(given), " is not known")};
+    }
+    auto wish = release_wish();
+    if (!wish) {
+        return wish.error();
+    }
+    return *wish ? ReleaseScope::context : ReleaseScope::streams;
+}
 
 Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given) {
     auto o = api::versioned(given, "options");
@@ -43,6 +62,10 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
     if (o->mode != CUFRAMES_MODE_NEWEST && o->mode != CUFRAMES_MODE_STRICT) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("mode ", static_cast<int>(o->mode), " is not known")};
     }
+    auto release = read_release(o->release);
+    if (!release) {
+        return release.error();
+    }
     const std::string directory = o->directory && *o->directory ? o->directory : "";
     const std::string path = socket_path(directory.empty() ? default_directory() : directory, o->key);
     if (path.size() > 107) {
@@ -53,7 +76,7 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
     return SubscriberOptions{o->key,
                              directory,
                              o->name && *o->name ? o->name : program_invocation_short_name,
-                             {o->mode, o->cuda_device, o->cuda_context},
+                             {o->mode, o->cuda_device, o->cuda_context, *release},
                              max_held,
                              o->min_held   ? o->min_held
                              : o->max_held ? max_held
@@ -195,8 +218,10 @@ int cuframes_frame_record_stream(cuframes_frame* frame, void* cuda_stream, void*
         if (!frame) {
             return api::fail(api::null_error("frame"));
         }
-        from_handle(frame)->record_stream({cuda_stream, cuda_context});
-        return static_cast<int>(CUFRAMES_OK);
+        if (from_handle(frame)->forked()) {
+            return api::fail(api::forked_error());
+        }
+        return api::finish(from_handle(frame)->record_stream({cuda_stream, cuda_context}));
     });
 }
 

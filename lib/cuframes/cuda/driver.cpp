@@ -18,6 +18,17 @@ Error no_driver(const std::string& why) {
                       "use host memory (memory=system)")};
 }
 
+/** Not in the table, whose functions are called through it. */
+decltype(&::cuThreadExchangeStreamCaptureMode) exchange_capture_mode = nullptr;
+
+/** Of the calling thread: scopes that it is in, and in which of them the mode was changed, 0: in none. */
+struct CaptureScopes {
+    int depth = 0;
+    int changed_at = 0;
+    CUstreamCaptureMode before = CU_STREAM_CAPTURE_MODE_GLOBAL;
+};
+thread_local CaptureScopes scopes;
+
 // NOLINTNEXTLINE(readability-function-size): a table, with one entry for each function of the driver
 Result<const Driver*> load() {
     // Never closed: the driver keeps threads and exit handlers of its own.
@@ -26,8 +37,15 @@ Result<const Driver*> load() {
         return no_driver(text("cannot load the CUDA driver: ", ::dlerror()));
     }
     static Driver driver;
+    exchange_capture_mode =
+        reinterpret_cast<decltype(exchange_capture_mode)>(::dlsym(library, "cuThreadExchangeStreamCaptureMode"));
+    if (!exchange_capture_mode) {
+        return no_driver(
+            "the CUDA driver is too old: it has no cuThreadExchangeStreamCaptureMode (CUDA 11.7 or later is "
+            "needed)");
+    }
 #define CUFRAMES_LOAD(function, symbol)                                                                                \
-    driver.function = reinterpret_cast<decltype(driver.function)>(::dlsym(library, symbol));                           \
+    driver.function.set(::dlsym(library, symbol));                                                                     \
     if (!driver.function) {                                                                                            \
         return no_driver("the CUDA driver is too old: it has no " symbol " (CUDA 11.7 or later is needed)");           \
     }
@@ -41,13 +59,32 @@ Result<const Driver*> load() {
     driver.cuDriverGetVersion(&driver.version);
     constexpr int cuda_12_5 = 12050;
     if (driver.version >= cuda_12_5) {
-        driver.cuCtxRecordEvent =
-            reinterpret_cast<decltype(driver.cuCtxRecordEvent)>(::dlsym(library, "cuCtxRecordEvent"));
+        driver.cuCtxRecordEvent.set(::dlsym(library, "cuCtxRecordEvent"));
     }
     return &driver;
 }
 
 } // namespace
+
+void RelaxedCapture::enter() {
+    ++scopes.depth;
+    if (scopes.changed_at != 0 || !exchange_capture_mode) {
+        return;
+    }
+    scopes.before = CU_STREAM_CAPTURE_MODE_RELAXED;
+    // Refused before cuInit(), in host functions and when the process ends: what is called then is refused too.
+    if (exchange_capture_mode(&scopes.before) == CUDA_SUCCESS) {
+        scopes.changed_at = scopes.depth;
+    }
+}
+
+void RelaxedCapture::leave() {
+    if (scopes.changed_at == scopes.depth) {
+        scopes.changed_at = 0;
+        exchange_capture_mode(&scopes.before);
+    }
+    --scopes.depth;
+}
 
 Result<const Driver*> driver() {
     static Result<const Driver*> loaded = load();

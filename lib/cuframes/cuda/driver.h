@@ -53,6 +53,7 @@ namespace cuframes::cuda {
     X(cuStreamCreate, "cuStreamCreate")                                                                                \
     X(cuStreamDestroy, "cuStreamDestroy_v2")                                                                           \
     X(cuStreamGetCtx, "cuStreamGetCtx")                                                                                \
+    X(cuStreamIsCapturing, "cuStreamIsCapturing")                                                                      \
     X(cuStreamQuery, "cuStreamQuery")                                                                                  \
     X(cuStreamSynchronize, "cuStreamSynchronize")                                                                      \
     X(cuStreamWaitEvent, "cuStreamWaitEvent")                                                                          \
@@ -64,12 +65,46 @@ namespace cuframes::cuda {
     X(cuEventQuery, "cuEventQuery")                                                                                    \
     X(cuEventSynchronize, "cuEventSynchronize")
 
+/**
+ * While one lives, what the calling thread asks of the driver breaks no CUDA graph that somebody in the process captures.
+ * A thread that is not in relaxed mode does so by as little as asking whether an event has passed, on whatever stream.
+ * Nested ones do nothing.
+ */
+class RelaxedCapture {
+public:
+    RelaxedCapture() { enter(); }
+    RelaxedCapture(const RelaxedCapture&) = delete;
+    ~RelaxedCapture() { leave(); }
+
+private:
+    static void enter();
+    static void leave();
+};
+
+/** A function of the driver, which cannot be called but with the thread in relaxed mode. */
+template <class Function>
+class Guarded;
+
+template <class... Arguments>
+class Guarded<CUresult (*)(Arguments...)> {
+public:
+    CUresult operator()(Arguments... arguments) const {
+        const RelaxedCapture relaxed;
+        return function_(arguments...);
+    }
+    explicit operator bool() const { return function_ != nullptr; }
+    void set(void* symbol) { function_ = reinterpret_cast<CUresult (*)(Arguments...)>(symbol); }
+
+private:
+    CUresult (*function_)(Arguments...) = nullptr;
+};
+
 struct Driver {
-#define CUFRAMES_DECLARE(function, symbol) decltype(&::function) function = nullptr;
+#define CUFRAMES_DECLARE(function, symbol) Guarded<decltype(&::function)> function;
     CUFRAMES_CUDA_FUNCTIONS(CUFRAMES_DECLARE)
 #undef CUFRAMES_DECLARE
     /** Absent from drivers before CUDA 12.5. */
-    CUresult (*cuCtxRecordEvent)(CUcontext, CUevent) = nullptr;
+    Guarded<CUresult (*)(CUcontext, CUevent)> cuCtxRecordEvent;
     int version = 0; ///< 12050 is CUDA 12.5.
 };
 
@@ -112,7 +147,7 @@ private:
     CUcontext context_;
 };
 
-/** Makes a context current on this thread for a scope. */
+/** Makes a context current on this thread for a scope, in relaxed capture mode. */
 class Current {
 public:
     Current(const Driver& driver, CUcontext context) : driver_(driver), result_(driver.cuCtxPushCurrent(context)) {}
@@ -126,6 +161,7 @@ public:
     CUresult result() const { return result_; }
 
 private:
+    const RelaxedCapture relaxed_; ///< Once for all calls of the scope.
     const Driver& driver_;
     CUresult result_;
 };

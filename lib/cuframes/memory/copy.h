@@ -35,7 +35,7 @@ inline Planes planes_of(const cuframes_image& image) {
     return out;
 }
 
-/** Whether the image has the planes that `g` needs. */
+/** Whether the image has the planes that `g` needs, and room for all of their bytes. */
 inline Result<> check_image(const cuframes_image& image, const cuframes_geometry& g) {
     if (image.plane_count != g.plane_count ||
         (image.memory != CUFRAMES_MEMORY_HOST && image.memory != CUFRAMES_MEMORY_CUDA)) {
@@ -47,6 +47,10 @@ inline Result<> check_image(const cuframes_image& image, const cuframes_geometry
         if (!image.planes[i] || image.pitch[i] < g.planes[i].row_bytes) {
             return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("plane ", i, " of the image has pitch ", image.pitch[i],
                                                                "; its rows have ", g.planes[i].row_bytes, " bytes")};
+        }
+        if (image.rows[i] != 0 && image.rows[i] < g.planes[i].rows) {
+            return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("plane ", i, " of the image has ", image.rows[i],
+                                                               " rows; the ring's frames have ", g.planes[i].rows)};
         }
     }
     return {};

@@ -2,6 +2,7 @@
 /**
  * The subscriber's end of a ring in GPU memory: imported once, mapped read-only.
  */
+#include "cuda/streams.h"
 #include "memory/cuda_copy.h"
 #include "memory/cuda_release.h"
 #include "memory/cuda_vmm.h"
@@ -18,8 +19,14 @@ public:
     CudaAccess(cuda::Context context, cuda::VmmRange memory, uint32_t chunk_slots)
         : context_(std::move(context)), memory_(std::move(memory)), chunk_slots_(chunk_slots) {}
 
-    Result<> start(std::byte* lease_page) {
-        auto queue = cuda::ReleaseQueue::create(context_, lease_page);
+    ~CudaAccess() override {
+        if (releases_ && !releases_->finish()) {
+            memory_.abandon(); // Work that nobody can wait for may still read it.
+        }
+    }
+
+    Result<> start(std::byte* lease_page, ReleaseScope scope) {
+        auto queue = cuda::ReleaseQueue::create(context_, lease_page, scope);
         if (!queue) {
             return queue.error();
         }
@@ -42,25 +49,27 @@ public:
     }
 
     Result<> read(const std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) const override {
-        const auto& driver = context_.driver();
-        Current current(driver, image.cuda_context ? static_cast<CUcontext>(image.cuda_context) : context_.get());
-        auto* stream = static_cast<CUstream>(image.cuda_stream);
-        CUresult result =
-            cuda::copy_planes(driver, planes_of(image), cuda::memory_type(image),
-                              host_planes(g, const_cast<std::byte*>(slot)), CU_MEMORYTYPE_DEVICE, g, stream);
-        if (result == CUDA_SUCCESS && image.memory == CUFRAMES_MEMORY_HOST) {
-            result = driver.cuStreamSynchronize(stream);
+        auto* said = image.cuda_context ? static_cast<CUcontext>(image.cuda_context) : context_.get();
+        return cuda::copy_now(context_.driver(), planes_of(image), cuda::memory_type(image),
+                              host_planes(g, const_cast<std::byte*>(slot)), CU_MEMORYTYPE_DEVICE, g,
+                              static_cast<CUstream>(image.cuda_stream), said);
+    }
+
+    Result<std::optional<StreamRef>> identify(const StreamRef& stream) const override {
+        auto* said = stream.context ? static_cast<CUcontext>(stream.context) : context_.get();
+        auto own = cuda::context_of_stream(context_.driver(), static_cast<CUstream>(stream.stream), said);
+        if (!own) {
+            return own.error();
         }
-        if (result != CUDA_SUCCESS) {
-            return cuda::driver_error("cuMemcpy2DAsync", result);
-        }
-        return {};
+        return std::optional(StreamRef{stream.stream, *own});
     }
 
     void release(std::atomic<uint32_t>& lease, const std::vector<StreamRef>& streams) override {
         releases_->release(lease, streams);
     }
-    bool when_released(std::shared_ptr<const Waker> wake) override { return releases_->when_done(std::move(wake)); }
+    Result<bool> when_released(std::shared_ptr<const Waker> wake) override {
+        return releases_->when_done(std::move(wake));
+    }
     bool has_releases_under_way() override { return !releases_->idle(); }
     void add_context(void* context) override { releases_->add_context(static_cast<CUcontext>(context)); }
 
@@ -95,7 +104,8 @@ Result<> check_reach(const cuda::Driver& driver, const RingDescription& ring, in
 } // namespace
 
 Result<std::unique_ptr<FrameAccess>> open_cuda_frames(const UniqueFd& fd, const RingDescription& ring,
-                                                      std::byte* lease_page, int32_t device, void* context) {
+                                                      std::byte* lease_page, int32_t device, void* context,
+                                                      ReleaseScope scope) {
     auto driver = cuda::driver();
     if (!driver) {
         return driver.error();
@@ -122,7 +132,7 @@ Result<std::unique_ptr<FrameAccess>> open_cuda_frames(const UniqueFd& fd, const 
     if (auto mapped = access->add_chunk(fd); !mapped) {
         return mapped.error();
     }
-    if (auto started = access->start(lease_page); !started) {
+    if (auto started = access->start(lease_page, scope); !started) {
         return started.error();
     }
     return std::unique_ptr<FrameAccess>(std::move(access));

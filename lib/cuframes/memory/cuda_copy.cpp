@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "memory/cuda_copy.h"
 
+#include "cuda/streams.h"
+
 namespace cuframes {
 
 namespace cuda {
@@ -32,6 +34,41 @@ CUresult copy_planes(const Driver& driver, const Planes& to, CUmemorytype to_typ
     return CUDA_SUCCESS;
 }
 
+Error refused_on_stream(const char* what, CUresult result) {
+    if (result == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED) {
+        return {CUFRAMES_ERROR_CUDA,
+                text(what, ": the stream captures a CUDA graph, so that what is queued on it does not "
+                           "run now; use another stream, or wait for the end of the capture")};
+    }
+    if (result == CUDA_ERROR_STREAM_CAPTURE_IMPLICIT) {
+        return {CUFRAMES_ERROR_CUDA,
+                text(what, ": a stream that waits for the legacy default stream captures a CUDA graph, "
+                           "which this would break; name another stream than the default one")};
+    }
+    return driver_error(what, result);
+}
+
+Result<> copy_now(const Driver& driver, const Planes& to, CUmemorytype to_type, const Planes& from,
+                  CUmemorytype from_type, const cuframes_geometry& g, CUstream stream, CUcontext said) {
+    auto context = context_of_stream(driver, stream, said);
+    if (!context) {
+        return context.error();
+    }
+    Current current(driver, *context);
+    if (const CUresult result = check_not_capturing(driver, stream); result != CUDA_SUCCESS) {
+        return refused_on_stream("copying a frame", result);
+    }
+    CUresult result = copy_planes(driver, to, to_type, from, from_type, g, stream);
+    if (to_type == CU_MEMORYTYPE_HOST || from_type == CU_MEMORYTYPE_HOST) {
+        const CUresult done = driver.cuStreamSynchronize(stream);
+        result = result == CUDA_SUCCESS ? done : result;
+    }
+    if (result != CUDA_SUCCESS) {
+        return driver_error("cuMemcpy2DAsync", result);
+    }
+    return {};
+}
+
 } // namespace cuda
 
 Result<> copy_from_gpu(const Planes& to, const cuframes_geometry& g, const cuframes_image& image) {
@@ -39,21 +76,13 @@ Result<> copy_from_gpu(const Planes& to, const cuframes_geometry& g, const cufra
     if (!driver) {
         return driver.error();
     }
-    if (!image.cuda_context) {
+    auto* stream = static_cast<CUstream>(image.cuda_stream);
+    if (!image.cuda_context && cuda::is_default_stream(stream)) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                      "an image in GPU memory for a ring in host memory needs its cuda_context"};
     }
-    cuda::Current current(**driver, static_cast<CUcontext>(image.cuda_context));
-    auto* stream = static_cast<CUstream>(image.cuda_stream);
-    CUresult result =
-        cuda::copy_planes(**driver, to, CU_MEMORYTYPE_HOST, planes_of(image), CU_MEMORYTYPE_DEVICE, g, stream);
-    if (result == CUDA_SUCCESS) {
-        result = (*driver)->cuStreamSynchronize(stream);
-    }
-    if (result != CUDA_SUCCESS) {
-        return cuda::driver_error("cuMemcpy2DAsync", result);
-    }
-    return {};
+    return cuda::copy_now(**driver, to, CU_MEMORYTYPE_HOST, planes_of(image), CU_MEMORYTYPE_DEVICE, g, stream,
+                          static_cast<CUcontext>(image.cuda_context));
 }
 
 } // namespace cuframes

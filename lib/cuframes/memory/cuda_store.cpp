@@ -4,7 +4,9 @@
  */
 #include <algorithm>
 
+#include "cuda/streams.h"
 #include "memory/cuda_copy.h"
+#include "memory/cuda_fences.h"
 #include "memory/cuda_vmm.h"
 #include "memory/frame_store.h"
 
@@ -17,7 +19,17 @@ using cuda::Current;
 class CudaStore final : public FrameStore {
 public:
     CudaStore(cuda::Context context, cuda::VmmRange memory, const ChunkLayout& layout, cuda::Uuid uuid)
-        : context_(std::move(context)), memory_(std::move(memory)), layout_(layout), uuid_(uuid) {}
+        : context_(std::move(context)),
+          memory_(std::move(memory)),
+          layout_(layout),
+          uuid_(uuid),
+          fences_(std::make_unique<cuda::SlotFences>(context_)) {}
+
+    ~CudaStore() override {
+        if (fences_->any()) {
+            cuda::SlotFences::unmap_behind(std::move(fences_), std::move(memory_));
+        }
+    }
 
     const ChunkLayout& layout() const override { return layout_; }
     std::byte* base() const override { return reinterpret_cast<std::byte*>(memory_.address()); }
@@ -45,30 +57,35 @@ public:
     int chunk_fd(uint32_t chunk) const override { return fds_[chunk].get(); }
 
     Result<> write(std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) override {
-        const auto& driver = context_.driver();
-        Current current(driver, context_of(image.cuda_context));
-        auto* stream = static_cast<CUstream>(image.cuda_stream);
-        CUresult result = cuda::copy_planes(driver, host_planes(g, slot), CU_MEMORYTYPE_DEVICE, planes_of(image),
-                                            cuda::memory_type(image), g, stream);
-        if (result == CUDA_SUCCESS && image.memory == CUFRAMES_MEMORY_HOST) {
-            // The caller may reuse its pixels when this returns.
-            result = driver.cuStreamSynchronize(stream);
-        }
-        if (result != CUDA_SUCCESS) {
-            return cuda::driver_error("cuMemcpy2DAsync", result);
-        }
-        return {};
+        return cuda::copy_now(context_.driver(), host_planes(g, slot), CU_MEMORYTYPE_DEVICE, planes_of(image),
+                              cuda::memory_type(image), g, static_cast<CUstream>(image.cuda_stream),
+                              context_of(image.cuda_context));
+    }
+
+    Result<StreamRef> identify(const StreamRef& stream) const override {
+        auto own = cuda::context_of_stream(context_.driver(), static_cast<CUstream>(stream.stream),
+                                           context_of(stream.context));
+        return own ? Result<StreamRef>(StreamRef{stream.stream, *own}) : own.error();
     }
 
     Result<> complete(const StreamRef& stream) override {
         const auto& driver = context_.driver();
         Current current(driver, context_of(stream.context));
-        const CUresult result = driver.cuStreamSynchronize(static_cast<CUstream>(stream.stream));
+        auto* queue = static_cast<CUstream>(stream.stream);
+        CUresult result = cuda::check_not_capturing(driver, queue);
+        if (result == CUDA_SUCCESS) {
+            result = driver.cuStreamSynchronize(queue);
+        }
         if (result != CUDA_SUCCESS) {
-            return cuda::driver_error("cuStreamSynchronize", result);
+            return cuda::refused_on_stream("waiting for a frame to be complete", result);
         }
         return {};
     }
+
+    void make_busy(uint32_t slot, const std::vector<StreamRef>& streams) noexcept override {
+        fences_->add(slot, streams);
+    }
+    bool is_busy(uint32_t slot) noexcept override { return fences_->stands_before(slot); }
 
 private:
     CUcontext context_of(void* given) const { return given ? static_cast<CUcontext>(given) : context_.get(); }
@@ -79,6 +96,7 @@ private:
     std::atomic<uint32_t> chunk_count_ = 0;
     ChunkLayout layout_;
     cuda::Uuid uuid_;
+    std::unique_ptr<cuda::SlotFences> fences_;
 };
 
 } // namespace

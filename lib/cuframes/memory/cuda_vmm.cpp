@@ -3,8 +3,8 @@
 
 #include <fcntl.h>
 
-#include <map>
 #include <mutex>
+#include <set>
 
 namespace cuframes::cuda {
 
@@ -174,22 +174,20 @@ Result<UniqueFd> VmmRange::export_fd(uint32_t chunk) const {
 
 Result<> self_test(const Context& context) {
     static std::mutex mutex;
-    static std::map<int32_t, Result<>> results;
+    static std::set<int32_t> passed; // A failure is not remembered: what the driver refused now it may take later.
     std::lock_guard lock(mutex);
-    auto known = results.find(context.device());
-    if (known == results.end()) {
-        auto result = run_self_test(context);
-        if (!result && result.error().code != CUFRAMES_ERROR_NO_MEMORY) {
-            result = Error{CUFRAMES_ERROR_NO_GPU_SHARING,
-                           text("GPU ", context.device(), " cannot share memory between processes with this driver: ",
-                                result.error().message, "; use host memory instead (memory=system)")};
-        }
-        if (!result && result.error().code == CUFRAMES_ERROR_NO_MEMORY) {
-            return result; // It may pass later.
-        }
-        known = results.emplace(context.device(), result).first;
+    if (passed.count(context.device()) > 0) {
+        return {};
     }
-    return known->second;
+    auto result = run_self_test(context);
+    if (result) {
+        passed.insert(context.device());
+    } else if (result.error().code != CUFRAMES_ERROR_NO_MEMORY) {
+        result = Error{CUFRAMES_ERROR_NO_GPU_SHARING,
+                       text("GPU ", context.device(), " cannot share memory between processes with this driver: ",
+                            result.error().message, "; use host memory instead (memory=system)")};
+    }
+    return result;
 }
 
 } // namespace cuframes::cuda

@@ -40,6 +40,12 @@ public:
     /** Maps another process's chunk as the next one, for the context's device, read-only. The fd is not consumed. */
     Result<> import(int fd);
 
+    /** Leaves it all mapped for the life of the process: something may still use it. */
+    void abandon() {
+        address_ = 0;
+        mapped_.clear();
+    }
+
     CUdeviceptr address() const { return address_; }
     uint64_t size() const { return chunk_size_ * chunks_; }
     /** Chunks there are now. */
@@ -62,7 +68,7 @@ private:
 };
 
 /**
- * Creates, exports, imports and maps a small allocation on the context's device, once for each device. Whether sharing
+ * Creates, exports, imports and maps a small allocation on the context's device, once for each device on which it works. Whether sharing
  * works is decided by this, not by capability attributes: some drivers advertise what then fails.
  */
 Result<> self_test(const Context& context);

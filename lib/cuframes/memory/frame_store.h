@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -23,7 +24,12 @@ namespace cuframes {
 struct StreamRef {
     void* stream = nullptr;  ///< CUstream; NULL: the legacy default stream.
     void* context = nullptr; ///< CUcontext; NULL: the ring's own.
+
+    bool operator==(const StreamRef&) const = default;
 };
+
+/** What the end of a lease waits for: cuframes_release. */
+enum class ReleaseScope : uint8_t { streams, context };
 
 /** Where slots lie: in chunks, each of them memory of its own, side by side in one address range. */
 struct ChunkLayout {
@@ -56,8 +62,16 @@ public:
     /** Copies an image of geometry `g` to `slot`; may still run on the image's stream on return. */
     virtual Result<> write(std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) = 0;
 
+    /** The stream with the context that it is really of. INVALID_ARGUMENT: it is none. */
+    virtual Result<StreamRef> identify(const StreamRef& stream) const { return stream; }
+
     /** Waits until everything queued on `stream` so far is complete. */
     virtual Result<> complete(const StreamRef& stream) = 0;
+
+    /** Makes the slot busy until what is queued now on `streams`, and whatever else is known, is complete. Does not wait. */
+    virtual void make_busy([[maybe_unused]] uint32_t slot, [[maybe_unused]] const std::vector<StreamRef>& streams) noexcept {}
+    /** Whether work that was queued before the slot was given back may still write it. Does not wait. */
+    virtual bool is_busy([[maybe_unused]] uint32_t slot) noexcept { return false; }
 };
 
 /** A store for at most `slots` slots, without memory for any. */
@@ -82,14 +96,22 @@ public:
 
     virtual Result<> read(const std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) const = 0;
 
+    /** The stream with the context that it is really of. Empty: nothing waits for streams here. INVALID_ARGUMENT: none. */
+    virtual Result<std::optional<StreamRef>> identify([[maybe_unused]] const StreamRef& stream) const {
+        return std::optional<StreamRef>();
+    }
+
     /**
-     * Clears `lease` once the work that may read the frame is complete, in order and without waiting here: what is in
-     * flight in the contexts known, and on `streams`.
+     * Clears `lease` once the work that may read the frame is complete, in order and without waiting here: what is queued
+     * on `streams`, which were identified, and what ReleaseScope says of the contexts known.
      */
     virtual void release(std::atomic<uint32_t>& lease, const std::vector<StreamRef>& streams) = 0;
 
-    /** Has `wake` called once the releases that are under way are done. False: there are none. Does not wait. */
-    virtual bool when_released(std::shared_ptr<const Waker> wake) = 0;
+    /**
+     * Has `wake` called once it is worth to look for a lease again. False: no release is under way. CUDA: some are, and will
+     * never be done. Does not wait.
+     */
+    virtual Result<bool> when_released(std::shared_ptr<const Waker> wake) = 0;
 
     /** Whether destroying this would wait for the GPU. Does not wait. */
     virtual bool has_releases_under_way() = 0;
@@ -102,7 +124,8 @@ Result<std::unique_ptr<FrameAccess>> open_host_frames(const UniqueFd& fd, const 
 
 /** `lease_page`: registered with the driver, so that the GPU itself can clear a lease. */
 Result<std::unique_ptr<FrameAccess>> open_cuda_frames(const UniqueFd& fd, const RingDescription& ring,
-                                                      std::byte* lease_page, int32_t device, void* context);
+                                                      std::byte* lease_page, int32_t device, void* context,
+                                                      ReleaseScope scope);
 
 /** Whether GPU memory of `device` can be shared between processes here. */
 Result<> test_gpu_sharing(int32_t device);

@@ -93,7 +93,7 @@ public:
     }
 
     void release(std::atomic<uint32_t>& lease, const std::vector<StreamRef>&) override { ring::end_lease(lease); }
-    bool when_released(std::shared_ptr<const Waker>) override { return false; }
+    Result<bool> when_released(std::shared_ptr<const Waker>) override { return false; }
     bool has_releases_under_way() override { return false; }
     void add_context(void*) override {}
 

@@ -24,7 +24,7 @@ Result<std::unique_ptr<FrameStore>> create_cuda_store(uint64_t, uint32_t, uint32
 }
 
 Result<std::unique_ptr<FrameAccess>> open_cuda_frames(const UniqueFd&, const RingDescription&, std::byte*, int32_t,
-                                                      void*) {
+                                                      void*, ReleaseScope) {
     return built_without();
 }
 

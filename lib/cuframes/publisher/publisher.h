@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,8 @@ public:
     uint64_t epoch() const { return generation_->epoch(); }
 
     Result<> write(const cuframes_image& image);
+    /** Whatever becomes of the slot waits for what is queued there. */
+    Result<> record_stream(const StreamRef& stream);
     Result<> publish(const cuframes_frame_info& info, const StreamRef& stream);
     Publisher& publisher() const { return *publisher_; }
 
@@ -66,6 +69,12 @@ private:
     std::shared_ptr<Publisher> publisher_;
     std::shared_ptr<RingGeneration> generation_;
     uint32_t index_;
+    /** The stream of that number, in the order in which they were named; empty: there are no more. */
+    std::optional<StreamRef> stream(size_t index);
+
+    std::mutex mutex_; ///< Over the streams, which tensors of the slot add to from any thread.
+    std::optional<StreamRef> first_stream_; ///< Mostly there is one, and no frame is to cost an allocation for it.
+    std::vector<StreamRef> more_streams_;
     bool copied_ = false;
     bool published_ = false;
 };

@@ -27,10 +27,10 @@ Result<std::shared_ptr<AttachedRing>> AttachedRing::open(std::shared_ptr<Link> l
     if (!description) {
         return description.error();
     }
-    auto frames =
-        description->memory == CUFRAMES_MEMORY_CUDA
-            ? open_cuda_frames(packet.fds[1], *description, leases->data(), options.cuda_device, options.cuda_context)
-            : open_host_frames(packet.fds[1], *description);
+    auto frames = description->memory == CUFRAMES_MEMORY_CUDA
+                      ? open_cuda_frames(packet.fds[1], *description, leases->data(), options.cuda_device,
+                                         options.cuda_context, options.release)
+                      : open_host_frames(packet.fds[1], *description);
     if (!frames) {
         return frames.error();
     }
@@ -44,7 +44,7 @@ void AttachedRing::dispose(AttachedRing* ring) {
         delete ring;
         return;
     }
-    if (auto thread = start_thread("cuframes-dispose", [ring] { delete ring; })) {
+    if (auto thread = start_thread("cuframes-end", [ring] { delete ring; })) {
         thread->detach();
     } else {
         delete ring; // Late is better than never.
@@ -122,7 +122,9 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint
         return Nothing::no_frame;
     }
     if (const Leases state = leases(); state != Leases::free) {
-        return state == Leases::under_way ? Nothing::lease_under_way : Nothing::no_lease;
+        return state == Leases::under_way ? Nothing::lease_under_way
+               : state == Leases::lost    ? Nothing::lease_lost
+                                          : Nothing::no_lease;
     }
     const uint32_t word = *free_word();
     const uint32_t mapped = frames_->mapped_slots();
@@ -176,7 +178,12 @@ AttachedRing::Leases AttachedRing::leases() {
     if (free_word()) {
         return Leases::free;
     }
-    if (frames_->when_released(link_->poke)) {
+    auto under_way = frames_->when_released(link_->poke);
+    if (!under_way) {
+        lost_leases_ = under_way.error();
+        return Leases::lost;
+    }
+    if (*under_way) {
         return Leases::under_way;
     }
     return free_word() ? Leases::free : Leases::all_held; // It was done just then.

@@ -22,6 +22,7 @@ struct ReadOptions {
     cuframes_mode mode;
     int32_t cuda_device;
     void* cuda_context;
+    ReleaseScope release;
 };
 
 /** Kept alive by the subscriber and by every frame held. Frames are taken by one thread, and released by any. */
@@ -40,7 +41,7 @@ public:
     /** Whether a newer generation than the one that the message brought has taken its place. */
     static bool is_superseded(const Packet& packet);
 
-    enum class Nothing { no_frame, no_lease, lease_under_way, memory_missing, end };
+    enum class Nothing { no_frame, no_lease, lease_under_way, lease_lost, memory_missing, end };
 
     /** Takes the next frame. `latency`: see cuframes_subscriber_set_latency(). */
     std::variant<Lease, Nothing> take(uint64_t latency);
@@ -48,9 +49,13 @@ public:
     /** Maps one more chunk of a growing ring. */
     Result<> add_chunk(const Packet& packet);
 
-    /** Under way: the GPU is about to end one, and then the link's `poke` is woken. */
-    enum class Leases { free, under_way, all_held };
+    /**
+     * Under way: the GPU is about to end one, and then the link's `poke` is woken. Lost: the driver will end none of those
+     * that are missing, see lost_leases().
+     */
+    enum class Leases { free, under_way, all_held, lost };
     Leases leases();
+    const Error& lost_leases() const { return *lost_leases_; }
 
     /** Ends a lease after the work on `streams`. Any thread. */
     void release(uint32_t word, const std::vector<StreamRef>& streams);
@@ -101,6 +106,7 @@ private:
     uint32_t next_chunk_ = 1; ///< Chunk 0 came with the generation.
     uint32_t sleeps_ = 0;
     ring::Reader reader_;
+    std::optional<Error> lost_leases_;
     std::array<std::atomic<bool>, CUFRAMES_MAX_HELD + 1> held_ = {}; ///< Words whose frame is still referenced here.
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "subscriber/frame.h"
 
+#include <algorithm>
+
 #include "base/fork.h"
 #include "memory/copy.h"
 
@@ -46,19 +48,27 @@ void Frame::unref() {
     }
 }
 
-void Frame::record_stream(const StreamRef& stream) {
-    std::lock_guard lock(mutex_);
-    for (const StreamRef& known : streams_) {
-        if (known.stream == stream.stream && known.context == stream.context) {
-            return;
+Result<> Frame::record_stream(const StreamRef& stream) const {
+    auto own = ring_->frames().identify(stream);
+    if (!own) {
+        return own.error();
+    }
+    if (*own) {
+        std::lock_guard lock(mutex_);
+        if (std::find(streams_.begin(), streams_.end(), **own) == streams_.end()) {
+            streams_.push_back(**own);
         }
     }
-    streams_.push_back(stream);
+    return {};
 }
 
 Result<> Frame::read(const cuframes_image& image) const {
     if (auto fits = check_image(image, *view_.geometry); !fits) {
         return fits.error();
+    }
+    // Also a copy that fails may have begun.
+    if (auto named = record_stream({image.cuda_stream, image.cuda_context}); !named) {
+        return named;
     }
     return ring_->frames().read(static_cast<const std::byte*>(view_.data), *view_.geometry, image);
 }

@@ -22,7 +22,8 @@ public:
 
     bool forked() const { return forks_ != fork_count(); }
     const cuframes_frame_view& view() const { return view_; }
-    void record_stream(const StreamRef& stream);
+    /** The lease ends after what is queued there by then. */
+    Result<> record_stream(const StreamRef& stream) const;
     Result<> read(const cuframes_image& image) const;
 
 private:
@@ -32,8 +33,8 @@ private:
     uint32_t word_;
     std::vector<std::byte> metadata_;
     cuframes_frame_view view_ = {};
-    std::mutex mutex_;
-    std::vector<StreamRef> streams_;
+    mutable std::mutex mutex_;
+    mutable std::vector<StreamRef> streams_; ///< Those that read it, which changes nothing of the frame.
     std::atomic<uint32_t> references_{1};
     const uint32_t forks_ = fork_count();
 };

@@ -175,6 +175,8 @@ Result<Frame*> Subscriber::take() {
     switch (nothing) {
     case AttachedRing::Nothing::lease_under_way:
         return nullptr;
+    case AttachedRing::Nothing::lease_lost:
+        return ring_->lost_leases();
     case AttachedRing::Nothing::no_lease:
         return without_lease();
     case AttachedRing::Nothing::memory_missing:
@@ -343,8 +345,12 @@ Result<> Subscriber::wait_lease(int64_t timeout_ms) {
             return {};
         }
         link_->starving.store(true);
-        if (ring_->leases() == AttachedRing::Leases::free) {
+        const AttachedRing::Leases state = ring_->leases();
+        if (state == AttachedRing::Leases::free) {
             return {};
+        }
+        if (state == AttachedRing::Leases::lost) {
+            return ring_->lost_leases();
         }
         ring_->set_sleeping(false); // New frames are no reason to wake up now.
         const bool woken = poller_.wait(poll_timeout(deadline), [this](Poller::Source source, bool hung_up) {
@@ -472,6 +478,9 @@ cuframes_subscriber_stats Subscriber::stats() {
 
 Result<> Subscriber::add_cuda_context(void* context) {
     std::lock_guard lock(mutex_);
+    if (std::find(cuda_contexts_.begin(), cuda_contexts_.end(), context) != cuda_contexts_.end()) {
+        return {}; // Named again with each generation, by those who cannot know.
+    }
     cuda_contexts_.push_back(context);
     if (auto ring = shared_ring_.lock()) {
         ring->frames().add_context(context);

@@ -191,7 +191,11 @@ typedef struct cuframes_image {
     uint32_t pitch[CUFRAMES_MAX_PLANES]; /**< Bytes from row to row. */
     void* planes[CUFRAMES_MAX_PLANES];   /**< First visible byte of each plane. */
     void* cuda_stream;                   /**< CUstream to copy on; the copy is ordered after what is queued there. */
-    void* cuda_context;                  /**< CUcontext of `cuda_stream`; NULL: the ring's own. */
+    void* cuda_context; /**< For a default stream, which every context has: the CUcontext; NULL: the ring's own. Of
+                           another stream the driver knows the context, and is asked. */
+    uint32_t
+        rows[CUFRAMES_MAX_PLANES]; /**< Rows that each plane has room for, or has; fewer than the ring's frames have
+                                           are refused. 0: not checked, the caller knows. */
 } cuframes_image;
 
 // ------------------------------------------------------------------------------------------------------- publisher
@@ -381,24 +385,35 @@ CUFRAMES_API uint64_t cuframes_slot_epoch(const cuframes_slot* slot);
 
 /**
  * Copies an image of the ring's geometry into the slot: once, device to device where both are on a GPU. Counted as
- * `copied`. The copy may still run on `image->cuda_stream` when this returns; pass the same stream to
- * cuframes_slot_publish(). Host to host copies are done on return. Thread-bound to the slot.
+ * `copied`. The copy may still run on `image->cuda_stream` when this returns; publishing waits for it, and so does the
+ * next use of a slot that is given back unpublished. Host to host copies are done on return. CUFRAMES_ERROR_CUDA on a
+ * stream that captures a graph: nothing would be copied now. Thread-bound to the slot.
  */
 CUFRAMES_API int cuframes_slot_write(cuframes_slot* slot, const cuframes_image* image);
 
 /**
+ * Names a stream whose queued work writes the slot: publishing waits for what is queued there by then, and a slot that is
+ * given back unpublished is not used again before. `cuda_context` as in cuframes_image. Nothing happens in host memory. The
+ * stream must live until the slot is given back. Thread-safe.
+ */
+CUFRAMES_API int cuframes_slot_record_stream(cuframes_slot* slot, void* cuda_stream, void* cuda_context);
+
+/**
  * Makes the slot's frame visible to readers and wakes those that sleep. CUDA: first waits, on the CPU, until all work
- * queued so far on `cuda_stream` (a CUstream of `cuda_context`, NULL: of the ring's context) is complete; stream NULL
- * means the legacy default stream. A slot is published once; the pixels must not be changed afterwards.
- * CUFRAMES_ERROR_INVALID_STATE if its generation was superseded. Thread-bound to the slot.
+ * queued so far on `cuda_stream` (`cuda_context` as in cuframes_image), and on the streams named before, is complete;
+ * stream NULL means the legacy default stream. A slot is published once; the pixels must not be changed afterwards.
+ * CUFRAMES_ERROR_INVALID_STATE if its generation was superseded; CUFRAMES_ERROR_CUDA if a stream captures a graph, as what
+ * it was given has not begun. Thread-bound to the slot.
  */
 CUFRAMES_API int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info, void* cuda_stream,
                                        void* cuda_context);
 
 /**
  * Ends the caller's hold on the slot. A published frame stays available to readers; the slot may be reused once it is
- * neither held, nor leased, nor the newest. An unpublished one becomes free. Never blocks. Thread-safe. May be called
- * after cuframes_publisher_destroy().
+ * neither held, nor leased, nor the newest. An unpublished one becomes free; in GPU memory once the work is complete that
+ * is queued now on the streams that were named, on those that cuframes_slot_write() was given, and on the legacy default
+ * stream of the ring's context, which waits for all but non-blocking ones. Never blocks. Thread-safe. May be called after
+ * cuframes_publisher_destroy().
  */
 CUFRAMES_API void cuframes_slot_release(cuframes_slot* slot);
 
@@ -421,6 +436,17 @@ typedef enum cuframes_subscriber_state {
 typedef void (*cuframes_subscriber_state_func)(cuframes_subscriber_state state, uint64_t epoch, int32_t pid,
                                                void* user_data);
 
+/** Which GPU work a frame's lease waits for when the frame is given up: see cuframes_frame_unref(). */
+typedef enum cuframes_release {
+    CUFRAMES_RELEASE_DEFAULT = 0, /**< As $CUFRAMES_RELEASE says ("streams" or "context"); without: streams. */
+    CUFRAMES_RELEASE_STREAMS =
+        1, /**< What is queued on the streams that are known. Breaks no graph that is captured. */
+    CUFRAMES_RELEASE_CONTEXT =
+        2, /**< All that the known contexts have in flight, on whatever stream, and on named streams
+                                     of others. A CUDA graph that another thread of the process captures meanwhile breaks.
+                                     Needs a driver of CUDA 12.5; with an older one it is as CUFRAMES_RELEASE_STREAMS. */
+} cuframes_release;
+
 typedef struct cuframes_subscriber_options {
     uint32_t struct_size;
     const char* key;       /**< Required. */
@@ -440,6 +466,7 @@ typedef struct cuframes_subscriber_options {
     bool
         copies; /**< One frame more may be taken than max_held, for the time of a copy: `spare` in its view is 0 then, and
                       it is given back before the next is taken. The ring sets no slot aside for it. */
+    cuframes_release release; /**< For rings in GPU memory. */
 } cuframes_subscriber_options;
 
 /**
@@ -465,8 +492,10 @@ CUFRAMES_API int cuframes_subscriber_connect(cuframes_subscriber* subscriber, in
  * - CUFRAMES_OK and a frame to unref;
  * - CUFRAMES_ERROR_TIMEOUT, _INTERRUPTED;
  * - CUFRAMES_ERROR_LEASES_EXHAUSTED at once when all granted leases are held and a frame is waiting; one that was given
- *   up and that the GPU is about to end is waited for instead, within `timeout_ms`. With an automatic max_held it asks
+ *   up and that the GPU is about to end, or that cannot be ended before a graph is captured, is waited for instead,
+ *   within `timeout_ms`. With an automatic max_held it asks
  *   the publisher for more and waits for the answer first, within `timeout_ms`: then it means that there are no more;
+ * - CUFRAMES_ERROR_CUDA when all leases are used up by frames whose release the driver refuses for good;
  * - CUFRAMES_ERROR_EOS once for each end of stream, in its place among the frames, also when the stream was revived before
  *   this call; a further call waits for what follows;
  * - CUFRAMES_ERROR_PUBLISHER_GONE with end_when_gone;
@@ -528,9 +557,9 @@ CUFRAMES_API int cuframes_subscriber_start(cuframes_subscriber* subscriber, cufr
 CUFRAMES_API void cuframes_subscriber_stop(cuframes_subscriber* subscriber);
 
 /**
- * Names one more CUDA context whose work may read frames (torch's primary one, say): releases wait for what it has in
- * flight too. The subscriber's own context is always included. The context must outlive the subscriber's frames.
- * Thread-safe.
+ * Names one more CUDA context whose work may read frames (torch's primary one, say): releases wait for its legacy default
+ * stream too, or with CUFRAMES_RELEASE_CONTEXT for all that it has in flight. The subscriber's own context is always
+ * included. The context must outlive the subscriber's frames. Thread-safe.
  */
 CUFRAMES_API int cuframes_subscriber_add_cuda_context(cuframes_subscriber* subscriber, void* cuda_context);
 
@@ -582,17 +611,26 @@ CUFRAMES_API cuframes_frame* cuframes_frame_ref(cuframes_frame* frame);
 
 /**
  * Gives up one reference. With the last, the lease ends: at once in host memory; in GPU memory when the work that may
- * read the frame is complete (everything in flight in the subscriber's contexts, or, with drivers before CUDA 12.5,
- * on the named streams and the legacy one), without waiting for it here. Thread-safe; never blocks on the publisher.
+ * read the frame is complete, without waiting for it here. That is what is queued by then on the streams that were named
+ * (cuframes_frame_record_stream(), cuframes_frame_read()), and on the legacy default stream of each known context, which
+ * waits for all streams of that context but non-blocking ones. Work on a non-blocking stream that was not named, as
+ * torch's side streams are, is not waited for, unless the subscriber was made with CUFRAMES_RELEASE_CONTEXT. While one of
+ * those streams captures a CUDA graph the lease is kept; it ends soon after. Thread-safe; never blocks on the publisher.
  */
 CUFRAMES_API void cuframes_frame_unref(cuframes_frame* frame);
 
-/** Names a stream whose queued work reads the frame, so that its release is ordered after it. Thread-safe. */
+/**
+ * Names a stream whose queued work reads the frame, so that its release is ordered after what is queued there by then.
+ * Which context the stream is of is asked of the driver; `cuda_context` says which default stream is meant (NULL: the
+ * subscriber's own context). CU_STREAM_PER_THREAD stands for those of all threads in that context. A stream must not be
+ * destroyed before the frame is given up: drivers do not survive being asked of one that is gone. Thread-safe.
+ */
 CUFRAMES_API int cuframes_frame_record_stream(cuframes_frame* frame, void* cuda_stream, void* cuda_context);
 
 /**
  * Copies the visible pixels to `image`. From GPU to host memory it is done on return; device to device it is queued on
- * `image->cuda_stream`. Thread-safe.
+ * `image->cuda_stream`, which is thereby named as by cuframes_frame_record_stream(). CUFRAMES_ERROR_CUDA on a stream that
+ * captures a graph. Thread-safe.
  */
 CUFRAMES_API int cuframes_frame_read(const cuframes_frame* frame, const cuframes_image* image);
 

@@ -165,7 +165,11 @@ public:
     std::uint64_t epoch() const { return cuframes_slot_epoch(handle_.get()); }
 
     Status write(const cuframes_image& image) { return Status::of(cuframes_slot_write(handle_.get(), &image)); }
-    /** Makes the frame visible once all work queued so far on the stream is done. */
+    /** Names a stream that writes the slot: publishing waits for it, and a slot given back unpublished is not used before. */
+    Status record(Stream user) {
+        return Status::of(cuframes_slot_record_stream(handle_.get(), user.stream, user.context));
+    }
+    /** Makes the frame visible once all work queued so far on the stream, and on those named, is done. */
     Status publish(const cuframes_frame_info& info = frame_info(), Stream after = {}) {
         return Status::of(cuframes_slot_publish(handle_.get(), &info, after.stream, after.context));
     }
