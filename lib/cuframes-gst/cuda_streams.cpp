@@ -21,23 +21,18 @@ bool resolve(int device, gint64 name, CudaStream& stream, GError** error) {
         return false;
     }
     stream = {static_cast<CUcontext>(resolved->context), static_cast<CUstream>(resolved->stream)};
-    if (name <= dlpack::stream_per_thread)
-        return true;
-    // A stream of another context than the primary one: an event in that context has to record it.
-    auto driver = cuda::driver();
-    const Current current(**driver, stream.context);
-    CUcontext own = nullptr;
-    if (const CUresult result = (*driver)->cuStreamGetCtx(stream.stream, &own); result != CUDA_SUCCESS) {
-        set_error(error, CUFRAMES_GST_ERROR_VALUE,
-                  text("stream ", name,
-                       " is no CUDA stream of this process: ", cuda::driver_error("cuStreamGetCtx", result).message));
-        return false;
-    }
-    stream.context = own;
     return true;
 }
 
 bool order(const Driver& driver, const CudaStream& first, const CudaStream& second, GError** error) {
+    // An event of a capture is none to wait for outside, and no other is to be waited for in it: it would break.
+    for (const CudaStream& one : {first, second}) {
+        const auto runs = one.stream ? dlpack::check_runs({one.stream, one.context}) : Result<>();
+        if (!runs) {
+            set_error(error, runs.error());
+            return false;
+        }
+    }
     const char* call = "cuEventCreate";
     CUevent event = nullptr;
     CUresult result = CUDA_SUCCESS;

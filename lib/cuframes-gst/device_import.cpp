@@ -229,7 +229,9 @@ GstBuffer* make_device_buffer(const Import& import, TensorsPtr tensors, const dl
                               GError** error) {
     Target target;
     CudaStream ready = {};
-    if (!get_driver(error) || !open_target(import.context, source.device, target, error))
+    const bool loaded = get_driver(error) != nullptr;
+    const cuda::RelaxedCapture relaxed;
+    if (!loaded || !open_target(import.context, source.device, target, error))
         return nullptr;
     // Also tensors that are said to be complete are copied on some stream.
     const gint64 name = import.stream == CUFRAMES_GST_STREAM_NO_SYNC ? CUFRAMES_GST_STREAM_NONE : import.stream;
@@ -253,15 +255,20 @@ GstBuffer* make_device_buffer(const Import& import, TensorsPtr tensors, const dl
 }
 
 GstContext* new_primary_context(int device, GError** error) {
-    const ContextPtr context(primary_context(device));
+    const bool loaded = get_driver(error) != nullptr;
+    const cuda::RelaxedCapture relaxed;
+    const ContextPtr context(loaded ? primary_context(device) : nullptr);
     if (context)
         return gst_context_new_cuda_context(context.get());
-    if (get_driver(error))
+    if (loaded)
         set_error(error, CUFRAMES_GST_ERROR_NO_DEVICE,
                   text("there is no GPU ", device, " here, or its primary context cannot be made"));
     return nullptr;
 }
 
-void forget_streams() { Streams::get().clear(); }
+void forget_streams() {
+    const cuda::RelaxedCapture relaxed;
+    Streams::get().clear();
+}
 
 } // namespace cuframes::gst

@@ -106,6 +106,7 @@ bool DeviceMapping::find_plane(guint plane, gsize offset, GError** error) {
 bool DeviceMapping::open(const GstVideoInfo& info, GError** error) {
     const cuda::Driver* driver = get_driver(error);
     GstVideoInfo actual;
+    const cuda::RelaxedCapture relaxed;
     if (!driver || !check_memories(error) || !find_layout(info, actual, error))
         return false;
     auto primary = cuda::Context::open(*driver, device_.device_id, nullptr);
@@ -164,6 +165,7 @@ MappingPtr map_device_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError
 
 bool wait_for_stream(GstBuffer* buffer, gint64 name, GError** error) {
     const cuda::Driver* driver = get_driver(error);
+    const cuda::RelaxedCapture relaxed;
     for (guint i = 0; driver && i < gst_buffer_n_memory(buffer); ++i) {
         GstMemory* memory = gst_buffer_peek_memory(buffer, i);
         if (!gst_is_cuda_memory(memory) || name == CUFRAMES_GST_STREAM_NO_SYNC)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "device_memory.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <utility>
 
 #include "cuda/driver.h"
-#include "reaper.h"
+#include "cuda/streams.h"
 
 namespace cuframes::dlpack {
 namespace {
@@ -61,7 +62,8 @@ void bury(void* object) {
     if (remains->ready) {
         (*driver)->cuEventDestroy(remains->ready);
     }
-    (*driver)->cuMemFreeAsync(remains->data, CU_STREAM_LEGACY);
+    // All work on it is done. Not on the legacy stream: that would break captures on streams that wait for it.
+    (*driver)->cuMemFreeAsync(remains->data, CU_STREAM_PER_THREAD);
 }
 
 CUDA_MEMCPY2D plane_copy(const CopySide& to, const CopySide& from, uint32_t index, const cuframes_plane& plane) {
@@ -114,30 +116,30 @@ Result<Stream> resolve_stream(int32_t device, int64_t name) {
     if (name < 0) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("stream ", name, " is no stream; -1 asks for no wait")};
     }
-    return Stream{reinterpret_cast<void*>(static_cast<uintptr_t>(name)), *context};
+    auto* stream = reinterpret_cast<CUstream>(static_cast<uintptr_t>(name));
+    auto own = cuda::context_of_stream(**driver, stream, *context);
+    if (!own) {
+        return own.error();
+    }
+    return Stream{stream, *own};
 }
 
-Result<> order_after(const Stream& later, const Stream& earlier) {
+Result<> check_runs(const Stream& stream) {
     auto driver = cuda::driver();
     if (!driver) {
         return driver.error();
     }
-    Current current(**driver, static_cast<CUcontext>(later.context));
-    CUevent event = nullptr;
-    CUresult result = (*driver)->cuEventCreate(&event, CU_EVENT_DISABLE_TIMING);
+    Current current(**driver, static_cast<CUcontext>(stream.context));
+    const CUresult result = cuda::check_not_capturing(**driver, static_cast<CUstream>(stream.stream));
     if (result == CUDA_SUCCESS) {
-        result = (*driver)->cuEventRecord(event, static_cast<CUstream>(earlier.stream));
+        return {};
     }
-    if (result == CUDA_SUCCESS) {
-        result = (*driver)->cuStreamWaitEvent(static_cast<CUstream>(later.stream), event, 0);
+    if (result == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED || result == CUDA_ERROR_STREAM_CAPTURE_IMPLICIT) {
+        return Error{CUFRAMES_ERROR_CUDA,
+                     "a frame cannot be copied on a stream that captures a CUDA graph, nor on the legacy "
+                     "default stream while one that waits for it captures; name another stream"};
     }
-    if (event) {
-        (*driver)->cuEventDestroy(event); // The wait keeps what it needs of it.
-    }
-    if (result != CUDA_SUCCESS) {
-        return driver_error("ordering two streams", result);
-    }
-    return {};
+    return driver_error("cuStreamIsCapturing", result);
 }
 
 Result<DeviceBlock> DeviceBlock::allocate(int32_t device, uint64_t size, const Stream& stream) {
@@ -159,18 +161,32 @@ Result<DeviceBlock> DeviceBlock::allocate(int32_t device, uint64_t size, const S
     DeviceBlock block;
     block.data_ = reinterpret_cast<void*>(data);
     block.context_ = stream.context;
+    block.users_ = std::make_unique<Users>();
+    block.users_->add(stream);
     return block;
+}
+
+void DeviceBlock::Users::add(const Stream& stream) {
+    const std::lock_guard lock(mutex);
+    const bool known = std::any_of(streams.begin(), streams.end(), [&](const InFlight& one) {
+        return one.context == stream.context && one.stream == stream.stream;
+    });
+    if (!known) {
+        streams.push_back({stream.context, stream.stream});
+    }
 }
 
 DeviceBlock::DeviceBlock(DeviceBlock&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       context_(other.context_),
-      ready_(std::exchange(other.ready_, nullptr)) {}
+      ready_(std::exchange(other.ready_, nullptr)),
+      users_(std::move(other.users_)) {}
 
 DeviceBlock& DeviceBlock::operator=(DeviceBlock&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(context_, other.context_);
     std::swap(ready_, other.ready_);
+    std::swap(users_, other.users_);
     return *this;
 }
 
@@ -178,12 +194,11 @@ DeviceBlock::~DeviceBlock() {
     if (!data_) {
         return;
     }
-    // Whoever read it may have queued work on any stream of the context a moment ago.
+    // Whoever uses it may have queued work a moment ago.
     auto* remains = new (std::nothrow)
         Remains{reinterpret_cast<CUdeviceptr>(data_), static_cast<CUcontext>(context_), static_cast<CUevent>(ready_)};
     if (remains) {
-        const InFlight work{context_};
-        reap_after({&work, 1}, bury, remains);
+        reap_after(users_->streams, bury, remains);
     }
 }
 
@@ -207,6 +222,10 @@ Result<> DeviceBlock::order(const Stream& stream) const {
     if (!ready_) {
         return {};
     }
+    if (auto runs = check_runs(stream); !runs) {
+        return runs;
+    }
+    users_->add(stream);
     auto driver = cuda::driver();
     Current current(**driver, static_cast<CUcontext>(stream.context));
     const CUresult result =

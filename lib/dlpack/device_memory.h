@@ -2,14 +2,19 @@
 /**
  * What the DLPack parts need of a GPU: memory of their own, copies, and streams ordered after each other.
  *
- * Streams are named as DLPack names them, and belong to the device's primary context, in which torch, cupy and JAX live.
+ * Streams are named as DLPack names them. Default streams are those of the device's primary context, in which torch, cupy
+ * and JAX live; of which context another one is the driver knows.
  */
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <span>
+#include <vector>
 
 #include "import.h"
+#include "reaper.h"
 
 namespace cuframes::dlpack {
 
@@ -22,17 +27,20 @@ enum StreamName : int64_t {
     stream_per_thread = 2,
 };
 
-/** A CUstream (NULL for names that are no stream), and the primary context that it belongs to. */
+/** A CUstream (NULL for names that are no stream), and the context that it is of: for default streams the primary one. */
 struct Stream {
     void* stream = nullptr;
     void* context = nullptr;
 };
 
-/** Resolves a stream name on `device`. Fails without a driver, for an unknown device, and for stream_ambiguous. */
+/**
+ * Resolves a stream name on `device`. Fails without a driver, for an unknown device, for stream_ambiguous, and for what the
+ * driver knows to be no stream.
+ */
 Result<Stream> resolve_stream(int32_t device, int64_t name);
 
-/** Makes `later` wait, on the GPU, for what is queued on `earlier` now. Both belong to the same context. */
-Result<> order_after(const Stream& later, const Stream& earlier);
+/** Fails if the stream captures a CUDA graph, into which a copy would go instead of being made. */
+Result<> check_runs(const Stream& stream);
 
 /** Memory of a GPU, from a pool of this process's own. Given back after the work in flight that may use it. Move-only. */
 class DeviceBlock {
@@ -48,13 +56,20 @@ public:
 
     /** Remembers what is queued on `stream` now: it makes the content. */
     Result<> made_on(const Stream& stream);
-    /** Makes `stream` wait, on the GPU, for the content. */
+    /** Makes `stream` wait, on the GPU, for the content; and the end of the memory for what is queued there by then. */
     Result<> order(const Stream& stream) const;
 
 private:
+    struct Users {
+        std::mutex mutex;
+        std::vector<InFlight> streams;
+        void add(const Stream& stream);
+    };
+
     void* data_ = nullptr;
     void* context_ = nullptr;
     void* ready_ = nullptr;
+    std::unique_ptr<Users> users_;
 };
 
 /** One side of a copy. */

@@ -12,7 +12,7 @@ Error no_cuda() {
 
 Result<Stream> resolve_stream(int32_t, int64_t) { return no_cuda(); }
 
-Result<> order_after(const Stream&, const Stream&) { return no_cuda(); }
+Result<> check_runs(const Stream&) { return no_cuda(); }
 
 Result<DeviceBlock> DeviceBlock::allocate(int32_t, uint64_t, const Stream&) { return no_cuda(); }
 DeviceBlock::DeviceBlock(DeviceBlock&&) noexcept {}

@@ -12,7 +12,10 @@ struct Driver;
 
 namespace cuframes::dlpack {
 
-/** Events behind the GPU work that was in flight when it was made. Without CUDA there is none to wait for. */
+/**
+ * Events behind the GPU work that was in flight when it was made: on the streams named and on the legacy stream of their
+ * contexts; with CUFRAMES_RELEASE=context on all streams of those. Without CUDA there is none to wait for.
+ */
 class WaitList {
 public:
     static WaitList record(std::span<const InFlight> work);
@@ -21,19 +24,24 @@ public:
     WaitList(WaitList&& other) noexcept = default;
     WaitList& operator=(WaitList&& other) noexcept = default;
 
-    /** Waits on the CPU, and gives the events back. Called once. */
-    void finish();
+    /** Whether all of it is complete. Does not wait. Gives back the events that are passed. */
+    bool passed();
+
+    /** Runs what comes after: where there was work of a GPU, so that it breaks no capture, as freeing memory would. */
+    void run(void (*action)(void*), void* object) const;
 
 private:
-    /** False: it could not be recorded here and now. */
-    bool add(const cuda::Driver& driver, const InFlight& work);
+    void add(void* context, void* stream);
+    /** Where driver calls are refused now, or a capture is in the way, it is done later. */
+    void record_rest(const cuda::Driver& driver);
 
     struct Event {
         void* context;
         void* event;
     };
+    bool had_work_ = false;
     std::vector<Event> events_;
-    std::vector<InFlight> unrecorded_; ///< Not recorded here and then: finish() waits for the whole context.
+    std::vector<InFlight> unrecorded_; ///< Stream NULL: all of the context.
 };
 
 } // namespace cuframes::dlpack

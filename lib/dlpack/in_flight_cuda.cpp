@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "base/release_wish.h"
 #include "cuda/driver.h"
+#include "cuda/streams.h"
 #include "cuda/unsafe_release.h"
 
 namespace cuframes::dlpack {
@@ -12,19 +14,29 @@ namespace {
 using cuda::Current;
 using cuda::Driver;
 
-/** Behind the stream, or with NULL all of the context. NULL: the driver does not let us here, or there is no such stream. */
-CUevent record_event(const Driver& driver, CUcontext context, CUstream stream) {
+bool waits_for_contexts(const Driver& driver) {
+    static const bool wish = [] {
+        auto value = release_wish();
+        return value && *value;
+    }();
+    return wish && driver.cuCtxRecordEvent;
+}
+
+/** An event behind the stream, or with NULL all of the context. Of the failures some pass. */
+CUresult record_event(const Driver& driver, CUcontext context, CUstream stream, CUevent& event) {
     Current current(driver, context);
-    CUevent event = nullptr;
-    if (driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC) != CUDA_SUCCESS) {
-        return nullptr;
+    if (current.result() != CUDA_SUCCESS) {
+        return current.result();
     }
-    const CUresult result = stream ? driver.cuEventRecord(event, stream) : driver.cuCtxRecordEvent(context, event);
+    if (const CUresult result = driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING); result != CUDA_SUCCESS) {
+        return result;
+    }
+    const CUresult result =
+        stream ? cuda::record_behind(driver, event, stream) : driver.cuCtxRecordEvent(context, event);
     if (result != CUDA_SUCCESS) {
         driver.cuEventDestroy(event);
-        return nullptr;
     }
-    return event;
+    return result;
 }
 
 } // namespace
@@ -36,50 +48,66 @@ WaitList WaitList::record(std::span<const InFlight> work) {
         return list;
     }
     const Driver& driver = **loaded;
+    const bool whole = waits_for_contexts(driver);
     for (const InFlight& one : work) {
-        if (!list.add(driver, one)) {
-            list.unrecorded_.push_back(one);
+        list.add(one.context, whole ? nullptr : static_cast<void*>(CU_STREAM_LEGACY));
+        // The default streams of all threads are covered by the legacy one.
+        if (!whole && !cuda::is_default_stream(static_cast<CUstream>(one.stream))) {
+            list.add(one.context, one.stream);
         }
     }
+    list.had_work_ = !work.empty();
+    list.record_rest(driver);
     return list;
 }
 
-bool WaitList::add(const Driver& driver, const InFlight& work) {
-    auto* context = static_cast<CUcontext>(work.context);
-    auto append = [&](CUstream stream) {
-        CUevent event = record_event(driver, context, stream);
-        if (event) {
-            events_.push_back({context, event});
-        }
-        return event != nullptr;
-    };
-    if (driver.cuCtxRecordEvent) {
-        auto is_same = [context](const Event& known) { return known.context == context; };
-        return std::any_of(events_.begin(), events_.end(), is_same) || append(nullptr);
+void WaitList::add(void* context, void* stream) {
+    const bool known = std::any_of(unrecorded_.begin(), unrecorded_.end(),
+                                   [&](const InFlight& one) { return one.context == context && one.stream == stream; });
+    if (!known) {
+        unrecorded_.push_back({context, stream});
     }
-    return work.stream && append(CU_STREAM_LEGACY) && append(static_cast<CUstream>(work.stream));
 }
 
-void WaitList::finish() {
-    auto loaded = cuda::driver();
-    if (!loaded) {
+void WaitList::record_rest(const Driver& driver) {
+    std::erase_if(unrecorded_, [&](const InFlight& one) {
+        CUevent event = nullptr;
+        const CUresult result =
+            record_event(driver, static_cast<CUcontext>(one.context), static_cast<CUstream>(one.stream), event);
+        if (result == CUDA_SUCCESS) {
+            events_.push_back({one.context, event});
+        }
+        // What is refused for good means a broken context, in which nothing reads any more.
+        return result == CUDA_SUCCESS || !cuda::may_pass_later(result);
+    });
+}
+
+void WaitList::run(void (*action)(void*), void* object) const {
+    if (!had_work_) {
+        action(object);
         return;
     }
-    const Driver& driver = **loaded;
-    for (const InFlight& one : unrecorded_) {
-        // Later than it could be, and so more than is needed: all of the context.
-        Current current(driver, static_cast<CUcontext>(one.context));
-        driver.cuCtxSynchronize();
+    const cuda::RelaxedCapture relaxed;
+    action(object);
+}
+
+bool WaitList::passed() {
+    if (events_.empty() && unrecorded_.empty()) {
+        return true;
     }
-    for (const Event& one : events_) {
+    const cuda::RelaxedCapture relaxed;
+    const Driver& driver = **cuda::driver();
+    record_rest(driver);
+    std::erase_if(events_, [&](const Event& one) {
         Current current(driver, static_cast<CUcontext>(one.context));
         auto* event = static_cast<CUevent>(one.event);
-        // A failed wait means a broken context, in which nothing reads any more.
-        driver.cuEventSynchronize(event);
+        if (driver.cuEventQuery(event) == CUDA_ERROR_NOT_READY) {
+            return false;
+        }
         driver.cuEventDestroy(event);
-    }
-    events_.clear();
-    unrecorded_.clear();
+        return true;
+    });
+    return events_.empty() && unrecorded_.empty();
 }
 
 } // namespace cuframes::dlpack

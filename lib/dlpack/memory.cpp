@@ -67,6 +67,9 @@ Result<std::shared_ptr<OwnedFrame>> OwnedFrame::copy(const SourceFrame& source, 
             return resolved.error();
         }
         stream = *resolved;
+        if (auto runs = check_runs(stream); !runs) {
+            return runs.error();
+        }
     }
     std::shared_ptr<OwnedFrame> frame(new OwnedFrame(geometry, device));
     if (auto allocated = frame->allocate(stream); !allocated) {

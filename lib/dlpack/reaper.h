@@ -5,7 +5,8 @@
  *
  *     any thread, any callback                          the reaper
  *     ------------------------                          ----------
- *     records an event for what is in flight   ──►      waits for the events, in order, then runs the action
+ *     records events for what is in flight     ──►      asks for the events now and then; when they have passed, runs the
+ *                                                       action: whoever's kernel takes long holds up nobody else
  *
  * There is one for the process, it is never destroyed, and what is not done at exit() stays undone: the process is going.
  * In a forked child nothing is ended: what there is belongs to the parent.
@@ -16,10 +17,13 @@
 
 namespace cuframes::dlpack {
 
-/** Work that may still use something, named by values of the driver API. */
+/**
+ * Work that may still use something, named by values of the driver API. Meant are the stream and the legacy stream of its
+ * context; with CUFRAMES_RELEASE=context all that the context has in flight.
+ */
 struct InFlight {
-    void* context;          ///< CUcontext: all that it has in flight.
-    void* stream = nullptr; ///< CUstream of it. Drivers before CUDA 12.5 wait for it and the legacy stream alone.
+    void* context;          ///< CUcontext.
+    void* stream = nullptr; ///< CUstream of it; NULL or a default one: the legacy stream alone.
 };
 
 /** Runs `action(object)` on the reaper's thread. Never blocks. Any thread. */

@@ -202,7 +202,9 @@ TEST_P(CudaReuse, ATensorMayGoRightAfterItsReaderWasQueued) {
     EXPECT_EQ(reader_sees_its_frame(to_tensor(name_of(*reader)), releases_are_safe(), at_once), releases_are_safe());
 }
 
+// Nobody is told of its stream then: all but non-blocking ones are waited for.
 TEST_P(CudaReuse, AlsoIfTheReaderAskedForNoWait) {
+    reader = std::make_unique<DeviceStream>(driver(), 0);
     EXPECT_EQ(reader_sees_its_frame(to_tensor(CUFRAMES_GST_STREAM_NO_SYNC), releases_are_safe(), at_once),
               releases_are_safe());
 }
@@ -215,6 +217,27 @@ TEST_P(CudaReuse, AlsoIfAFurtherStreamReadsIt) {
     ASSERT_TRUE(cuframes_gst_frame_wait(frame.get(), name_of(*reader), failure.out())) << failure.text();
     frame.reset();
     EXPECT_EQ(reader_sees_its_frame(std::move(tensor), releases_are_safe(), at_once), releases_are_safe());
+}
+
+// Whose reader takes long gets its buffer back late, and nobody else.
+TEST_P(CudaReuse, AReaderThatTakesLongHoldsUpNobodyElse) {
+    const Pool others = make_pool(context.get(), stream.get(), caps, 1);
+    const DeviceStream quick(driver(), cuda_stream_non_blocking);
+    Gate gate(driver(), reader->get());
+    Tensor tensor = to_tensor(name_of(*reader));
+    read(tensor, *result, reader->get());
+    tensor.reset();
+    buffer.reset();
+    Buffer other = acquire(others);
+    Tensor second(cuframes_gst_buffer_to_dlpack_versioned(other.get(), caps.get(), 0, CUFRAMES_GST_VIEW_PIXELS,
+                                                          name_of(quick), failure.out()));
+    ASSERT_TRUE(second) << failure.text();
+    second.reset();
+    other.reset();
+    EXPECT_TRUE(eventually([&] { return (other = try_acquire(others)) != nullptr; }));
+    EXPECT_EQ(try_acquire(pool) == nullptr, releases_are_safe()) << "the pool has the buffer back, and its reader has not read";
+    gate.open();
+    EXPECT_TRUE(eventually([this] { return (buffer = try_acquire(pool)) != nullptr; }));
 }
 
 // Consumers may call a deleter where the driver must not be called. It comes after the read, so it is never harmful.

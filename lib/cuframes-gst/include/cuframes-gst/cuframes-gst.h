@@ -277,8 +277,9 @@ CUFRAMES_GST_API CuframesGstFrame* cuframes_gst_frame_ref(CuframesGstFrame* fram
  * @frame: (transfer full): a frame
  *
  * Gives up one reference. With the last one, those of its tensors included, the buffer is given back: at once in system
- * memory, and in GPU memory when the work is complete that is now in flight in the device's primary context, in the
- * memory's own and on the streams that the frame knows of. Never blocks.
+ * memory, and in GPU memory when the work is complete that is queued now on the streams that the frame knows of, and on the
+ * legacy default streams of the device's primary context and of the memory's own, which wait for all but non-blocking
+ * ones; with CUFRAMES_RELEASE=context in the environment all that these contexts have in flight. Never blocks.
  *
  * Since: 0.1
  */
