@@ -2,6 +2,7 @@
 """Streams: what a consumer may pass, what order it gets for it, and that a frame stays until the work on it
 is done. Over the stand-in driver, whose every operation takes effect late; real kernels are in gpu/."""
 
+import concurrent.futures
 import ctypes
 import gc
 import os
@@ -87,12 +88,63 @@ def test_negative_streams_are_refused(frame, number):
 
 
 def test_frame_stays_until_queued_work_is_done(publisher, frame, driver, stream, stand_in):
-    """The central promise: a copy out of the frame is queued on a stream nobody told us of, tensor and frame
-    are dropped at once, and the lease ends only after the copy."""
+    """The central promise: a copy out of the frame is queued on the stream that took the tensor, tensor and frame are
+    dropped at once, and the lease ends only after the copy."""
+    read_late(publisher, frame, driver, stream, stand_in, named=stream)
+
+
+def test_on_request_for_streams_that_nobody_named(publisher, subscribe, driver, stream, stand_in):
+    """With release="context" the same holds for a stream that nobody told us of."""
+    subscriber = subscribe(release="context")
+    with publisher.acquire() as slot:
+        pictures.draw(slot, 1)
+    frame = subscriber.next_frame(timeout_ms=10000)
+    read_late(publisher, frame, driver, stream, stand_in, named=-1)
+
+
+def test_an_unknown_release_is_refused(key):
+    """What release may be is in the message."""
+    with pytest.raises(cuframes.InvalidArgument, match="context"):
+        cuframes.Subscriber(key, release="stream")
+
+
+def test_a_capture_goes_on_beside_a_reader(publisher, subscribe, frame, driver, stand_in):
+    """A graph that this thread captures is not broken by frames that others take and drop, nor by tensors that this one
+    drops; a frame whose stream captures stays leased until the capture is over."""
+    capturing, graph = ctypes.c_void_p(), ctypes.c_void_p()
+    assert driver.cuStreamCreate(ctypes.byref(capturing), NON_BLOCKING) == 0
+    assert driver.cuStreamBeginCapture_v2(capturing, 0) == 0
+    tensor = capsule.take(frame.planes[0], stream=capturing.value)
+    tensor.delete()
+    frame.release()
+    with concurrent.futures.ThreadPoolExecutor() as others:
+        assert others.submit(read_and_drop, publisher, subscribe()).result() == 5
+    assert [reader["held"] for reader in publisher.subscribers()][0] == 1
+    assert driver.cuStreamEndCapture(capturing, ctypes.byref(graph)) == 0
+    assert eventually(lambda: publisher.subscribers()[0]["held"] == 0)
+    assert driver.cuGraphDestroy(graph) == 0
+    assert driver.cuStreamDestroy_v2(capturing) == 0
+
+
+def read_and_drop(publisher, subscriber):
+    """How many frames arrived."""
+    frames = 0
+    for _ in range(5):
+        with publisher.acquire() as slot:
+            pictures.draw(slot, 1)
+        with subscriber.next_frame(timeout_ms=10000) as frame:
+            capsule.take(frame.planes[0], stream=1).delete()
+            frame.copy(device="cpu")
+        frames += 1
+    return frames
+
+
+def read_late(publisher, frame, driver, stream, stand_in, named):
+    """Queues a late copy on the stream, drops everything, and has the publisher go round its ring."""
     target = ctypes.c_uint64()
     assert driver.cuMemAlloc_v2(ctypes.byref(target), ctypes.c_size_t(48 * 64)) == 0
     stand_in.set_delay_us(300000)
-    tensor = capsule.take(frame.planes[0], stream=stream)
+    tensor = capsule.take(frame.planes[0], stream=named)
     for row in range(48):
         source = tensor.data + row * tensor.strides[0]
         if row in (0, 47):
@@ -105,7 +157,7 @@ def test_frame_stays_until_queued_work_is_done(publisher, frame, driver, stream,
             assert result == 0
     tensor.delete()
     frame.release()
-    held = publisher.subscribers()[0]["held"]
+    held = publisher.subscribers()[-1]["held"]
     still_running = driver.cuStreamQuery(ctypes.c_void_p(stream)) != 0
     assert held == 1 or not still_running
     for number in range(2, 40):
@@ -118,7 +170,7 @@ def test_frame_stays_until_queued_work_is_done(publisher, frame, driver, stream,
     )
     driver.cuMemFree_v2(target)
     assert (copied[[0, 47]] == FRAME[[0, 47]]).all()
-    assert eventually(lambda: publisher.subscribers()[0]["held"] == 0)
+    assert eventually(lambda: publisher.subscribers()[-1]["held"] == 0)
 
 
 def test_released_by_the_host_it_fails(stand_in):
@@ -151,6 +203,49 @@ def test_record_stream_takes_every_spelling(frame, stream, kind):
     thing = {"number": stream, "torch": Torch(), "protocol": Protocol(), "cupy": Cupy()}[kind]
     frame.record_stream(thing)
     frame.release()
+
+
+def test_a_stream_object_lives_until_the_release(publisher, frame, driver):
+    """A library may destroy a stream with its object, before the frame is given up: a driver that is asked of it then ends
+    the process, and here the lease never came back."""
+
+    class Owned:
+        def __init__(self):
+            self.made = ctypes.c_void_p()
+            assert driver.cuStreamCreate(ctypes.byref(self.made), NON_BLOCKING) == 0
+            self.ptr = self.made.value
+
+        def __del__(self):
+            driver.cuStreamDestroy_v2(self.made)
+
+    frame.record_stream(Owned())
+    gc.collect()
+    frame.release()
+    assert eventually(lambda: publisher.subscribers()[0]["held"] == 0)
+
+
+def test_what_is_no_stream_is_refused(frame, driver):
+    """A number that no stream has is refused where it is named, and not noticed when the frame is given up."""
+    with pytest.raises(BufferError, match="stream"):
+        frame.record_stream(0xDEAD0)
+
+
+def test_a_slot_given_back_is_not_used_under_its_work(publisher, subscribe, driver, stream, stand_in):
+    """An exception gives a slot back unpublished while the GPU still writes it: what is published next, and held, stays as
+    it is."""
+    subscriber = subscribe()
+    stand_in.set_delay_us(100000)
+    with pytest.raises(ZeroDivisionError), publisher.acquire() as slot:
+        tensor = capsule.take(slot.planes[0], stream=stream)
+        assert driver.cuMemsetD8Async(ctypes.c_uint64(tensor.data), 0xEE, ctypes.c_size_t(64), ctypes.c_void_p(stream)) == 0
+        tensor.delete()
+        raise ZeroDivisionError
+    stand_in.set_delay_us(200)
+    with publisher.acquire() as slot:
+        pictures.draw(slot, 1)
+    frame = subscriber.next_frame(timeout_ms=10000)
+    assert driver.cuStreamSynchronize(ctypes.c_void_p(stream)) == 0
+    assert (capsule.values(frame.planes[0], stream=1) == FRAME).all()
 
 
 def test_record_stream_refuses_others(frame):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Publishing: slots written in place, tensors sent, and what happens at the edges of a publisher's life."""
 
+import contextlib
 import os
 import threading
 
@@ -284,3 +285,33 @@ def test_access_is_checked(key):
         with pytest.raises(cuframes.InvalidArgument):
             cuframes.publish(key, access=wrong)
     cuframes.publish(key, access="all").close()
+
+
+def test_tensors_never_go_into_frames_of_another_size(publish, subscribe, memory):
+    """configure() in another thread, in the middle of a send(): the tensors are compared with the ring that they go into. A
+    taller frame would be filled from behind their end."""
+    publisher, subscriber = publish(format="GRAY8"), subscribe(max_held=2)
+    publisher.configure("GRAY8", 64, 48, memory=memory)
+    short = pictures.numpy.full((48, 64), 7, "u1")
+    stop = threading.Event()
+
+    def configure():
+        while not stop.is_set():
+            for height in (480, 48):
+                publisher.configure("GRAY8", 64, height, memory=memory)
+                stop.wait(0.001)
+
+    other = threading.Thread(target=configure)
+    other.start()
+    heights = set()
+    try:
+        for _ in range(200):
+            with contextlib.suppress(ValueError):
+                publisher.send(short)
+            # A ring that was replaced before the reader looked may take its frames with it.
+            with contextlib.suppress(cuframes.FrameTimeout), subscriber.next_frame(timeout_ms=0) as frame:
+                heights.add(frame.height)
+    finally:
+        stop.set()
+        other.join()
+    assert heights <= {48}

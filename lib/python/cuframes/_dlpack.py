@@ -7,6 +7,8 @@ The rules are those of the Python array API's `__dlpack__` (2023.12 and later) a
 from __future__ import annotations
 
 import enum
+import sys
+import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import _native
@@ -32,6 +34,7 @@ Device = tuple[int, int]
 STREAM_NONE: int = _native.STREAM_NONE
 STREAM_NO_SYNC = -1
 STREAM_LEGACY = 1
+STREAM_PER_THREAD = 2
 
 
 class SupportsDLPack(Protocol):
@@ -70,12 +73,39 @@ def stream_number(stream: object) -> int:
         return stream
     protocol = getattr(stream, "__cuda_stream__", None)
     if protocol is not None:
-        return _pointer_as_stream(int((protocol() if callable(protocol) else protocol)[1]))
+        return _kept(_pointer_as_stream(int((protocol() if callable(protocol) else protocol)[1])), stream)
     for attribute in ("cuda_stream", "ptr", "handle"):
         pointer = getattr(stream, attribute, None)
         if pointer is not None:
-            return _pointer_as_stream(int(getattr(pointer, "value", pointer) or 0))
+            return _kept(_pointer_as_stream(int(getattr(pointer, "value", pointer) or 0)), stream)
     raise TypeError(f"{type(stream).__name__} is no CUDA stream: give its pointer, or an object with .cuda_stream")
+
+
+#: Streams that were named last, by number. Releases ask the driver about them, and a driver that is asked of a stream which
+#: was destroyed ends the process: some libraries destroy theirs with the object, long before a tensor that was read on it.
+_named: dict[int, object] = {}
+_named_lock = threading.Lock()
+_MOST_NAMED = 256
+
+
+def _kept(number: int, stream: object) -> int:
+    if number > STREAM_PER_THREAD:
+        with _named_lock:
+            _named.pop(number, None)
+            _named[number] = stream
+            # Dropped outside of the lock, as that may call anything.
+            oldest = _named.pop(next(iter(_named))) if len(_named) > _MOST_NAMED else None
+        del oldest
+    return number
+
+
+def _keep_current(number: int) -> None:
+    """A consumer names a stream by number alone. cupy's, which it destroys with the object, is its current one."""
+    cupy = sys.modules.get("cupy")
+    if cupy is not None and number > STREAM_PER_THREAD:
+        current = cupy.cuda.get_current_stream()
+        if current.ptr == number:
+            _kept(number, current)
 
 
 def _pointer_as_stream(pointer: int) -> int:
@@ -100,6 +130,7 @@ def check_stream(stream: object, device: Device) -> int:
         raise BufferError("stream 0 is ambiguous; 1 is the legacy default stream, 2 the per-thread one")
     if stream < STREAM_NO_SYNC:
         raise BufferError(f"stream {stream} is no stream; -1 asks for no synchronization")
+    _keep_current(stream)
     return stream
 
 

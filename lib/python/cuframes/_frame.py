@@ -173,8 +173,9 @@ class Frame(PlanarFrame):
 
     From a `Subscriber` it holds one of the subscriber's leases: the publisher does not touch its pixels. The lease ends
     when the frame is released (`close()`, leaving `with`, or dropping it) **and** every tensor taken from it is gone; on
-    a GPU when, besides, the work that was in flight then is complete. So a tensor may be dropped right after launching
-    the kernel that reads it. A held frame stays readable and unchanged if its publisher dies.
+    a GPU when, besides, the work is complete that was queued by then on the streams that are known (`Subscriber`'s
+    `release`). So a tensor may be dropped right after launching the kernel that reads it. A held frame stays readable and
+    unchanged if its publisher dies.
 
     Any thread. Nothing blocks but `copy()` to the CPU. After the release everything but the pixels, `caps` and `metadata`
     can still be read.
@@ -278,8 +279,10 @@ class Frame(PlanarFrame):
     def record_stream(self, stream: object) -> None:
         """Says that work on `stream` reads the frame, so that its release waits for it.
 
-        Needed only with drivers before CUDA 12.5, for streams that no `__dlpack__(stream=…)` named. An int as in
-        `__dlpack__`, or a stream object of torch, cupy, numba or cuda.core.
+        Needed for non-blocking streams, as torch's side streams are, that no `__dlpack__(stream=…)` named; with
+        `release="context"` for those of other contexts alone. An int as in `__dlpack__`, or a stream object of torch, cupy,
+        numba or cuda.core. A stream that is given by number must live until the frame and its tensors are gone; objects
+        are kept. BufferError: there is no such stream.
         """
         record = getattr(self._source, "record_stream", None)
         if record is not None:

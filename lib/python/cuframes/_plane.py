@@ -212,11 +212,14 @@ class Plane:
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
-        """Numba's interface, version 3, for GPU memory. It names no stream: published pixels are complete."""
+        """Numba's interface, version 3, for GPU memory. It names no stream: published pixels are complete.
+
+        Nor does it tell us on which stream they are read: name that with `record_stream()` if it is non-blocking.
+        """
         if self._source.device[0] != DeviceType.CUDA:
             raise AttributeError("this plane is in host memory; use __array_interface__ or DLPack")
-        # Whoever reads through it does so on a stream that nobody tells us of; what a context has in flight is waited
-        # for anyway, and with drivers before CUDA 12.5 the legacy default stream.
+        # Whoever reads through it does so on a stream that nobody tells us of: all but non-blocking ones are waited for
+        # anyway, and those have to be named (Frame.record_stream()).
         return {**self._interface(), "stream": None}
 
     def __repr__(self) -> str:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 OnGone = Literal["raise", "wait"]
+Release = Literal["streams", "context"]
+
+#: As in cuframes_release.
+_RELEASES: dict[str | None, int] = {None: 0, "streams": 1, "context": 2}
 
 
 class Subscriber:
@@ -55,23 +59,30 @@ class Subscriber:
         directory: str | os.PathLike[str] | None = None,
         max_held: int | None = None,
         on_gone: OnGone = "raise",
+        release: Release | None = None,
     ) -> None:
         """
         key: the publisher's name, `A-Z a-z 0-9 . _ -`, up to 64.
         consumer_name: shown to the publisher; None: the program's name.
         mode: NEWEST_ONLY skips to the newest frame, STRICT_ORDER gives every one.
         cuda_device: GPU on which rings in GPU memory are read; -1: where the ring lies.
-        consumer_stream: CUstream that reads the frames, 0 none in particular: an address, or a stream object. Work on
-            other streams is covered as well with CUDA 12.5 and later.
+        consumer_stream: CUstream that reads the frames, 0 none in particular: an address, or a stream object. It must live
+            as long as the frames.
         directory: where the sockets are; None: as `default_directory()`.
         max_held: frames that may be held at once, 1 to 64; tensors hold their frames. None: as many as you hold, as long as
             the ring can spare them.
         on_gone: "raise" `PublisherGone` when the publisher dies, or "wait" for the next one.
+        release: which work on a GPU the end of a frame waits for. "streams": what is queued on `consumer_stream`, on the
+            streams that `__dlpack__` was given (torch and cupy name theirs), on those of `Frame.record_stream()`, and on all
+            but non-blocking ones. "context": whatever the primary context has in flight, which breaks CUDA graphs that are
+            captured meanwhile. None: as the environment variable CUFRAMES_RELEASE says, else "streams".
         """
         if not isinstance(mode, SubscriberMode):
             raise InvalidArgument(f"mode is a SubscriberMode, not {mode!r}")
         if on_gone not in ("raise", "wait"):
             raise InvalidArgument(f'on_gone is "raise" or "wait", not {on_gone!r}')
+        if release not in _RELEASES:
+            raise InvalidArgument(f'release is "streams", "context" or None, not {release!r}')
         if cuda_device < -1:
             raise InvalidArgument(f"cuda_device is a GPU's number, or -1 for the ring's own, not {cuda_device}")
         if max_held is not None and not 1 <= max_held <= _native.MAX_HELD:
@@ -88,7 +99,8 @@ class Subscriber:
         self._counts.update(gap_count=0, last_frame_pts_ns=0)
         self._last_stats: dict[str, Any] = {}
         self._handle = _native.Subscriber(
-            key, "" if directory is None else self._directory, self._name, mode.value, max_held or 0, on_gone == "raise", cuda_device
+            key, "" if directory is None else self._directory, self._name, mode.value, max_held or 0, on_gone == "raise",
+            cuda_device, _RELEASES[release],
         )
 
     # ------------------------------------------------------------------------------------------------- frames
@@ -365,6 +377,7 @@ def subscribe(
     directory: str | os.PathLike[str] | None = None,
     max_held: int | None = None,
     on_gone: OnGone = "raise",
+    release: Release | None = None,
 ) -> Subscriber:
     """Subscribes to a publisher, and waits until it admits us: up to `connect_timeout_ms`, -1: for ever.
 
@@ -380,6 +393,7 @@ def subscribe(
         directory=directory,
         max_held=max_held,
         on_gone=on_gone,
+        release=release,
     )
     try:
         return subscriber.connect(connect_timeout_ms)

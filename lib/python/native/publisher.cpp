@@ -207,6 +207,11 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
     for (const dlpack::ImportedTensor& tensor : tensors) {
         views.push_back(&tensor.tensor());
     }
+    return send_views(views, pts, duration, flags, stream);
+}
+
+bool Publisher::send_views(const std::vector<const DLTensor*>& views, int64_t pts, int64_t duration, uint32_t flags,
+                           int64_t stream) {
     const Layout layout = newest_layout();
     auto read = dlpack::read_tensors(views, layout.geometry);
     if (const auto* mismatch = std::get_if<dlpack::Mismatch>(&read)) {
@@ -231,6 +236,12 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
         }
         drop();
         return false;
+    }
+    if (slot->epoch() != layout.epoch) {
+        // Configured anew meanwhile: the tensors may have fewer rows than these frames, or be of another kind.
+        slot->release();
+        slot.reset();
+        return send_views(views, pts, duration, flags, stream);
     }
     slot->write(source, queue);
     // Waits for the copy, so that the tensors may go when this returns.

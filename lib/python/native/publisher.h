@@ -34,12 +34,9 @@ private:
     using Handle = std::shared_ptr<cuframes_slot>;
 
     Handle held() const;
-    /** The stream that publishing waits for, made to wait for all others that are known. */
-    dlpack::Stream last_stream();
-
     mutable std::mutex mutex_;
     Handle slot_;
-    std::vector<dlpack::Stream> streams_;
+    dlpack::Stream last_stream_; ///< The others that are known the library remembers.
     const cuframes_geometry geometry_;
     const DLDevice device_;
 };
@@ -77,6 +74,8 @@ private:
     Handle held();
     Layout layout_of(uint64_t epoch);
     Layout newest_layout();
+    bool send_views(const std::vector<const DLTensor*>& views, int64_t pts, int64_t duration, uint32_t flags,
+                    int64_t stream);
 
     std::mutex configuring_; ///< Held while a generation is made and its layout noted.
     std::mutex mutex_;

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <algorithm>
-
 #include "errors.h"
 #include "publisher.h"
 
@@ -37,25 +35,10 @@ void Slot::record_stream(int64_t stream) {
     if (!resolved) {
         refuse(resolved.error().message);
     }
+    // Publishing waits for it, and so does whoever gets the slot after it was given back unpublished.
+    check(cuframes_slot_record_stream(held().get(), resolved->stream, resolved->context));
     const std::lock_guard lock(mutex_);
-    const bool known = std::any_of(streams_.begin(), streams_.end(),
-                                   [&](const dlpack::Stream& one) { return one.stream == resolved->stream; });
-    if (!known) {
-        streams_.push_back(*resolved);
-    }
-}
-
-dlpack::Stream Slot::last_stream() {
-    const std::lock_guard lock(mutex_);
-    if (streams_.empty()) {
-        return {};
-    }
-    for (size_t i = 0; i + 1 < streams_.size(); ++i) {
-        if (auto ordered = dlpack::order_after(streams_.back(), streams_[i]); !ordered) {
-            raise(ordered.error());
-        }
-    }
-    return streams_.back();
+    last_stream_ = *resolved;
 }
 
 void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, nb::bytes metadata) {
@@ -69,7 +52,11 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
     info.offset = info.offset_end = UINT64_MAX;
     info.metadata = metadata.size() > 0 ? metadata.c_str() : nullptr;
     info.metadata_size = metadata.size();
-    const dlpack::Stream stream = last_stream();
+    dlpack::Stream stream;
+    {
+        const std::lock_guard lock(mutex_);
+        stream = last_stream_;
+    }
     int code = 0;
     {
         const nb::gil_scoped_release unlocked;
@@ -99,7 +86,7 @@ void Slot::write(const dlpack::SourceFrame& source, const dlpack::Stream& stream
     check(code);
     if (stream.context) {
         const std::lock_guard lock(mutex_);
-        streams_.push_back(stream);
+        last_stream_ = stream;
     }
 }
 

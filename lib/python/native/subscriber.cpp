@@ -48,7 +48,7 @@ private:
 } // namespace
 
 Subscriber::Subscriber(const std::string& key, const std::string& directory, const std::string& name, int mode,
-                       uint32_t max_held, bool end_when_gone, int32_t cuda_device)
+                       uint32_t max_held, bool end_when_gone, int32_t cuda_device, int release)
     : key_(key) {
     cuframes_subscriber_options options;
     CUFRAMES_INIT(options);
@@ -59,6 +59,7 @@ Subscriber::Subscriber(const std::string& key, const std::string& directory, con
     options.max_held = max_held;
     options.end_when_gone = end_when_gone;
     options.cuda_device = cuda_device;
+    options.release = static_cast<cuframes_release>(release);
     check(cuframes_subscriber_create(&options, &handle_));
 }
 
@@ -160,9 +161,9 @@ bool Subscriber::closed() {
 
 void bind_subscriber(nb::module_& module) {
     nb::class_<Subscriber>(module, "Subscriber", "A subscriber that any thread may use.")
-        .def(nb::init<const std::string&, const std::string&, const std::string&, int, uint32_t, bool, int32_t>(),
+        .def(nb::init<const std::string&, const std::string&, const std::string&, int, uint32_t, bool, int32_t, int>(),
              nb::arg("key"), nb::arg("directory"), nb::arg("name"), nb::arg("mode"), nb::arg("max_held"),
-             nb::arg("end_when_gone"), nb::arg("cuda_device"))
+             nb::arg("end_when_gone"), nb::arg("cuda_device"), nb::arg("release"))
         .def("connect", &Subscriber::connect, nb::arg("timeout_ms"))
         .def("next", &Subscriber::next, nb::arg("timeout_ms"))
         .def("fileno", &Subscriber::fileno)

@@ -22,7 +22,7 @@ namespace cuframes::python {
 class Subscriber {
 public:
     Subscriber(const std::string& key, const std::string& directory, const std::string& name, int mode,
-               uint32_t max_held, bool end_when_gone, int32_t cuda_device);
+               uint32_t max_held, bool end_when_gone, int32_t cuda_device, int release);
     ~Subscriber();
 
     void connect(int64_t timeout_ms);

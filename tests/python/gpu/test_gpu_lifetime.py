@@ -109,11 +109,12 @@ def test_exit_with_live_tensors(torch, ending):
     assert (code, err) == (0, "")
 
 
-def test_a_tensor_on_a_third_stream(gpu_publisher, roles, key, subscribe, torch, figures):
-    """A tensor made on one stream and read on another that the package never heard of keeps its frame as
-    well: releases wait for the whole context."""
+@pytest.mark.parametrize("release", ["streams", "context"])
+def test_a_tensor_on_a_third_stream(gpu_publisher, roles, key, subscribe, torch, figures, release):
+    """A tensor made on one stream and read on another keeps its frame as well: where that was named, or where releases
+    wait for the whole context."""
     publisher = gpu_publisher(slots=4)
-    subscriber = subscribe(max_held=2, mode=cuframes.SubscriberMode.NEWEST_ONLY)
+    subscriber = subscribe(max_held=2, mode=cuframes.SubscriberMode.NEWEST_ONLY, release=release)
     publisher.ask("run")
     third = torch.cuda.Stream()
     wrong = torch.zeros((), dtype=torch.int64, device="cuda")
@@ -125,6 +126,8 @@ def test_a_tensor_on_a_third_stream(gpu_publisher, roles, key, subscribe, torch,
         with torch.cuda.stream(third):
             torch.cuda._sleep(500_000)
             wrong += (tensor.view(torch.int16) != value).sum()
+        if release == "streams":
+            frame.record_stream(third)
         frame.release()
         del tensor, frame
     third.synchronize()
