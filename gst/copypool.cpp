@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "copypool.h"
 
+#include "relaxedcapture.h"
+
 namespace cuframes::gst {
 namespace {
 
@@ -26,12 +28,14 @@ GstBufferPool* make_pool(const GstVideoInfo& info, GstCaps* caps, GstAllocator* 
 void CopyPool::reset() {
     if (!pool_)
         return;
+    const RelaxedCapture relaxed;
     gst_buffer_pool_set_active(pool_, FALSE);
     gst_clear_object(&pool_);
 }
 
 GstBuffer* CopyPool::acquire(const GstVideoInfo& info, GstCaps* caps, GstAllocator* allocator,
                              const CudaHandles& cuda) {
+    const RelaxedCapture relaxed;
     if (!pool_)
         pool_ = make_pool(info, caps, allocator, cuda);
     GstBuffer* buffer = nullptr;

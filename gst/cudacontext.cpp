@@ -3,6 +3,7 @@
 
 #include "copypool.h"
 #include "primarycontext.h"
+#include "relaxedcapture.h"
 
 #include <utility>
 
@@ -16,6 +17,7 @@ public:
 
 protected:
     GstMemory* wrap(void* data, MemoryRecord* record) override {
+        const RelaxedCapture relaxed;
         gst_cuda_memory_init_once();
         return gst_cuda_allocator_alloc_wrapped(nullptr, cuda_.context(), cuda_.stream(), &info_,
                                                 reinterpret_cast<CUdeviceptr>(data), record,
@@ -43,8 +45,10 @@ private:
 
 } // namespace
 
-CudaHandles::CudaHandles(GstCudaContext* context)
-    : context_(GST_CUDA_CONTEXT(gst_object_ref(context))), stream_(gst_cuda_stream_new(context)) {}
+CudaHandles::CudaHandles(GstCudaContext* context) : context_(GST_CUDA_CONTEXT(gst_object_ref(context))) {
+    const RelaxedCapture relaxed;
+    stream_ = gst_cuda_stream_new(context);
+}
 
 CudaHandles::CudaHandles(const CudaHandles& other) : context_(other.context_), stream_(other.stream_) {
     if (context_)
@@ -60,6 +64,7 @@ CudaHandles& CudaHandles::operator=(CudaHandles other) noexcept {
 }
 
 CudaHandles::~CudaHandles() {
+    const RelaxedCapture relaxed;
     gst_clear_cuda_stream(&stream_);
     gst_clear_object(&context_);
 }
@@ -105,8 +110,9 @@ bool CudaContextHolder::suits(const CudaHandles& handles, int device) const {
 void CudaContextHolder::offer(GstContext* context) {
     const std::lock_guard lock(mutex_);
     GstCudaContext* offered = nullptr;
-    if (handles_ || !gst_cuda_load_library())
+    if (handles_ || !load_cuda())
         return;
+    const RelaxedCapture relaxed;
     if (gst_cuda_handle_set_context(element_, context, device_, &offered) && offered) {
         handles_ = CudaHandles(offered);
         gst_object_unref(offered);
@@ -142,7 +148,9 @@ CudaHandles CudaContextHolder::follow(GstPad* pad) {
     if (ask_peer(pad, query))
         gst_query_parse_context(query, &found);
     // Any device: if it is not the one that was asked for, the caller says so better than silence would.
-    if (found && gst_cuda_load_library() && gst_cuda_handle_set_context(element_, found, -1, &theirs) && theirs) {
+    const bool loaded = found && load_cuda();
+    const RelaxedCapture relaxed;
+    if (loaded && gst_cuda_handle_set_context(element_, found, -1, &theirs) && theirs) {
         const std::lock_guard lock(mutex_);
         if (handles_.context() != theirs)
             handles_ = CudaHandles(theirs);
@@ -172,8 +180,9 @@ void CudaContextHolder::make_primary(int device) {
 CudaHandles CudaContextHolder::ensure(int device, bool may_ask_neighbours) {
     if (CudaHandles now = current(); suits(now, device))
         return now;
-    if (!gst_cuda_load_library())
+    if (!load_cuda())
         return {};
+    const RelaxedCapture relaxed;
     clear();
     set_device(device);
     if (may_ask_neighbours)
@@ -242,6 +251,6 @@ GstMapFlags write_flags(bool on_gpu) {
 
 void* CudaHandles::stream_handle() const { return stream_ ? gst_cuda_stream_get_handle(stream_) : nullptr; }
 
-bool cuda_is_usable() { return gst_cuda_load_library(); }
+bool cuda_is_usable() { return load_cuda(); }
 
 } // namespace cuframes::gst

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "relaxedcapture.h"
 #include "slotpool.h"
 
 #include <algorithm>
@@ -30,6 +31,7 @@ namespace cuframes::gst {
 GstBufferPool* new_cuda_slot_pool(std::shared_ptr<Ring> ring, GstElement* sink, const RingSpec& spec) {
     auto core = std::make_unique<SlotPool>(std::move(ring), sink, spec);
     core->set_spill([pool = core.get()](Layout* layout) -> GstMemory* {
+        const RelaxedCapture relaxed;
         const CudaHandles& cuda = pool->spec().cuda;
         GstMemory* memory = gst_cuda_allocator_alloc(nullptr, cuda.context(), cuda.stream(), &layout->info);
         if (memory)

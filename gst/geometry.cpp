@@ -238,7 +238,9 @@ cuframes_image image_of(const GstVideoFrame& frame, cuframes_memory memory) {
     const GstVideoInfo tight = tight_info(frame.info);
     for (guint plane = 0; plane < image.plane_count; ++plane) {
         image.planes[plane] = frame.data[plane];
-        image.pitch[plane] = pitch_of(frame.info, plane, plane_shape(tight, plane));
+        const PlaneShape shape = plane_shape(tight, plane);
+        image.pitch[plane] = pitch_of(frame.info, plane, shape);
+        image.rows[plane] = shape.rows;
     }
     return image;
 }

@@ -3,6 +3,7 @@
 
 #include "config.h"
 #include "fdmemorybook.h"
+#include "relaxedcapture.h"
 
 #if HAVE_GST_CUDA
 #include <gst/cuda/gstcuda.h>
@@ -145,6 +146,7 @@ void MemoryBook::close() {
         closed_ = true;
         idle.swap(idle_);
     }
+    const RelaxedCapture relaxed; // what elements have kept on them goes too
     for (GstMemory* memory : idle)
         if (memory)
             gst_memory_unref(memory);

@@ -2,6 +2,8 @@
 // Compiled into the plugin and into libcuframes-gst, neither of which needs the other.
 #include "primarycontext.h"
 
+#include "relaxedcapture.h"
+
 #include <dlfcn.h>
 
 namespace cuframes::gst {
@@ -30,7 +32,9 @@ GstCudaContext* wrap_primary_context(int device) {
     const PrimaryContextCalls& calls = primary_context_calls();
     CUdevice handle = 0;
     CUcontext context = nullptr;
-    if (!calls.retain || !calls.release || !gst_cuda_load_library() || CuInit(0) != CUDA_SUCCESS ||
+    const bool loaded = load_cuda();
+    const RelaxedCapture relaxed;
+    if (!calls.retain || !calls.release || !loaded || CuInit(0) != CUDA_SUCCESS ||
         CuDeviceGet(&handle, device) != CUDA_SUCCESS || calls.retain(&context, handle) != CUDA_SUCCESS)
         return nullptr;
     GstCudaContext* made = gst_cuda_context_new_wrapped(context, handle);
@@ -39,8 +43,10 @@ GstCudaContext* wrap_primary_context(int device) {
         return nullptr;
     }
     // Freed after the object itself, which still uses the context while it goes.
-    g_object_set_data_full(G_OBJECT(made), "cuframes-primary", GINT_TO_POINTER(handle + 1),
-                           [](gpointer data) { primary_context_calls().release(GPOINTER_TO_INT(data) - 1); });
+    g_object_set_data_full(G_OBJECT(made), "cuframes-primary", GINT_TO_POINTER(handle + 1), [](gpointer data) {
+        const RelaxedCapture last;
+        primary_context_calls().release(GPOINTER_TO_INT(data) - 1);
+    });
     return made;
 }
 

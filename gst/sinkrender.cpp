@@ -2,6 +2,7 @@
 // SinkState, second part: the way of one frame into the ring.
 #include "clocking.h"
 #include "errors.h"
+#include "relaxedcapture.h"
 #include "sinkstate.h"
 #include "stats.h"
 
@@ -294,6 +295,7 @@ GstFlowReturn SinkState::publish_copy(GstBuffer* buffer, const cuframes_frame_in
 }
 
 GstFlowReturn SinkState::publish(GstBuffer* buffer, GstClockTime capture) {
+    const RelaxedCapture relaxed; // to map and to unmap
     cuframes_frame_info info = frame_info(buffer);
     if (GST_CLOCK_TIME_IS_VALID(capture))
         info.pts = capture;

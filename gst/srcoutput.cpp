@@ -2,6 +2,7 @@
 // SrcState, second part: from a frame of the ring to a buffer of the pipeline.
 #include "clocking.h"
 #include "errors.h"
+#include "relaxedcapture.h"
 #include "srcstate.h"
 
 #include <algorithm>
@@ -235,6 +236,7 @@ GstBuffer* SrcState::buffer_for(Copy why) {
 }
 
 GstFlowReturn SrcState::copy(cuframes_frame* frame, Copy why, GstBuffer** buffer) {
+    const RelaxedCapture relaxed;
     *buffer = buffer_for(why);
     if (!*buffer) {
         if (GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(src_)))
