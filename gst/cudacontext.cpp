@@ -215,8 +215,6 @@ std::shared_ptr<MemoryBook> make_cuda_memory_book(MemoryRecord::Release release,
     return std::make_shared<CudaMemoryBook>(release, cuda, info, read_only);
 }
 
-GstBufferPool* new_cuda_copy_pool(const CudaHandles& cuda) { return gst_cuda_buffer_pool_new(cuda.context()); }
-
 void set_pool_stream(GstStructure* config, const CudaHandles& cuda) {
     if (cuda.stream())
         gst_buffer_pool_config_set_cuda_stream(config, cuda.stream());

@@ -2,6 +2,7 @@
 #include "slotpool.h"
 
 #include "errors.h"
+#include "relaxedcapture.h"
 
 #include <algorithm>
 
@@ -84,7 +85,10 @@ void SlotPool::vfunc_reset(GstBufferPool*, GstBuffer*) {
     // Buffers are not used again: their memories are.
 }
 
-void SlotPool::vfunc_release(GstBufferPool*, GstBuffer* buffer) { gst_buffer_unref(buffer); }
+void SlotPool::vfunc_release(GstBufferPool*, GstBuffer* buffer) {
+    const RelaxedCapture relaxed; // ordinary memory is freed here, in whatever thread
+    gst_buffer_unref(buffer);
+}
 
 bool SlotPool::configure(GstBufferPool* pool, GstStructure* config) {
     GstCaps* caps = nullptr;

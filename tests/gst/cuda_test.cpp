@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: frames in GPU memory are shared where they are; what is uploaded and downloaded is what was asked for. Runs on
 // the stand-in driver, and on a GPU where there is one.
+#include "cuda_driver.hpp"
 #include "fixture.hpp"
 
 #include <dlfcn.h>
@@ -147,6 +148,127 @@ TEST_F(Cuda, CapsChangeInMidStream) {
         })) << width;
     }
     EXPECT_EQ(publisher.stat("copied"), 0);
+}
+
+/// Keeps as many frames as it may, and takes no others.
+class Holder {
+public:
+    explicit Holder(uint32_t count) : frames_(count, nullptr) {
+        cuframes_subscriber_options options;
+        CUFRAMES_INIT(options);
+        options.key = "gpu";
+        options.max_held = count;
+        EXPECT_EQ(cuframes_subscriber_create(&options, &subscriber_), CUFRAMES_OK);
+        EXPECT_EQ(cuframes_subscriber_connect(subscriber_, 20'000), CUFRAMES_OK);
+    }
+    Holder(const Holder&) = delete;
+    Holder& operator=(const Holder&) = delete;
+    ~Holder() {
+        for (cuframes_frame* frame : frames_)
+            cuframes_frame_unref(frame);
+        cuframes_subscriber_destroy(subscriber_);
+    }
+
+    void take() {
+        for (cuframes_frame*& frame : frames_)
+            EXPECT_EQ(cuframes_subscriber_next(subscriber_, 20'000, &frame), CUFRAMES_OK);
+    }
+
+private:
+    cuframes_subscriber* subscriber_ = nullptr;
+    std::vector<cuframes_frame*> frames_;
+};
+
+// Frames that wait in a queue lie in slots too. However many do, the sink finds one for the frame that it renders, beside all
+// that readers may hold: whether the ring has a fixed number of slots or grows.
+TEST_F(Cuda, AQueueBeforeTheSinkDropsNothing) {
+    for (const std::string slots : {"slots=4", "slots=0", "slots=0 max-slots=8"}) {
+        RemotePipeline publisher(
+            "videotestsrc num-buffers=200 ! " + raw_caps("NV12", 64, 48) +
+            " ! cudaupload ! queue ! cuframessink name=sink sync=false wait-for-subscribers=1 key=gpu " + slots);
+        publisher.play();
+        {
+            Holder reader(2);
+            reader.take();
+            publisher.await_end();
+        }
+        EXPECT_EQ(publisher.stat("dropped"), 0) << slots;
+        EXPECT_EQ(publisher.stat("published"), 200) << slots;
+    }
+}
+
+/// A graph that this thread captures on a stream of its own, as torch does.
+class Capture {
+public:
+    Capture() : driver_(*CudaDriver::get()), context_(driver_.use_primary_context(0)), stream_(driver_, 1) {}
+
+    void begin() { driver_.check(driver_.capture_begin(stream_.get(), cuda_capture_global), "cuStreamBeginCapture"); }
+    /// 0, or what the driver says of a capture that broke.
+    int end() {
+        void* graph = nullptr;
+        const int result = driver_.capture_end(stream_.get(), &graph);
+        if (graph)
+            driver_.graph_destroy(graph);
+        return result;
+    }
+    /// Calls of other threads that a capture may object to.
+    uint64_t unguarded() const {
+        const auto count = reinterpret_cast<uint64_t (*)()>(driver_.extension("fake_cuda_unguarded_calls"));
+        return count ? count() : 0;
+    }
+
+private:
+    const CudaDriver& driver_;
+    void* context_;
+    DeviceStream stream_;
+};
+
+// What the source does in its streaming thread, passing slots on, copying and releasing, breaks no graph of the process; nor does
+// it start and stop.
+TEST_F(Cuda, SourceBreaksNoCapture) {
+    RemotePipeline publisher("videotestsrc is-live=true ! " + raw_caps("NV12", 64, 48, 200) +
+                             " ! cudaupload ! cuframessink name=sink sync=false key=gpu");
+    publisher.play();
+    Capture capture;
+    uint64_t unguarded = 0;
+    for (const std::string options : {"", "max-held=1", "memory=system"}) {
+        Pipeline reader("cuframessrc name=src key=gpu " + options + " ! appsink name=out sync=false max-buffers=4");
+        reader.play();
+        ASSERT_TRUE(reader.pull()) << options;
+        const uint64_t before = capture.unguarded();
+        for (int round = 0; round < 5; ++round) {
+            capture.begin();
+            std::vector<Sample> held;
+            for (int i = 0; i < 4; ++i)
+                held.push_back(reader.pull());
+            held.clear();
+            EXPECT_EQ(capture.end(), 0) << options << ", round " << round;
+        }
+        capture.begin();
+        reader.set_state(GST_STATE_NULL);
+        EXPECT_EQ(capture.end(), 0) << options << ", while it stopped";
+        unguarded += capture.unguarded() - before;
+    }
+    EXPECT_EQ(unguarded, 0u) << "calls of the driver were made outside of relaxed capture mode";
+}
+
+// The same for the sink, which maps, copies, publishes, and lends memory.
+TEST_F(Cuda, SinkBreaksNoCapture) {
+    Pipeline publisher("videotestsrc is-live=true ! " + raw_caps("NV12", 64, 48, 200) +
+                       " ! cuframessink name=sink sync=false key=gpu memory=cuda");
+    publisher.play();
+    ASSERT_TRUE(eventually([&] { return publisher.stat("sink", "published") > 0; }));
+    Capture capture;
+    const uint64_t before = capture.unguarded();
+    int broken = 0;
+    for (int round = 0; round < 5; ++round) {
+        const uint64_t published = publisher.stat("sink", "published");
+        capture.begin();
+        EXPECT_TRUE(eventually([&] { return publisher.stat("sink", "published") > published + 3; }));
+        broken += capture.end() != 0;
+    }
+    EXPECT_EQ(broken, 0);
+    EXPECT_EQ(capture.unguarded() - before, 0u) << "calls of the driver were made outside of relaxed capture mode";
 }
 
 TEST_F(Cuda, UnknownGpuIsRefused) {
