@@ -36,6 +36,22 @@ TEST_P(Captures, AreBrokenByReleasesThatMeanWholeContexts) {
     EXPECT_GT(result.number("broken"), 0);
 }
 
+// Nor does it pass where the calling thread cannot be put into relaxed mode: captures break, or calls are refused beside them.
+TEST_P(Captures, AreBrokenByThreadsThatAreNotInRelaxedMode) {
+    if (!driver_is_stand_in())
+        GTEST_SKIP() << "only the stand-in driver can be told to refuse that";
+    PublisherProcess publisher(*this, "slots=16", "format=NV12 width=320 height=240");
+    ChildOptions unguarded = in_directory();
+    unguarded.environment["FAKE_CUDA_FAIL"] = "cuThreadExchangeStreamCaptureMode:0";
+    SubscriberProcess reader(*this, "mode=newest max_held=2", &unguarded);
+    reader.attach();
+    publisher.send("publish count=0 pace_us=500");
+    const Message result = reader.ask("capture_beside rounds=5", milliseconds(120'000));
+    publisher.send("interrupt on=1");
+    publisher.answer();
+    EXPECT_TRUE(result.verb() == "error" || result.number("broken") > 0);
+}
+
 // A lease whose frame may be read on a stream that captures is kept, the capture does not notice, and the lease comes back
 // by itself when the capture is over. Until then that is a lease under way: nothing that the reader could let go of.
 TEST_P(Captures, LeasesOfTheCapturingStreamComeBackAfterwards) {

@@ -69,7 +69,8 @@ public:
     virtual Result<> complete(const StreamRef& stream) = 0;
 
     /** Makes the slot busy until what is queued now on `streams`, and whatever else is known, is complete. Does not wait. */
-    virtual void make_busy([[maybe_unused]] uint32_t slot, [[maybe_unused]] const std::vector<StreamRef>& streams) noexcept {}
+    virtual void make_busy([[maybe_unused]] uint32_t slot,
+                           [[maybe_unused]] const std::vector<StreamRef>& streams) noexcept {}
     /** Whether work that was queued before the slot was given back may still write it. Does not wait. */
     virtual bool is_busy([[maybe_unused]] uint32_t slot) noexcept { return false; }
 };

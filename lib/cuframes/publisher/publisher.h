@@ -72,7 +72,7 @@ private:
     /** The stream of that number, in the order in which they were named; empty: there are no more. */
     std::optional<StreamRef> stream(size_t index);
 
-    std::mutex mutex_; ///< Over the streams, which tensors of the slot add to from any thread.
+    std::mutex mutex_;                      ///< Over the streams, which tensors of the slot add to from any thread.
     std::optional<StreamRef> first_stream_; ///< Mostly there is one, and no frame is to cost an allocation for it.
     std::vector<StreamRef> more_streams_;
     bool copied_ = false;
