@@ -6,6 +6,8 @@
 
 #include <nanobind/nanobind.h>
 
+#include <string>
+
 #include "base/result.h"
 #include "import.h"
 
@@ -13,13 +15,21 @@ namespace cuframes::python {
 
 namespace nb = nanobind;
 
-/** Throws the exception of cuframes.errors that fits the code. Needs the interpreter lock. */
+/**
+ * Throws the exception of cuframes.errors that fits the code. Needs the interpreter lock, which may change hands
+ * meanwhile: no mutex may be held.
+ */
 [[noreturn]] void raise(const Error& error);
 
-/** `code` as a function of cuframes.h returned it on this thread. */
+/** Throws `Closed`, which no code of the library stands for. */
+[[noreturn]] void raise_closed(const std::string& message);
+
+/** `code` as a function of cuframes.h has just returned it on this thread. */
+inline Error last_error(int code) { return {static_cast<cuframes_error>(code), cuframes_last_error_message()}; }
+
 inline void check(int code) {
     if (code < 0) {
-        raise({static_cast<cuframes_error>(code), cuframes_last_error_message()});
+        raise(last_error(code));
     }
 }
 

@@ -52,8 +52,11 @@ void RingFrame::record_stream(int64_t stream) {
     if (!resolved) {
         refuse(resolved.error().message);
     }
-    const std::lock_guard lock(mutex_);
-    check(cuframes_frame_record_stream(held(), resolved->stream, resolved->context));
+    const int code = [&] {
+        const std::lock_guard lock(mutex_);
+        return cuframes_frame_record_stream(held(), resolved->stream, resolved->context);
+    }();
+    check(code);
 }
 
 void RingFrame::release() {

@@ -8,6 +8,7 @@
 #include "errors.h"
 #include "publisher.h"
 #include "subscriber.h"
+#include "unlocked.h"
 
 namespace nb = nanobind;
 using namespace cuframes::python;
@@ -21,12 +22,7 @@ std::string default_directory() {
 }
 
 void cuda_self_test(int32_t device) {
-    int code = 0;
-    {
-        const nb::gil_scoped_release unlocked;
-        code = cuframes_cuda_self_test(device);
-    }
-    check(code);
+    check(unlocked([device] { return cuframes_cuda_self_test(device); }));
 }
 
 } // namespace

@@ -11,6 +11,7 @@
 
 #include "capsule.h"
 #include "errors.h"
+#include "unlocked.h"
 
 namespace cuframes::python {
 namespace {
@@ -52,7 +53,7 @@ struct SlotWait {
             got = nullptr;
         }
         if (code < 0) {
-            error = {static_cast<cuframes_error>(code), cuframes_last_error_message()};
+            error = last_error(code);
         }
         slot = got;
         finished = true;
@@ -69,7 +70,7 @@ struct SlotWait {
 };
 
 /** Waits as the policy says; a signal's exception ends it. */
-cuframes_slot* wait_for_slot(const std::shared_ptr<cuframes_publisher>& publisher) {
+Result<cuframes_slot*> wait_for_slot(const std::shared_ptr<cuframes_publisher>& publisher) {
     const auto wait = std::make_shared<SlotWait>();
     std::thread([wait, publisher] { wait->run(publisher.get()); }).detach();
     try {
@@ -82,7 +83,7 @@ cuframes_slot* wait_for_slot(const std::shared_ptr<cuframes_publisher>& publishe
     }
     const std::lock_guard lock(wait->mutex);
     if (!wait->slot) {
-        raise(wait->error);
+        return wait->error;
     }
     return wait->slot;
 }
@@ -108,27 +109,22 @@ Publisher::Publisher(const std::string& key, const std::string& directory, const
     };
     options.user_data = this;
     cuframes_publisher* made = nullptr;
-    {
-        const nb::gil_scoped_release unlocked;
-        const int code = cuframes_publisher_create(&options, &made);
-        if (code < 0) {
-            const nb::gil_scoped_acquire locked;
-            check(code);
-        }
-    }
+    check(unlocked([&] { return cuframes_publisher_create(&options, &made); }));
     handle_ = Handle(made, cuframes_publisher_destroy);
 }
 
 Publisher::~Publisher() { handle_.reset(); }
 
 Publisher::Handle Publisher::held() {
-    const std::lock_guard lock(mutex_);
-    if (!handle_) {
-        const nb::object exception = nb::module_::import_("cuframes.errors").attr("Closed");
-        PyErr_SetString(exception.ptr(), ("the publisher of \"" + key_ + "\" is closed").c_str());
-        throw nb::python_error();
+    Handle handle;
+    {
+        const std::lock_guard lock(mutex_);
+        handle = handle_;
     }
-    return handle_;
+    if (!handle) {
+        raise_closed("the publisher of \"" + key_ + "\" is closed");
+    }
+    return handle;
 }
 
 void Publisher::configure(const std::string& format, uint32_t width, uint32_t height, int memory, int32_t cuda_device,
@@ -146,11 +142,9 @@ void Publisher::configure(const std::string& format, uint32_t width, uint32_t he
     config.caps = caps.c_str();
     config.cuda_device = cuda_device;
     const DLDevice device = on_gpu ? DLDevice{kDLCUDA, cuda_device < 0 ? 0 : cuda_device} : DLDevice{kDLCPU, 0};
-    int code = 0;
-    {
-        const nb::gil_scoped_release unlocked;
+    check(unlocked([&] {
         const std::lock_guard configuring(configuring_);
-        code = cuframes_publisher_configure(handle.get(), &config);
+        int code = cuframes_publisher_configure(handle.get(), &config);
         cuframes_publisher_stats stats;
         CUFRAMES_INIT(stats);
         if (code >= 0 && (code = cuframes_publisher_get_stats(handle.get(), &stats)) >= 0) {
@@ -161,18 +155,19 @@ void Publisher::configure(const std::string& format, uint32_t width, uint32_t he
                 layouts_.pop_front();
             }
         }
-    }
-    check(code);
+        return code;
+    }));
 }
 
 Publisher::Layout Publisher::layout_of(uint64_t epoch) {
     // A slot of a generation that is being made is had before its layout is noted.
-    const nb::gil_scoped_release unlocked;
-    const std::lock_guard configuring(configuring_);
-    const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(layouts_.rbegin(), layouts_.rend(),
-                                    [epoch](const Layout& layout) { return layout.epoch == epoch; });
-    return found == layouts_.rend() ? Layout{} : *found;
+    return unlocked([&] {
+        const std::lock_guard configuring(configuring_);
+        const std::lock_guard lock(mutex_);
+        const auto found = std::find_if(layouts_.rbegin(), layouts_.rend(),
+                                        [epoch](const Layout& layout) { return layout.epoch == epoch; });
+        return found == layouts_.rend() ? Layout{} : *found;
+    });
 }
 
 Publisher::Layout Publisher::newest_layout() {
@@ -180,21 +175,29 @@ Publisher::Layout Publisher::newest_layout() {
     return layouts_.empty() ? Layout{} : layouts_.back();
 }
 
-std::unique_ptr<Slot> Publisher::acquire(bool wait) {
+Result<std::unique_ptr<Slot>> Publisher::take(bool wait) {
     const Handle handle = held();
-    cuframes_slot* slot = nullptr;
-    int code = 0;
-    {
-        const nb::gil_scoped_release unlocked;
-        code = cuframes_publisher_acquire(handle.get(), CUFRAMES_ACQUIRE_NO_WAIT, &slot);
-    }
-    if (code == CUFRAMES_ERROR_NO_FREE_SLOT && wait && waits_) {
+    Result<cuframes_slot*> slot = unlocked([&]() -> Result<cuframes_slot*> {
+        cuframes_slot* free = nullptr;
+        const int code = cuframes_publisher_acquire(handle.get(), CUFRAMES_ACQUIRE_NO_WAIT, &free);
+        return code < 0 ? Result<cuframes_slot*>(last_error(code)) : free;
+    });
+    if (!slot && slot.error().code == CUFRAMES_ERROR_NO_FREE_SLOT && wait && waits_) {
         slot = wait_for_slot(handle);
-    } else {
-        check(code);
     }
-    const Layout layout = layout_of(cuframes_slot_epoch(slot));
-    return std::make_unique<Slot>(slot, layout.geometry, layout.device);
+    if (!slot) {
+        return slot.error();
+    }
+    const Layout layout = layout_of(cuframes_slot_epoch(*slot));
+    return std::make_unique<Slot>(*slot, layout.geometry, layout.device);
+}
+
+std::unique_ptr<Slot> Publisher::acquire(bool wait) {
+    auto slot = take(wait);
+    if (!slot) {
+        raise(slot.error());
+    }
+    return std::move(*slot);
 }
 
 bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags,
@@ -227,25 +230,23 @@ bool Publisher::send_views(const std::vector<const DLTensor*>& views, int64_t pt
         }
         queue = *resolved;
     }
-    std::unique_ptr<Slot> slot;
-    try {
-        slot = acquire(true);
-    } catch (nb::python_error& error) {
-        if (!error.matches(nb::module_::import_("cuframes.errors").attr("NoFreeSlot"))) {
-            throw;
-        }
+    auto slot = take(true);
+    if (!slot && slot.error().code == CUFRAMES_ERROR_NO_FREE_SLOT) {
         drop();
         return false;
     }
-    if (slot->epoch() != layout.epoch) {
+    if (!slot) {
+        raise(slot.error());
+    }
+    if ((*slot)->epoch() != layout.epoch) {
         // Configured anew meanwhile: the tensors may have fewer rows than these frames, or be of another kind.
-        slot->release();
-        slot.reset();
+        (*slot)->release();
+        (*slot).reset();
         return send_views(views, pts, duration, flags, stream);
     }
-    slot->write(source, queue);
+    (*slot)->write(source, queue);
     // Waits for the copy, so that the tensors may go when this returns.
-    slot->publish(pts, -1, duration, flags, nb::bytes("", 0));
+    (*slot)->publish(pts, -1, duration, flags, nb::bytes("", 0));
     return true;
 }
 
@@ -326,8 +327,7 @@ void Publisher::close() {
     if (handle) {
         cuframes_publisher_set_interrupted(handle.get(), true);
     }
-    const nb::gil_scoped_release unlocked;
-    handle.reset();
+    unlocked([&handle] { handle.reset(); });
 }
 
 bool Publisher::closed() {

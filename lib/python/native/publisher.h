@@ -72,6 +72,7 @@ private:
     };
 
     Handle held();
+    Result<std::unique_ptr<Slot>> take(bool wait);
     Layout layout_of(uint64_t epoch);
     Layout newest_layout();
     bool send_views(const std::vector<const DLTensor*>& views, int64_t pts, int64_t duration, uint32_t flags,

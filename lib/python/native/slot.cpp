@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "errors.h"
 #include "publisher.h"
+#include "unlocked.h"
 
 namespace cuframes::python {
 namespace {
@@ -57,12 +58,7 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
         const std::lock_guard lock(mutex_);
         stream = last_stream_;
     }
-    int code = 0;
-    {
-        const nb::gil_scoped_release unlocked;
-        code = cuframes_slot_publish(slot.get(), &info, stream.stream, stream.context);
-    }
-    check(code);
+    check(unlocked([&] { return cuframes_slot_publish(slot.get(), &info, stream.stream, stream.context); }));
 }
 
 void Slot::write(const dlpack::SourceFrame& source, const dlpack::Stream& stream) {
@@ -78,12 +74,7 @@ void Slot::write(const dlpack::SourceFrame& source, const dlpack::Stream& stream
     image.cuda_stream = stream.stream;
     image.cuda_context = stream.context;
     const Handle slot = held();
-    int code = 0;
-    {
-        const nb::gil_scoped_release unlocked;
-        code = cuframes_slot_write(slot.get(), &image);
-    }
-    check(code);
+    check(unlocked([&] { return cuframes_slot_write(slot.get(), &image); }));
     if (stream.context) {
         const std::lock_guard lock(mutex_);
         last_stream_ = stream;

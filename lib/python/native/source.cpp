@@ -9,6 +9,7 @@
 
 #include "capsule.h"
 #include "errors.h"
+#include "unlocked.h"
 
 namespace cuframes::python {
 namespace {
@@ -51,10 +52,7 @@ private:
 
 std::shared_ptr<dlpack::OwnedFrame> copy_frame(const dlpack::SourceFrame& source, const cuframes_geometry& geometry,
                                                DLDevice device, int64_t stream) {
-    auto copied = [&] {
-        const nb::gil_scoped_release unlocked;
-        return dlpack::OwnedFrame::copy(source, geometry, device, stream);
-    }();
+    auto copied = unlocked([&] { return dlpack::OwnedFrame::copy(source, geometry, device, stream); });
     if (!copied) {
         raise(copied.error());
     }

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "errors.h"
+#include "unlocked.h"
 
 namespace cuframes::python {
 namespace {
@@ -27,12 +28,6 @@ const char* state_name(cuframes_subscriber_state state) {
 
 /** What the library returns for a handle that close() has taken away; no code of its own says that. */
 constexpr int closed_code = 1;
-
-[[noreturn]] void raise_closed(const std::string& key) {
-    const nb::object exception = nb::module_::import_("cuframes.errors").attr("Closed");
-    PyErr_SetString(exception.ptr(), ("the subscriber of \"" + key + "\" is closed").c_str());
-    throw nb::python_error();
-}
 
 /** Counts a thread that sleeps. */
 class Counted {
@@ -66,9 +61,10 @@ Subscriber::Subscriber(const std::string& key, const std::string& directory, con
 Subscriber::~Subscriber() { cuframes_subscriber_destroy(handle_); }
 
 int Subscriber::locked(const std::function<int(cuframes_subscriber*)>& call) {
-    const nb::gil_scoped_release unlocked;
-    const std::lock_guard lock(mutex_);
-    return handle_ ? call(handle_) : closed_code;
+    return unlocked([&] {
+        const std::lock_guard lock(mutex_);
+        return handle_ ? call(handle_) : closed_code;
+    });
 }
 
 template <class Step>
@@ -78,7 +74,7 @@ void Subscriber::repeat(int64_t timeout_ms, Step&& step) {
     for (;;) {
         const int code = locked(step);
         if (code == closed_code) {
-            raise_closed(key_);
+            raise_closed("the subscriber of \"" + key_ + "\" is closed");
         }
         if (code != CUFRAMES_ERROR_TIMEOUT) {
             check(code);
@@ -111,11 +107,14 @@ std::unique_ptr<RingFrame> Subscriber::next(int64_t timeout_ms) {
 }
 
 int Subscriber::fileno() {
-    const std::lock_guard lock(mutex_);
-    if (!handle_) {
-        raise_closed(key_);
+    const int descriptor = [this] {
+        const std::lock_guard lock(mutex_);
+        return handle_ ? cuframes_subscriber_fd(handle_) : -1;
+    }();
+    if (descriptor < 0) {
+        raise_closed("the subscriber of \"" + key_ + "\" is closed");
     }
-    return cuframes_subscriber_fd(handle_);
+    return descriptor;
 }
 
 nb::dict Subscriber::stats() {
@@ -124,7 +123,7 @@ nb::dict Subscriber::stats() {
     const int code =
         locked([&stats](cuframes_subscriber* handle) { return cuframes_subscriber_get_stats(handle, &stats); });
     if (code == closed_code) {
-        raise_closed(key_);
+        raise_closed("the subscriber of \"" + key_ + "\" is closed");
     }
     check(code);
     nb::dict out;
@@ -142,16 +141,16 @@ nb::dict Subscriber::stats() {
 }
 
 void Subscriber::close() {
-    cuframes_subscriber* handle = nullptr;
-    {
-        const nb::gil_scoped_release unlocked;
-        const std::lock_guard lock(mutex_);
-        handle = std::exchange(handle_, nullptr);
-        // Never cleared again: whoever sleeps, or is about to, goes home.
-        nudge_.set();
-    }
-    const nb::gil_scoped_release unlocked;
-    cuframes_subscriber_destroy(handle);
+    unlocked([this] {
+        cuframes_subscriber* handle = nullptr;
+        {
+            const std::lock_guard lock(mutex_);
+            handle = std::exchange(handle_, nullptr);
+            // Never cleared again: whoever sleeps, or is about to, goes home.
+            nudge_.set();
+        }
+        cuframes_subscriber_destroy(handle);
+    });
 }
 
 bool Subscriber::closed() {

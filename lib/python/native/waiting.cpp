@@ -11,6 +11,8 @@
 
 #include "errors.h"
 
+#include "unlocked.h"
+
 namespace cuframes::python {
 
 using std::chrono::milliseconds;
@@ -53,13 +55,8 @@ int Deadline::left_ms() const {
 
 bool wait_readable(int first, int second, const Deadline& deadline) {
     pollfd fds[] = {{first, POLLIN, 0}, {second, POLLIN, 0}};
-    {
-        const nb::gil_scoped_release unlocked;
-        ::poll(fds, std::size(fds), deadline.left_ms());
-    }
-    if (PyErr_CheckSignals() != 0) {
-        throw nb::python_error();
-    }
+    unlocked([&] { ::poll(fds, std::size(fds), deadline.left_ms()); });
+    check_signals();
     return fds[1].revents != 0;
 }
 

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Programs that end while their daemon threads are inside calls of the package."""
+
+import os
+
+import pytest
+
+from processes import Program
+
+# The interpreter ends for as long as `late` sleeps: threads that come back from a call meanwhile find it so. That they
+# do is sure, since none of these calls takes longer.
+PROGRAM = """
+import asyncio, sys, threading, time
+import cuframes
+
+key, memory = sys.argv[1:3]
+STRICT = cuframes.SubscriberMode.STRICT_ORDER
+publisher = cuframes.publish(key, format="NV12", width=64, height=48, memory=memory)
+began = threading.Semaphore(0)
+
+def camera(publisher, pause=0.001):
+    while True:
+        publisher.acquire().publish()
+        time.sleep(pause)
+
+def frames(timeout_ms):
+    with cuframes.subscribe(key, mode=STRICT) as subscriber:
+        while True:
+            try:
+                subscriber.next_frame(timeout_ms).release()
+            except cuframes.FrameTimeout:
+                pass
+            yield
+
+def repeat(step):
+    while True:
+        try:
+            step()
+        except cuframes.Error:
+            pass
+        yield
+
+def iterate():
+    for frame in cuframes.subscribe(key):
+        frame.release()
+        yield
+
+def in_asyncio():
+    async def loop():
+        async with cuframes.Subscriber(key) as subscriber:
+            async for frame in subscriber:
+                frame.release()
+                began.release()
+    asyncio.run(loop())
+    yield
+
+def copies():
+    with cuframes.subscribe(key) as subscriber:
+        with subscriber.next_frame() as frame:
+            while True:
+                frame.copy(device="cpu")
+                frame.pack()
+                yield
+
+def lossless():
+    mine = cuframes.publish(key + "-lossless", format="GRAY8", width=8, height=8, memory=memory, slots=3,
+                            policy="wait", wait_timeout_ms=5)
+    strict = cuframes.subscribe(key + "-lossless", mode=STRICT, max_held=1)
+    strict_frames = []
+    yield from repeat(lambda: (mine.acquire().publish(), strict_frames or strict_frames.append(strict.next_frame())))
+
+def sends():
+    mine = cuframes.publish(key + "-sends", memory=memory)
+    with cuframes.subscribe(key, mode=STRICT) as subscriber:
+        while True:
+            with subscriber.next_frame() as frame:
+                mine.send(frame.planes[0])
+            yield
+
+def publishes():
+    while True:
+        with cuframes.publish(key + "-other", format="GRAY8", width=8, height=8, memory=memory) as other:
+            other.configure("GRAY8", 16, 16, memory=memory)
+        yield
+
+def closes():
+    while True:
+        cuframes.subscribe(key).close()
+        yield
+
+CALLS = {
+    "next_frame": lambda: frames(-1),
+    "next_frame that times out": lambda: repeat(lambda: next(frames(0))),
+    "iteration": iterate,
+    "asyncio": in_asyncio,
+    "subscribe": lambda: repeat(lambda: cuframes.subscribe("nobody", connect_timeout_ms=1)),
+    "wait_subscribers": lambda: repeat(lambda: publisher.wait_subscribers(60, timeout_ms=1)),
+    "acquire": lossless,
+    "send": sends,
+    "publish": publishes,
+    "close": closes,
+    "copy": copies,
+    "stats": lambda: repeat(lambda: (publisher.stats(), publisher.subscribers())),
+}
+
+def work(call):
+    for _ in call():
+        began.release()
+
+class Late:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.1)
+
+late = Late()
+threading.Thread(target=camera, args=(publisher,), daemon=True).start()
+for _ in range(2 if sys.argv[3] in ("next_frame", "iteration", "asyncio", "subscribe", "wait_subscribers") else 1):
+    threading.Thread(target=work, args=(CALLS[sys.argv[3]],), daemon=True).start()
+for _ in range(3):
+    assert began.acquire(timeout=60)
+"""
+
+CALLS = [
+    "next_frame",
+    "next_frame that times out",
+    "iteration",
+    "asyncio",
+    "subscribe",
+    "wait_subscribers",
+    "acquire",
+    "send",
+    "publish",
+    "close",
+    "copy",
+    "stats",
+]
+RUNS = int(os.environ.get("CUFRAMES_TEST_EXITS", "3"))
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_exit_with_daemon_threads(key, memory, call):
+    """A program whose daemon threads wait for frames, or send, ends with its own exit status, and without a word."""
+    for number in range(RUNS):
+        ended = Program(PROGRAM, f"{key}-{number}", memory, call).finish()
+        assert ended == (0, "", ""), f"in run {number}: {ended}"
