@@ -143,6 +143,64 @@ TEST_P(Waiting, FileDescriptorWakesForFrameDeathAndNewPublisher) {
     reader.call("check");
 }
 
+// Who waits on the descriptor first, and takes one frame for each wake-up and not all there are, misses none.
+TEST_P(Waiting, FileDescriptorIsReadableFromTheFirstWaitOnAndWhileThereIsMore) {
+    PublisherProcess publisher(*this, "slots=16");
+    SubscriberProcess reader(*this, "mode=strict max_held=2");
+    const auto wakes = [&] { return reader.call("poll").number("readable") == 1; };
+    const auto next = [&] { return reader.ask("next timeout=0").number("code"); };
+
+    ASSERT_TRUE(wakes()) << "there is a publisher to connect to";
+    ASSERT_TRUE(eventually([&] { return next() == CUFRAMES_ERROR_TIMEOUT && reader.stat("state") != 0; }));
+    publisher.call("publish count=4");
+    for (int number = 1; number <= 2; ++number) {
+        ASSERT_TRUE(wakes()) << "frame " << number;
+        ASSERT_EQ(reader.call("next timeout=0").number("sequence"), number);
+    }
+    ASSERT_TRUE(wakes());
+    ASSERT_EQ(next(), CUFRAMES_ERROR_LEASES_EXHAUSTED);
+    EXPECT_EQ(reader.call("poll timeout=0").number("readable"), 0) << "nothing can be had before a frame is released";
+    reader.call("release");
+    for (int number = 3; number <= 4; ++number) {
+        ASSERT_TRUE(wakes()) << "frame " << number;
+        ASSERT_EQ(reader.call("next timeout=0").number("sequence"), number);
+        reader.call("release");
+    }
+    EXPECT_EQ(next(), CUFRAMES_ERROR_TIMEOUT);
+    EXPECT_EQ(reader.call("poll timeout=0").number("readable"), 0);
+    publisher.call("publish");
+    ASSERT_TRUE(wakes());
+    EXPECT_EQ(reader.call("next timeout=0").number("sequence"), 5);
+    reader.call("release");
+
+    publisher.call("eos");
+    ASSERT_TRUE(wakes());
+    EXPECT_EQ(next(), CUFRAMES_ERROR_EOS);
+    publisher.call("publish count=2");
+    publisher.kill();
+    for (int number = 6; number <= 7; ++number) {
+        ASSERT_TRUE(wakes()) << "frame " << number;
+        ASSERT_EQ(reader.call("next timeout=0").number("sequence"), number);
+        reader.call("release");
+    }
+    ASSERT_TRUE(wakes()) << "its death";
+    EXPECT_TRUE(eventually([&] { return next() == CUFRAMES_ERROR_TIMEOUT; }));
+    EXPECT_EQ(reader.call("poll timeout=0").number("readable"), 0);
+}
+
+// The same for a process that connected, and took a frame, before it asked for the descriptor.
+TEST_P(Waiting, FileDescriptorAskedForLateTellsOfWhatIsThere) {
+    PublisherProcess publisher(*this, "slots=16");
+    SubscriberProcess reader(*this, "mode=strict max_held=4");
+    reader.attach();
+    publisher.call("publish count=3");
+    EXPECT_EQ(reader.call("next").number("sequence"), 1);
+    for (int number = 2; number <= 3; ++number) {
+        ASSERT_EQ(reader.call("poll").number("readable"), 1) << "frame " << number;
+        ASSERT_EQ(reader.call("next timeout=0").number("sequence"), number);
+    }
+}
+
 // The callback form delivers the same frames, end of stream included, and goes on with the next publisher.
 TEST_P(Waiting, CallbackFormDeliversFramesAndEvents) {
     auto publisher = std::make_unique<PublisherProcess>(*this, "slots=8 policy=wait incarnation=1");

@@ -200,3 +200,87 @@ def test_publisher_dies_during_an_await(publisher_process, key):
                 await waiting
 
     run(main())
+
+
+def test_the_task_that_waits_longest_gets_the_frame(publish, key):
+    """Tasks of one loop take turns, in the order in which they began to wait."""
+    publisher = publish()
+    turns = []
+
+    async def take(subscriber, name):
+        while len(turns) < 60:
+            with await subscriber.next_frame_async():
+                turns.append(name)
+                publish_numbers(publisher, 1, 1)
+
+    async def main():
+        async with cuframes.Subscriber(key, mode=STRICT) as subscriber:
+            await subscriber.connect_async()
+            tasks = [asyncio.ensure_future(take(subscriber, name)) for name in "abc"]
+            await asyncio.sleep(0)
+            publish_numbers(publisher, 1, 1)
+            await asyncio.gather(*tasks)
+
+    run(main())
+    assert "".join(turns[:60]) == 20 * "abc"
+
+
+def test_other_tasks_run_though_a_frame_is_always_there(publish, key):
+    """A task that never has to wait for a frame lets other tasks of the loop run all the same."""
+    publisher = publish()
+
+    async def take(subscriber):
+        while True:
+            with await subscriber.next_frame_async():
+                publish_numbers(publisher, 1, 1)
+
+    async def main():
+        async with cuframes.Subscriber(key, mode=STRICT) as subscriber:
+            await subscriber.connect_async()
+            publish_numbers(publisher, 1, 1)
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(take(subscriber), 0.05)
+
+    run(main())
+
+
+def test_a_task_and_threads_share_frames(publish, key):
+    """None of a task and two threads that wait for frames of one subscriber goes without: who took the last frame lets
+    the others go first."""
+    publisher = publish()
+    counts = {"task": 0, "thread 1": 0, "thread 2": 0}
+    lock = threading.Lock()
+
+    def taken(frame, name):
+        with frame, lock:
+            counts[name] += 1
+            if sum(counts.values()) < 150:
+                publish_numbers(publisher, 1, 1)
+            else:
+                publisher.close()
+
+    def in_thread(subscriber, name):
+        try:
+            while True:
+                taken(subscriber.next_frame(), name)
+        except cuframes.PublisherGone:
+            subscriber.close()
+        except cuframes.Closed:
+            pass
+
+    async def main():
+        subscriber = await cuframes.Subscriber(key, mode=STRICT).connect_async()
+        threads = [threading.Thread(target=in_thread, args=(subscriber, name)) for name in list(counts)[1:]]
+        for thread in threads:
+            thread.start()
+        publish_numbers(publisher, 1, 1)
+        try:
+            while True:
+                taken(await subscriber.next_frame_async(), "task")
+        except (cuframes.PublisherGone, cuframes.Closed):
+            subscriber.close()
+        for thread in threads:
+            thread.join(SECONDS)
+
+    run(main())
+    assert min(counts.values()) >= 20, counts

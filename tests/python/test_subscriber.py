@@ -279,6 +279,54 @@ def test_fileno_wakes_select(publish, subscribe):
         subscriber.next_frame(timeout_ms=0)
 
 
+def readable(subscriber, seconds=SECONDS):
+    return select.select([subscriber], [], [], seconds)[0] == [subscriber]
+
+
+@pytest.mark.parametrize("before", ["unconnected", "connected", "one taken", "drained", "exhausted"])
+def test_fileno_is_readable_from_the_first_wait_on(publish, key, cleanup, before):
+    """A loop that begins by waiting on fileno(), and takes one frame each time, gets all frames and the end: whatever
+    was done with the subscriber before."""
+    publisher = publish(slots=16)
+    subscriber = cuframes.Subscriber(key, mode=STRICT, max_held=2)
+    cleanup.append(subscriber)
+    if before != "unconnected":
+        subscriber.connect(timeout_ms=10000)
+        publish_numbers(publisher, 1, 5)
+    if before == "one taken":
+        subscriber.next_frame().release()
+    if before == "drained":
+        for _ in range(5):
+            subscriber.next_frame().release()
+        with pytest.raises(cuframes.FrameTimeout):
+            subscriber.next_frame(0)
+        publish_numbers(publisher, 6, 7)
+    if before == "exhausted":
+        held = [subscriber.next_frame(), subscriber.next_frame()]
+        with pytest.raises(cuframes.LeasesExhausted):
+            subscriber.next_frame(0)
+        assert readable(subscriber), "the first wait finds out that there is nothing"
+        with pytest.raises(cuframes.LeasesExhausted):
+            subscriber.next_frame(0)
+        assert not readable(subscriber, 0)
+        held.pop().release()
+    seen = subscriber.last_seq
+    while True:
+        assert readable(subscriber), f"after frame {seen}"
+        try:
+            with subscriber.next_frame(0) as frame:
+                seen = frame.seq
+            if seen >= 5:
+                publisher.eos()
+        except cuframes.FrameTimeout:
+            if before == "unconnected" and seen == 0 and publisher.stats()["subscribers"]:
+                publish_numbers(publisher, 1, 5)
+                before = "connected"
+        except cuframes.EndOfStream:
+            break
+    assert seen == (7 if before == "drained" else 5) and subscriber.gap_count == 0
+
+
 def test_close_is_idempotent_and_final(publish, subscribe):
     """close() may be called again, by `with` too; afterwards calls say that it is closed. Frames stay."""
     publisher, subscriber = publish(), subscribe()

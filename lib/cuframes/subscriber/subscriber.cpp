@@ -82,6 +82,7 @@ Result<T> Subscriber::repeat(int64_t timeout_ms, Result<T> (Subscriber::*step)()
         }
         auto result = (this->*step)();
         if (!result || *result) {
+            keep_readable(result ? nullptr : &result.error());
             return result;
         }
         if (!link_ && may_connect()) {
@@ -341,12 +342,14 @@ Result<> Subscriber::wait_lease(int64_t timeout_ms) {
         if (must_end()) {
             return interrupted_error();
         }
-        if (!ring_ || ring_->leases() == AttachedRing::Leases::free) {
+        if (!ring_) {
+            keep_readable(nullptr);
             return {};
         }
-        link_->starving.store(true);
+        link_->starving.store(true); // Before looking: who gives one back after this look pokes us.
         const AttachedRing::Leases state = ring_->leases();
         if (state == AttachedRing::Leases::free) {
+            keep_readable(nullptr);
             return {};
         }
         if (state == AttachedRing::Leases::lost) {
@@ -368,23 +371,61 @@ bool Subscriber::wait(const Deadline& deadline) {
     const Deadline until = earliest(deadline);
     if (ring_ && waits_for_lease_) {
         ring_->set_sleeping(false); // There is a frame; what is missing is the word of the GPU or of the publisher.
-    } else if (ring_) {
-        // Each sleep may leave a Wake in the socket, which is read now and then, many in one call.
-        constexpr uint32_t sleeps_between = 16;
-        if (++sleeps_unheard_ >= sleeps_between) {
-            hear();
-            if (attach_error_ || announced_ || link_->dead) {
-                return true;
-            }
-        }
-        const StreamState before = ring_->stream_state();
-        ring_->set_sleeping(true);
-        if (ring_->reader().has_next() || ring_->reader().has_end() || ring_->stream_state() != before) {
-            return true;
-        }
+    } else if (ring_ && !tells_of_frames()) {
+        return true;
     }
+    armed_.store(true);
     return poller_.wait(poll_timeout(until),
                         [this](Poller::Source source, bool hung_up) { on_event(source, hung_up); });
+}
+
+/** Asks the publisher to wake us for what comes next. False: there is something already. */
+bool Subscriber::tells_of_frames() {
+    // Each sleep may leave a Wake in the socket, which is read now and then, many in one call.
+    constexpr uint32_t sleeps_between = 16;
+    if (++sleeps_unheard_ >= sleeps_between) {
+        hear();
+        if (attach_error_ || announced_ || link_->dead) {
+            return false;
+        }
+    }
+    const StreamState before = ring_->stream_state();
+    ring_->set_sleeping(true);
+    return !ring_->reader().has_next() && !ring_->reader().has_end() && ring_->stream_state() == before;
+}
+
+int Subscriber::fd() {
+    // Who asks before a wait has found that there is nothing is told to look. Those who always do that first, as all
+    // do that wait inside of this library's own calls, have no cost of it.
+    if (!armed_.load() && !watched_.exchange(true)) {
+        poke_->wake();
+    }
+    return poller_.fd();
+}
+
+/** At the end of a call that found something: what is there besides, or comes, is told to those who wait on fd(). */
+void Subscriber::keep_readable(const Error* error) {
+    armed_.store(false);
+    if (!watched_.load()) {
+        return;
+    }
+    if (!is_armed(error) && !std::exchange(poked_, true)) {
+        poke_->wake();
+    }
+    armed_.store(true);
+}
+
+bool Subscriber::is_armed(const Error* error) {
+    if (!ring_ || !link_) {
+        return false;
+    }
+    if (error && error->code == CUFRAMES_ERROR_LEASES_EXHAUSTED) {
+        // Frames are there; what is missing is that one is given back. What woke us before is no news any more.
+        poller_.wait(0, [this](Poller::Source source, bool hung_up) { on_event(source, hung_up); });
+        link_->starving.store(true);
+        return ring_->leases() != AttachedRing::Leases::free;
+    }
+    return !error && !link_->dead && !announced_ && !attach_error_ && tells_of_frames();
 }
 
 Deadline Subscriber::connect_deadline() const {
@@ -428,6 +469,7 @@ void Subscriber::on_event(Poller::Source source, bool hung_up) {
         }
         break;
     case Poller::Source::poke:
+        poked_ = false;
         poke_->clear();
         break;
     case Poller::Source::retry:

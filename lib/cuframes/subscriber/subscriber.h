@@ -51,7 +51,7 @@ public:
     void want(uint32_t leases, uint32_t frames);
     void set_latency(uint64_t latency) { latency_.store(latency, std::memory_order_relaxed); }
 
-    int fd() const { return poller_.fd(); }
+    int fd();
     void set_interrupted(bool interrupted);
     Result<> add_cuda_context(void* context);
     cuframes_subscriber_stats stats();
@@ -112,6 +112,9 @@ private:
     void clear_interrupt();
     bool must_end() const { return interrupted_.load() || stopping_.load(); }
     bool wait(const Deadline& deadline);
+    bool tells_of_frames();
+    void keep_readable(const Error* error);
+    bool is_armed(const Error* error);
     void on_event(Poller::Source source, bool hung_up);
     Result<> check_connect_timeout() const;
     Deadline connect_deadline() const;
@@ -130,6 +133,8 @@ private:
     std::optional<Waker> interrupt_;
     std::shared_ptr<Waker> poke_;
     std::atomic<bool> interrupted_{false};
+    std::atomic<bool> armed_{false};   ///< fd() will be readable when there is something to do.
+    std::atomic<bool> watched_{false}; ///< Somebody waits on fd() who does not always drain us first.
 
     // Of the thread in next().
     std::shared_ptr<Link> link_;
@@ -156,6 +161,7 @@ private:
     bool first_from_publisher_ = false;
     bool waits_for_lease_ =
         false;           ///< A frame is there, and is had with a lease or memory that the GPU or the publisher owes.
+    bool poked_ = false; ///< fd() was made readable, and nobody has waited since.
     bool asked_ = false; ///< A Want is unanswered.
     Clock::time_point ask_again_ = {}; ///< After one that was not met.
     uint32_t leases_wanted_ = 0;       ///< Asked of the next publisher too.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sys
@@ -13,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
-from ._aio import Readiness
+from ._aio import Readiness, Turn
 from ._dlpack import stream_number
 from ._formats import SubscriberMode
 from ._frame import Frame
@@ -98,6 +99,7 @@ class Subscriber:
         self._counts = {"frames_received": 0, "timeouts": 0, "errors": 0, "last_seq": 0}
         self._counts.update(gap_count=0, last_frame_pts_ns=0)
         self._last_stats: dict[str, Any] = {}
+        self._suspended_at = 0.0
         self._handle = _native.Subscriber(
             key, "" if directory is None else self._directory, self._name, mode.value, max_held or 0, on_gone == "raise",
             cuda_device, _RELEASES[release],
@@ -147,32 +149,43 @@ class Subscriber:
 
     async def connect_async(self, timeout_ms: int = -1) -> Self:
         """`connect()` for asyncio: waits without blocking the loop."""
-        deadline = _deadline(timeout_ms)
-        while True:
-            try:
-                self._open().connect(0)
-                return self
-            except FrameTimeout:
-                if _passed(deadline):
-                    raise self._no_publisher(timeout_ms) from None
-            await self._readable(deadline)
+        deadline, turn = _deadline(timeout_ms), Turn()
+        try:
+            while True:
+                try:
+                    self._open().connect(0)
+                    return self
+                except FrameTimeout:
+                    if _passed(deadline):
+                        raise self._no_publisher(timeout_ms) from None
+                await self._readable(turn, deadline)
+        finally:
+            turn.leave()
 
     async def next_frame_async(self, timeout_ms: int = -1) -> Frame:
-        """`next_frame()` for asyncio: waits on `fileno()`, with no thread. May be cancelled at any time."""
-        deadline = _deadline(timeout_ms)
-        while True:
-            try:
-                return self._taken(self._open().next(0))
-            except FrameTimeout:
-                if _passed(deadline):
-                    self._count(timeouts=1)
-                    raise FrameTimeout(f'no frame of "{self._key}" within {timeout_ms} ms') from None
-            except EndOfStream:
-                raise
-            except Exception:
-                self._count(errors=1)
-                raise
-            await self._readable(deadline)
+        """`next_frame()` for asyncio: waits with no thread. May be cancelled at any time.
+
+        Tasks that wait for frames of one subscriber get them in turn, and other tasks of the loop have theirs even if frames
+        are always there.
+        """
+        deadline, turn = _deadline(timeout_ms), Turn()
+        try:
+            await self._let_others_go_first(turn)
+            while True:
+                try:
+                    return self._taken(self._open().next(0))
+                except FrameTimeout:
+                    if _passed(deadline):
+                        self._count(timeouts=1)
+                        raise FrameTimeout(f'no frame of "{self._key}" within {timeout_ms} ms') from None
+                except EndOfStream:
+                    raise
+                except Exception:
+                    self._count(errors=1)
+                    raise
+                await self._readable(turn, deadline)
+        finally:
+            turn.leave()
 
     def __aiter__(self) -> Self:
         return self
@@ -186,12 +199,29 @@ class Subscriber:
     def fileno(self) -> int:
         """A descriptor to wait on for input: readable when `next_frame(0)` has something to do.
 
-        Call that until it raises FrameTimeout before waiting again. Owned by the subscriber.
+        From the first wait on, for frames and for the publisher's coming and going; now and then for nothing, which
+        `next_frame(0)` tells by FrameTimeout. Not while `max_held` frames are held. Owned by the subscriber.
         """
         return self._open().fileno()
 
-    async def _readable(self, deadline: float | None) -> None:
-        await Readiness.of(self.fileno()).wait(deadline)
+    async def _let_others_go_first(self, turn: Turn) -> None:
+        # Where a frame is always there nothing else lets the loop run; to do it each time is a system call for a frame.
+        descriptor = self._open().descriptor
+        others = descriptor >= 0 and turn.join(descriptor)
+        now = time.monotonic()
+        if others or now - self._suspended_at > 0.01:
+            self._suspended_at = now
+            await asyncio.sleep(0)
+
+    async def _readable(self, turn: Turn, deadline: float | None) -> None:
+        native = self._open()
+        descriptor = native.descriptor
+        self._suspended_at = time.monotonic()
+        native.count_tasks(1)
+        try:
+            await turn.wait(native.fileno() if descriptor < 0 else descriptor, deadline)
+        finally:
+            native.count_tasks(-1)
 
     # ------------------------------------------------------------------------------------------------- ending
 
@@ -201,7 +231,7 @@ class Subscriber:
         if native is not None and not native.closed:
             with contextlib.suppress(Forked):
                 self._last_stats = self.stats()
-            Readiness.forget(native.fileno())
+            Readiness.forget(native.descriptor)
             native.close()
 
     def __enter__(self) -> Self:
@@ -332,7 +362,7 @@ class Subscriber:
     def _taken(self, native: _native.RingFrame) -> Frame:
         frame = Frame(native, native)
         if Readiness.used:
-            Readiness.nudge(self.fileno())
+            Readiness.nudge(self._open().descriptor)
         if self._consumer_stream:
             native.record_stream(self._consumer_stream)
         with self._count_lock:

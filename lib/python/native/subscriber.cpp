@@ -63,8 +63,20 @@ Subscriber::~Subscriber() { cuframes_subscriber_destroy(handle_); }
 int Subscriber::locked(const std::function<int(cuframes_subscriber*)>& call) {
     return unlocked([&] {
         const std::lock_guard lock(mutex_);
-        return handle_ ? call(handle_) : closed_code;
+        if (!handle_) {
+            return closed_code;
+        }
+        const int code = call(handle_);
+        look_after_descriptor(code);
+        return code;
     });
+}
+
+/** With mutex_ held, after a call that returned `code`. */
+void Subscriber::look_after_descriptor(int code) {
+    if (code == CUFRAMES_ERROR_TIMEOUT ? descriptor_ < 0 : watched_) {
+        descriptor_ = cuframes_subscriber_fd(handle_);
+    }
 }
 
 template <class Step>
@@ -84,13 +96,31 @@ void Subscriber::repeat(int64_t timeout_ms, Step&& step) {
             raise({CUFRAMES_ERROR_TIMEOUT,
                    text("nothing from the publisher of \"", key_, "\" within ", timeout_ms, " ms")});
         }
-        if (wait_readable(fileno(), nudge_.fd(), deadline)) {
+        // Closed meanwhile: then there is no descriptor, and the nudge wakes at once.
+        if (wait_readable(descriptor(), nudge_.fd(), deadline)) {
             const std::lock_guard lock(mutex_);
             if (handle_) {
                 nudge_.clear();
             }
+        } else {
+            let_others_go_first(1);
         }
     }
+}
+
+/**
+ * Of those that wait all are woken for a frame, and the one that took the last frame is there first: it would get them
+ * all. So it waits a moment for another one to take this one. `self`: 1 if we are counted as waiting.
+ */
+void Subscriber::let_others_go_first(int self) {
+    if (waiting_.load() <= self && tasks_.load() == 0) {
+        return;
+    }
+    unlocked([this] {
+        constexpr std::chrono::milliseconds moment(2);
+        std::unique_lock lock(mutex_);
+        other_took_.wait_for(lock, moment, [this] { return last_taker_ != std::this_thread::get_id() || !handle_; });
+    });
 }
 
 void Subscriber::connect(int64_t timeout_ms) {
@@ -99,7 +129,17 @@ void Subscriber::connect(int64_t timeout_ms) {
 
 std::unique_ptr<RingFrame> Subscriber::next(int64_t timeout_ms) {
     cuframes_frame* frame = nullptr;
-    repeat(timeout_ms, [&frame](cuframes_subscriber* handle) { return cuframes_subscriber_next(handle, 0, &frame); });
+    if (timeout_ms != 0) {
+        let_others_go_first(0);
+    }
+    repeat(timeout_ms, [this, &frame](cuframes_subscriber* handle) {
+        const int code = cuframes_subscriber_next(handle, 0, &frame);
+        if (code == CUFRAMES_OK) {
+            last_taker_ = std::this_thread::get_id();
+            other_took_.notify_all();
+        }
+        return code;
+    });
     if (waiting_.load() > 0) {
         nudge_.set();
     }
@@ -109,12 +149,18 @@ std::unique_ptr<RingFrame> Subscriber::next(int64_t timeout_ms) {
 int Subscriber::fileno() {
     const int descriptor = [this] {
         const std::lock_guard lock(mutex_);
-        return handle_ ? cuframes_subscriber_fd(handle_) : -1;
+        watched_ = true;
+        return handle_ ? descriptor_ = cuframes_subscriber_fd(handle_) : -1;
     }();
     if (descriptor < 0) {
         raise_closed("the subscriber of \"" + key_ + "\" is closed");
     }
     return descriptor;
+}
+
+int Subscriber::descriptor() {
+    const std::lock_guard lock(mutex_);
+    return handle_ ? descriptor_ : -1;
 }
 
 nb::dict Subscriber::stats() {
@@ -166,6 +212,8 @@ void bind_subscriber(nb::module_& module) {
         .def("connect", &Subscriber::connect, nb::arg("timeout_ms"))
         .def("next", &Subscriber::next, nb::arg("timeout_ms"))
         .def("fileno", &Subscriber::fileno)
+        .def_prop_ro("descriptor", &Subscriber::descriptor)
+        .def("count_tasks", &Subscriber::count_tasks, nb::arg("more"))
         .def("stats", &Subscriber::stats)
         .def("close", &Subscriber::close)
         .def_prop_ro("closed", &Subscriber::closed);

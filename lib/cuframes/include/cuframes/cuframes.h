@@ -508,8 +508,9 @@ CUFRAMES_API int cuframes_subscriber_next(cuframes_subscriber* subscriber, int64
 
 /**
  * A file descriptor to poll for input: readable when cuframes_subscriber_next(…, 0, …) has something to do, a death or
- * a new publisher included. Call that until it returns CUFRAMES_ERROR_TIMEOUT before polling again. Owned by the
- * subscriber, the same for its whole life. Thread-safe.
+ * a new publisher included, from the first poll on; now and then for nothing, which that call tells by
+ * CUFRAMES_ERROR_TIMEOUT. While all leases are held it is when one is given back. Ask for it before a frame is taken, or
+ * call next() until that error before each poll. Owned by the subscriber, the same for its whole life. Thread-safe.
  */
 CUFRAMES_API int cuframes_subscriber_fd(const cuframes_subscriber* subscriber);
 
