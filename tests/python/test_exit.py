@@ -8,7 +8,7 @@ import pytest
 from processes import Program
 
 # The interpreter ends for as long as `late` sleeps: threads that come back from a call meanwhile find it so. That they
-# do is sure, since none of these calls takes longer.
+# do is sure, since none of these calls takes longer; and so is that others wait for the lock when it begins to end.
 PROGRAM = """
 import asyncio, sys, threading, time
 import cuframes
@@ -117,6 +117,11 @@ for _ in range(2 if sys.argv[3] in ("next_frame", "iteration", "asyncio", "subsc
     threading.Thread(target=work, args=(CALLS[sys.argv[3]],), daemon=True).start()
 for _ in range(3):
     assert began.acquire(timeout=60)
+# Those that come back now wait for the lock, and do so when the end begins.
+sys.setswitchinterval(100)
+until = time.monotonic() + 0.02
+while time.monotonic() < until:
+    pass
 """
 
 CALLS = [

@@ -1,30 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "errors.h"
 
-#include "unlocked.h"
+#include "lock.h"
 
 namespace cuframes::python {
 namespace {
 
-/** A function of cuframes.errors that makes an exception, and what it is to be told. */
-struct Call {
-    const char* function;
-    PyObject* arguments;
-
-    static PyObject* make(void* argument) {
-        const auto* self = static_cast<Call*>(argument);
-        PyObject* module = PyImport_ImportModule("cuframes.errors");
-        PyObject* function = module ? PyObject_GetAttrString(module, self->function) : nullptr;
-        PyObject* made = function ? PyObject_Call(function, self->arguments, nullptr) : nullptr;
-        Py_XDECREF(function);
-        Py_XDECREF(module);
-        return made;
-    }
-};
-
 [[noreturn]] void raise_made(const char* function, const nb::tuple& arguments) {
-    Call call{function, arguments.ptr()};
-    if (const nb::object exception = nb::steal(call_python(Call::make, &call)); exception) {
+    if (const nb::object exception = nb::steal(cuframes_python_call_errors(function, arguments.ptr())); exception) {
         PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
     }
     throw nb::python_error();

@@ -7,7 +7,8 @@
  * aborts. A thread of Python's that does not take the lock at all any more harms nobody: the process is about to end. So
  * such threads stay where they are for ever, as Python 3.14 has them do by itself.
  *
- * Every place of this module that lets go of the lock, or calls what may (Python code, its signal handlers), is in here.
+ * Every place of this module that takes the lock, or calls what may (Python code, its signal handlers), is in here and in
+ * lock.c.
  */
 #pragma once
 
@@ -38,10 +39,7 @@ auto unlocked(Work&& work) {
     return std::forward<Work>(work)();
 }
 
-/** Calls `call`, C alone that throws nothing, in which Python code may run, and with it the lock change hands. */
-PyObject* call_python(PyObject* (*call)(void*), void* argument);
-
-/** PyErr_CheckSignals(), whose exception it passes on. */
+/** Runs Python's signal handlers, whose exception it passes on. */
 void check_signals();
 
 } // namespace cuframes::python
