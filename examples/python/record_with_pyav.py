@@ -4,6 +4,7 @@
     python3 record_with_pyav.py cam-gate gate.mkv --seconds 10
 """
 
+import re
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from fractions import Fraction
 
@@ -11,15 +12,21 @@ import av
 
 import cuframes
 
-NANOSECONDS = Fraction(1, 1_000_000_000)
+TICKS = 90_000  # in a second: of the file's times. Fine enough for every camera, and every container has them.
 
 
-def to_video(frame: cuframes.Frame, start_ns: int) -> av.VideoFrame:
+def to_video(frame: cuframes.Frame, ticks: int) -> av.VideoFrame:
     """The frame as PyAV's, in place: it holds the slot until PyAV lets go of it."""
     video = av.VideoFrame.from_dlpack(frame.planes, format="nv12", width=frame.width, height=frame.height)
-    video.pts = frame.pts_ns - start_ns
-    video.time_base = NANOSECONDS  # type: ignore[assignment, unused-ignore]
+    video.pts = ticks
+    video.time_base = Fraction(1, TICKS)  # type: ignore[assignment, unused-ignore]
     return video
+
+
+def framerate(caps: str) -> Fraction | None:
+    """What the publisher says of its rate, for the encoder to plan with; the times are the frames' own."""
+    found = re.search(r"framerate=\(fraction\)([1-9]\d*/\d+)", caps)
+    return Fraction(found[1]) if found else None
 
 
 def main() -> None:
@@ -39,17 +46,22 @@ def main() -> None:
         if first.format != "NV12":
             raise SystemExit(f"this example records NV12, not {first.format}")
         codec = options.codec or ("libx264" if first.memory == "host" else "h264_nvenc")
-        stream = output.add_stream(codec, options={"bf": "0"})
+        stream = output.add_stream(codec, rate=framerate(first.caps) or 30, options={"bf": "0"})
         assert isinstance(stream, av.VideoStream)
+        # Else the encoder rounds times to frames of the rate.
+        stream.codec_context.time_base = Fraction(1, TICKS)
         stream.width, stream.height = first.width, first.height
         stream.pix_fmt = "nv12" if first.memory == "host" else "cuda"
         start = first.pts_ns
-        output.mux(stream.encode(to_video(first, start)))
+        output.mux(stream.encode(to_video(first, 0)))
         first.release()
+        ticks = 0
         for frame in camera:
             with frame:
-                output.mux(stream.encode(to_video(frame, start)))
-            if frame.pts_ns - start >= options.seconds * 1_000_000_000:
+                # Muxers want times that rise, also of cameras whose clock does not always.
+                ticks = max(ticks + 1, (frame.pts_ns - start) * TICKS // 1_000_000_000)
+                output.mux(stream.encode(to_video(frame, ticks)))
+            if ticks >= options.seconds * TICKS:
                 break
         output.mux(stream.encode(None))
         print(f"{camera.frames_received} frames with {codec}, {camera.gap_count} missed")

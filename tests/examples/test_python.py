@@ -214,6 +214,57 @@ class PythonExamples(unittest.TestCase):
         self.assertLess(max(abs(a - b) for a, b in zip(played, levels)), 4)
         self.assertIn(f"published {len(levels)}", player.finish())
 
+    def film(self, start_recorder, rate, file):
+        """Times in the file, in seconds, of a camera of this rate, and the speed that a player takes it to have."""
+        import av
+
+        count = 2 * rate
+        with cuframes.publish(
+            "cam-gate", format="NV12", width=320, height=240, policy="wait", wait_timeout_ms=10000, framerate=rate
+        ) as publisher:
+            recorder = start_recorder()
+            publisher.wait_subscribers(timeout_ms=int(SECONDS * 1000))
+            start = time.monotonic_ns()
+            for number in range(count):
+                with publisher.acquire() as slot:
+                    slot.pts = start + number * 1_000_000_000 // rate
+            publisher.eos()
+            recorder.finish()
+        with av.open(str(file)) as source:
+            stream = source.streams.video[0]
+            times = [float(frame.pts * stream.time_base) for frame in source.decode(video=0)]
+            return times, float(stream.average_rate)
+
+    def check_film(self, times, speed, rate):
+        self.assertEqual(len(times), 2 * rate)
+        for number, seconds in enumerate(times):
+            self.assertAlmostEqual(seconds - times[0], number / rate, delta=0.0011)  # mkv counts milliseconds
+        self.assertAlmostEqual(speed, rate, delta=rate / 50)
+
+    @needs("av")
+    def test_recorded_times(self):
+        """A recording has the camera's times and speed, whatever its rate, as Matroska and as MP4."""
+        for rate in (15, 30, 60, 120):
+            for container in ("mkv", "mp4"):
+                with self.subTest(rate=rate, container=container):
+                    file = self.folder / f"{rate}.{container}"
+                    film = self.film(lambda: self.example("record_with_pyav.py", "cam-gate", file), rate, file)
+                    self.check_film(*film, rate)
+
+    @needs("av")
+    def test_times_of_the_snippet(self):
+        """So has one that the first program of the documentation's page about PyAV makes."""
+        page = (EXAMPLES.parents[1] / "docs" / "howto" / "pyav.md").read_text()
+        program = re.search(r"```python[^\n]*\n(.*?)```", page, re.DOTALL)[1]
+        for rate in (15, 30, 60):
+            for container in ("mkv", "mp4"):
+                with self.subTest(rate=rate, container=container):
+                    file = self.folder / f"{rate}.{container}"
+                    changed = program.replace("gate.mkv", str(file))
+                    self.assertNotEqual(changed, program)
+                    film = self.film(lambda: self.start(sys.executable, "-c", changed), rate, file)
+                    self.check_film(*film, rate)
+
     def test_all_examples_are_tested(self):
         """No example is left out: each is started by name in one of these tests."""
         text = pathlib.Path(__file__).read_text()
