@@ -4,15 +4,16 @@
 #include <algorithm>
 
 namespace cuframes::dlpack {
-namespace {
-
-using Kind = Mismatch::Kind;
 
 std::string dtype_text(const DLDataType& dtype) {
     static constexpr const char* kinds[] = {"int", "uint", "float", "opaque", "bfloat", "complex", "bool"};
     const char* kind = dtype.code < std::size(kinds) ? kinds[dtype.code] : "unknown";
     return text(kind, static_cast<int>(dtype.bits), dtype.lanes == 1 ? "" : " in lanes");
 }
+
+namespace {
+
+using Kind = Mismatch::Kind;
 
 std::string shape_text(const DLTensor& tensor) {
     std::string out = "(";

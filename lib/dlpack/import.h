@@ -35,6 +35,9 @@ private:
     DLManagedTensorVersioned* versioned_ = nullptr;
 };
 
+/** "uint8". */
+std::string dtype_text(const DLDataType& dtype);
+
 /** What is wrong with a tensor; Python's TypeError (another kind of numbers) and ValueError are told apart by it. */
 struct Mismatch {
     enum class Kind { dtype, value, unsupported } kind;

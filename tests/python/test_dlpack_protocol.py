@@ -4,6 +4,7 @@
 import gc
 import inspect
 
+import numpy
 import pytest
 
 import capsule
@@ -146,9 +147,47 @@ def test_host_memory_has_no_streams(frame, host_only, stream):
 
 @pytest.mark.parametrize("stream", [0, 1, 2, 12345])
 def test_host_memory_refuses_streams(frame, host_only, stream):
-    """A stream for a host tensor is a mistake of the caller's, and named."""
-    with pytest.raises(BufferError, match="stream"):
+    """A stream for a host tensor is a mistake of the caller's, and named: a ValueError, as it is not about data."""
+    with pytest.raises(ValueError, match="stream"):
         frame.planes[0].__dlpack__(stream=stream)
+
+
+@pytest.mark.parametrize(
+    "arguments, error, named",
+    [
+        ({"stream": "one"}, TypeError, "stream"),
+        ({"stream": 1.0}, TypeError, "stream"),
+        ({"max_version": ()}, ValueError, "max_version"),
+        ({"max_version": (1,)}, ValueError, "max_version"),
+        ({"max_version": (1, 0, 0)}, ValueError, "max_version"),
+        ({"max_version": 1}, TypeError, "max_version"),
+        ({"max_version": ("1", "0")}, TypeError, "max_version"),
+        ({"dl_device": ()}, ValueError, "dl_device"),
+        ({"dl_device": (1,)}, ValueError, "dl_device"),
+        ({"dl_device": (1, 0, 0)}, ValueError, "dl_device"),
+        ({"dl_device": "cpu"}, TypeError, "dl_device"),
+        ({"dl_device": (1, 5)}, BufferError, "5"),
+        ({"copy": "no"}, TypeError, "copy"),
+        ({"copy": 2}, TypeError, "copy"),
+    ],
+)
+def test_arguments_that_cannot_be_meant(frame, arguments, error, named):
+    """The exceptions are those of the array API: BufferError for data alone. They name what was wrong."""
+    with pytest.raises(error, match=named):
+        frame.planes[0].__dlpack__(**arguments)
+
+
+def test_numbers_of_numpy_are_numbers(frame):
+    """max_version, dl_device and copy may be NumPy's numbers."""
+    device = tuple(numpy.int64(number) for number in frame.planes[0].__dlpack_device__())
+    tensor = capsule.take(
+        frame.planes[0],
+        max_version=(numpy.int32(1), numpy.int64(0)),
+        dl_device=device,
+        copy=numpy.bool_(False),
+    )
+    assert tensor.data == frame.planes[0].data_ptr
+    tensor.delete()
 
 
 @pytest.mark.parametrize("version", [(1, 0), None])

@@ -2,6 +2,8 @@
 """Exceptions: one family, classes by what the caller can do, and messages that name the thing and the way
 out."""
 
+import asyncio
+import copy
 import pickle
 
 import pytest
@@ -60,15 +62,15 @@ def test_aliases_of_classes():
 
 
 def test_code_and_name(key):
-    """An exception carries the C library's error code and its name; 0 where the failure is the package's
+    """An exception carries the C library's error code and its name; 0 and "" where the failure is the package's
     own."""
     for make, name in (
         (lambda: cuframes.publish("a/b"), "CUFRAMES_ERROR_INVALID_KEY"),
-        (lambda: cuframes.Subscriber(key, on_gone="panic"), "CUFRAMES_OK"),
+        (lambda: cuframes.Subscriber(key, on_gone="panic"), ""),
     ):
         with pytest.raises(cuframes.InvalidArgument) as caught:
             make()
-        assert caught.value.name == name and (caught.value.code < 0) == (name != "CUFRAMES_OK")
+        assert caught.value.name == name and (caught.value.code < 0) == (name != "")
 
 
 @pytest.mark.parametrize("bad", ["", "a/b", "x" * 65, "white space"])
@@ -113,3 +115,153 @@ def test_version():
 def test_default_directory(directory):
     """default_directory() is where keys without a directory live."""
     assert str(cuframes.default_directory()) == str(directory)
+
+
+def image():
+    return memoryview(bytearray(64)).cast("B", (8, 8))
+
+
+CALLS_WITH_NUMBERS = {
+    "next_frame": lambda subscriber, publisher: subscriber.next_frame(0.5),
+    "next_frame_async": lambda subscriber, publisher: asyncio.run(subscriber.next_frame_async(0.5)),
+    "connect": lambda subscriber, publisher: subscriber.connect(timeout_ms="1"),
+    "subscribe": lambda subscriber, publisher: cuframes.subscribe("nobody", connect_timeout_ms=0.5),
+    "wait_subscribers": lambda subscriber, publisher: publisher.wait_subscribers(1, timeout_ms=1.5),
+    "readers": lambda subscriber, publisher: publisher.wait_subscribers(1.5),
+    "send": lambda subscriber, publisher: publisher.send(image(), pts=1.5),
+    "duration": lambda subscriber, publisher: publisher.send(image(), duration=0.04),
+    "flags": lambda subscriber, publisher: publisher.send(image(), flags="no"),
+    "latency": lambda subscriber, publisher: publisher.set_latency(1e6),
+    "max_held": lambda subscriber, publisher: cuframes.Subscriber("nobody", max_held=1.5),
+    "slots": lambda subscriber, publisher: cuframes.publish("nobody", slots=8.0),
+    "width": lambda subscriber, publisher: publisher.configure("GRAY8", 8.0, 8),
+    "format": lambda subscriber, publisher: publisher.configure(3, 8, 8),
+}
+
+
+@pytest.mark.parametrize("call", CALLS_WITH_NUMBERS)
+def test_wrong_kinds_of_numbers_are_named(publish, key, cleanup, call):
+    """A fraction or a text where a whole number is meant is a TypeError in the user's words, and not of the inside."""
+    publisher = publish(format="GRAY8", width=8, height=8)
+    subscriber = cuframes.Subscriber(key)
+    cleanup.append(subscriber)
+    with pytest.raises(TypeError) as caught:
+        CALLS_WITH_NUMBERS[call](subscriber, publisher)
+    assert "_native" not in str(caught.value) and "incompatible function" not in str(caught.value)
+
+
+def test_any_whole_number_is_a_timeout(publish, subscribe):
+    """Whatever is too long for a number is for ever, and numbers of other libraries are numbers."""
+
+    class Number:
+        def __index__(self):
+            return 10**30
+
+    publisher, subscriber = publish(), subscribe()
+    for timeout in (10**30, 2**63, Number(), -(10**30)):
+        publisher.acquire().publish()
+        subscriber.next_frame(timeout).release()
+
+
+@pytest.mark.parametrize("options", [{"pts": -1}, {"pts": 2**63}, {"duration": -5}, {"flags": 2**32}, {"flags": -1}])
+def test_numbers_out_of_range_are_named(publish, options):
+    """Times and flags that cannot be are InvalidArgument by name."""
+    with pytest.raises(cuframes.InvalidArgument, match=next(iter(options))):
+        publish(format="GRAY8", width=8, height=8).send(image(), **options)
+
+
+@pytest.mark.parametrize("name, meant", [("rgb24", "RGB"), ("bgr24", "BGR"), ("yuv420p", "I420"), ("nv12", "NV12")])
+def test_names_of_formats_elsewhere(publish, key, name, meant):
+    """Who says FFmpeg's name of a format learns GStreamer's, wherever it is said."""
+    publisher = publish()
+    for attempt in (
+        lambda: publisher.send(image(), format=name),
+        lambda: publisher.configure(name, 8, 8),
+        lambda: cuframes.publish(key + "-other", format=name),
+    ):
+        with pytest.raises(cuframes.InvalidArgument, match=f'"{name}".*"{meant}"'):
+            attempt()
+
+
+def test_unknown_format_lists_those_there_are(publish):
+    """Any other name is answered with the names that there are."""
+    with pytest.raises(cuframes.InvalidArgument, match="NV12.*RGBA"):
+        publish().configure("rainbow", 8, 8)
+
+
+def test_acquire_before_the_layout_is_known(key, cleanup):
+    """Where nobody said which frames, acquire() says how to in Python's words."""
+    publisher = cuframes.publish(key)
+    cleanup.append(publisher)
+    with pytest.raises(cuframes.InvalidArgument, match=r"configure\(\)") as caught:
+        publisher.acquire()
+    assert "cuframes_publisher" not in str(caught.value)
+
+
+def test_copies_and_pickles_are_refused(publish, subscribe):
+    """copy.copy() and pickle refuse what belongs to its process, say what to do instead, and end nothing."""
+    publisher, subscriber = publish(), subscribe()
+    publisher.acquire().publish()
+    frame = subscriber.next_frame(timeout_ms=10000)
+    slot = publisher.acquire()
+    for thing in (publisher, subscriber, frame, frame.planes[0], slot):
+        for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match=f"{type(thing).__name__} of cuframes"):
+                attempt(thing)
+    slot.release()
+    publisher.acquire().publish()
+    subscriber.next_frame(timeout_ms=10000).release()
+    assert not frame.released and not publisher.closed
+
+
+OTHER_INTERPRETER = """
+import cuframes
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+
+def make():
+    try:
+        return interpreters.create("legacy")
+    except TypeError:
+        return interpreters.create(isolated=False)
+
+interpreters.run_string(make(), '''
+try:
+    import cuframes
+except ImportError as error:
+    print('ImportError', 'main interpreter' in str(error), flush=True)
+''')
+"""
+
+
+def test_another_interpreter_is_refused(program):
+    """The package says that it works in a process's main interpreter alone, instead of half working in another."""
+    assert program(OTHER_INTERPRETER).finish() == (0, "ImportError True\n", "")
+
+
+FEW_DESCRIPTORS = """
+import os, resource, sys
+import cuframes
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+failed = done = 0
+publisher = cuframes.publish(sys.argv[1], format='GRAY8', width=8, height=8, memory='host')
+lowest = max(map(int, os.listdir('/proc/self/fd'))) + 1
+for limit in range(lowest, lowest + 40):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    for make in (lambda: cuframes.Subscriber(sys.argv[1]), lambda: cuframes.publish(sys.argv[1] + '-2')):
+        try:
+            make().close()
+        except cuframes.Error:
+            failed += 1
+        else:
+            done += 1
+print(failed > 0, done > 0)
+publisher.close()
+"""
+
+
+def test_shortage_of_descriptors_is_an_error_of_the_package(program, key):
+    """Wherever descriptors run out, what is raised is a cuframes.Error, and things work again when there are some."""
+    assert program(FEW_DESCRIPTORS, key).finish() == (0, "True True\n", "")

@@ -315,3 +315,42 @@ def test_tensors_never_go_into_frames_of_another_size(publish, subscribe, memory
         stop.set()
         other.join()
     assert heights <= {48}
+
+
+def test_the_end_of_the_block_ends_the_stream(key, memory, cleanup):
+    """`with publish()` that is left in good order ends readers' loops after the last frame; an exception does not, and
+    they learn that the publisher is gone."""
+    for leaves_by in (None, KeyError):
+        subscriber = cuframes.Subscriber(key, mode=cuframes.SubscriberMode.STRICT_ORDER)
+        cleanup.append(subscriber)
+        try:
+            with cuframes.publish(key, format="NV12", width=64, height=48, memory=memory) as publisher:
+                subscriber.connect(timeout_ms=10000)
+                for number in range(3):
+                    publish_one(publisher, number)
+                if leaves_by:
+                    raise leaves_by
+        except KeyError:
+            pass
+        seen = []
+
+        def read(subscriber=subscriber, seen=seen):
+            for frame in subscriber:
+                seen.append(frame.seq)
+                frame.release()
+
+        if leaves_by:
+            with pytest.raises(cuframes.PublisherGone) as caught:
+                read()
+            assert not isinstance(caught.value, cuframes.EndOfStream)
+        else:
+            read()
+        assert seen == [1, 2, 3]
+
+
+def test_the_block_may_close_by_itself(key):
+    """Leaving the block of a publisher that was closed in it, or never had a frame, is quiet."""
+    with cuframes.publish(key) as publisher:
+        publisher.close()
+    with cuframes.publish(key):
+        pass

@@ -15,6 +15,11 @@ frames on a GPU, the NVIDIA driver.
 """
 
 from . import _native
+
+# Another interpreter of the process gets the native module as it is here, without what it needs of its own.
+if not getattr(_native, "in_main_interpreter", lambda: False)():
+    raise ImportError("cuframes works in the main interpreter of a process alone; use another process")
+
 from ._formats import PixelFormat, SubscriberMode
 from ._frame import Frame, PlanarFrame
 from ._plane import Plane

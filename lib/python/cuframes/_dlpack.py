@@ -6,7 +6,9 @@ The rules are those of the Python array API's `__dlpack__` (2023.12 and later) a
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import operator
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
@@ -69,8 +71,8 @@ def parse_device(device: str) -> Device:
 
 def stream_number(stream: object) -> int:
     """A stream as a number: an int as in `__dlpack__`, or an object of torch, cupy, numba or cuda.core."""
-    if isinstance(stream, int):
-        return stream
+    with contextlib.suppress(TypeError):
+        return operator.index(stream)  # type: ignore[arg-type]
     protocol = getattr(stream, "__cuda_stream__", None)
     if protocol is not None:
         return _kept(_pointer_as_stream(int((protocol() if callable(protocol) else protocol)[1])), stream)
@@ -114,29 +116,49 @@ def _pointer_as_stream(pointer: int) -> int:
 
 
 def check_stream(stream: object, device: Device) -> int:
-    """The stream of a `__dlpack__` call as the native module takes it. BufferError for what cannot be meant."""
+    """The stream of a `__dlpack__` call as the native module takes it.
+
+    ValueError for numbers that cannot be meant, TypeError for what is no stream: BufferError is for data.
+    """
     if stream is None:
         return STREAM_NONE
-    if not isinstance(stream, int):
-        try:
-            stream = stream_number(stream)
-        except TypeError as error:
-            raise BufferError(str(error)) from None
+    stream = stream_number(stream)
     if device[0] != DeviceType.CUDA:
         if stream == STREAM_NO_SYNC:
             return STREAM_NONE
-        raise BufferError(f"frames in host memory have no stream; stream must be None, not {stream}")
+        raise ValueError(f"frames in host memory have no stream; stream must be None, not {stream}")
     if stream == 0:
-        raise BufferError("stream 0 is ambiguous; 1 is the legacy default stream, 2 the per-thread one")
+        raise ValueError("stream 0 is ambiguous; 1 is the legacy default stream, 2 the per-thread one")
     if stream < STREAM_NO_SYNC:
-        raise BufferError(f"stream {stream} is no stream; -1 asks for no synchronization")
+        raise ValueError(f"stream {stream} is no stream; -1 asks for no synchronization")
     _keep_current(stream)
     return stream
 
 
-def wants_versioned(max_version: tuple[int, int] | None) -> bool:
+def pair(name: str, value: object) -> tuple[int, int]:
+    """Two whole numbers. TypeError: no tuple of numbers; ValueError: more or fewer."""
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{name} is a tuple of two numbers, not {value!r}")
+    if len(value) != 2:
+        raise ValueError(f"{name} is a tuple of two numbers, not {value!r}")
+    try:
+        return (operator.index(value[0]), operator.index(value[1]))
+    except TypeError:
+        raise TypeError(f"{name} is a tuple of two numbers, not {value!r}") from None
+
+
+def wants_versioned(max_version: object) -> bool:
     """Whether the consumer can take the struct of DLPack 1.0."""
-    return max_version is not None and max_version[0] >= 1
+    return max_version is not None and pair("max_version", max_version)[0] >= 1
+
+
+def check_copy(copy: object) -> bool | None:
+    """The argument `copy` of a `__dlpack__` call."""
+    if copy is None or isinstance(copy, bool):
+        return copy
+    if type(copy).__name__ in ("bool", "bool_"):  # NumPy's
+        return bool(copy)
+    raise TypeError(f"copy is True, False or None, not {copy!r}")
 
 
 def request(source: Any, stream: int | None) -> CapsuleType:

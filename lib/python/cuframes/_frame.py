@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from ._copying import not_copied
 from ._dlpack import STREAM_NONE, CapsuleType, Device, DeviceType, device_text, parse_device, stream_number
 from ._formats import PixelFormat
 from ._plane import Plane, Source
@@ -131,6 +132,15 @@ class PlanarFrame:
 
     def __dlpack_device__(self) -> Device:
         return self._planes[0].__dlpack_device__()
+
+    def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
+        # Without it NumPy makes an array of one object of a frame, silently.
+        count = len(self._planes)
+        what = "one plane" if count == 1 else f"{count} planes, each of which is an array"
+        raise TypeError(f"a {type(self).__name__} of {self._format} has {what}: use numpy.asarray(frame.planes[0])")
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise not_copied(self, "frame.copy() copies its pixels; other processes subscribe by the key")
 
     def dlpack_y(self) -> Plane:
         """The first plane: `(H, W)` for formats with luma. For any consumer of DLPack."""

@@ -17,6 +17,8 @@ def tensors_of(source: Any) -> Sequence[Any]:
     """A tensor, one for each plane, or a frame: as a sequence of tensors."""
     if isinstance(source, PlanarFrame):
         return source.planes
+    if isinstance(source, memoryview):
+        return (source,)
     if hasattr(source, "__dlpack__") or type(source).__name__ == "PyCapsule":
         return (source,)
     try:
@@ -32,13 +34,29 @@ def capsule_of(tensor: Any, stream: int) -> CapsuleType:
     return request(tensor, stream if is_gpu(device_of(tensor)) else None)
 
 
-def guess_format(shape: tuple[int, ...], itemsize: int, count: int) -> PixelFormat:
+def readable_capsule_of(tensor: Any, stream: int) -> CapsuleType:
+    """The same to be read at once, and let go of by the thread that asks: also of arrays that must not be written, which
+    NumPy before 2.1 does not export."""
+    try:
+        return capsule_of(tensor, stream)
+    except (BufferError, TypeError):
+        if not hasattr(tensor, "__array_interface__") and not isinstance(tensor, memoryview):
+            raise
+        return _native.capsule_of_buffer(tensor)
+
+
+def guess_format(shape: tuple[int, ...], dtype: str, count: int) -> PixelFormat:
     """The format of tensors that come without one, by the first one's shape."""
+    if dtype not in ("uint8", "uint16", "uint32"):
+        raise TypeError(
+            f"pixels are uint8 numbers (some formats take uint16 or uint32), not {dtype}: scale and convert them first"
+        )
     last = shape[2] if len(shape) == 3 else 1
-    known = {(1, 1): "GRAY8", (2, 1): "GRAY16_LE", (1, 3): "RGB", (1, 4): "RGBA"}
-    name = known.get((itemsize, last)) if count == 1 and len(shape) in (2, 3) else None
+    known = {("uint8", 1): "GRAY8", ("uint16", 1): "GRAY16_LE", ("uint8", 3): "RGB", ("uint8", 4): "RGBA"}
+    name = known.get((dtype, last)) if count == 1 and len(shape) in (2, 3) else None
     if name is None:
-        raise ValueError(f"which format are {count} tensor(s), the first of shape {shape}? Say format=…")
+        what = "a tensor" if count == 1 else f"{count} tensors, the first"
+        raise ValueError(f'which format is {what} of {dtype} and of shape {shape}? Say so, as format="NV12"')
     return PixelFormat(name)
 
 

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import enum
+import sys
 from typing import Any, Protocol
 
 from . import _native
+from ._copying import not_copied
 from ._dlpack import (
     STREAM_NONE,
     CapsuleType,
     Device,
     DeviceType,
+    check_copy,
     check_stream,
     device_text,
+    pair,
     wants_versioned,
 )
 
@@ -61,13 +65,14 @@ class Plane:
 
     Nothing is copied: a tensor taken from it reads the frame where it lies, and keeps the frame's slot by itself. The
     frame, the subscriber and the publisher may go; the tensor stays valid and unchanged. Planes of a subscriber's frames
-    are read-only: DLPack says so, but torch and cupy do not look. Writing through them fails on a GPU and in host memory
-    alike, since the mapping itself is read-only.
+    are read-only: DLPack says so, but torch and CuPy do not look, and what must not be written cannot be. `tensor.add_(1)`
+    on one in host memory ends the process by SIGSEGV, without an exception; on a GPU the kernel fails, and with it the
+    context. To draw or to compute in place take `frame.copy()` first, or `tensor.clone()`.
 
     Any thread. Where a frame has no tensor of its pixels, or was released, `BufferError` says why.
     """
 
-    __slots__ = ("_index", "_source", "_view")
+    __slots__ = ("__weakref__", "_index", "_source", "_view")
 
     def __init__(self, source: Source, index: int, view: int = _View.PIXELS) -> None:
         self._source = source
@@ -98,9 +103,14 @@ class Plane:
         return self._described()[3]
 
     @property
-    def dtype(self) -> str:
-        """ "uint8", "uint16" or "uint32"."""
-        return f"uint{8 * self.itemsize}"
+    def dtype(self) -> Any:
+        """ "uint8", "uint16" or "uint32"; in a program that uses NumPy its dtype of that name, which equals the text.
+
+        NumPy, and JAX with it, takes no other object's `dtype`.
+        """
+        name = f"uint{8 * self.itemsize}"
+        numpy = sys.modules.get("numpy")
+        return name if numpy is None else numpy.dtype(name)
 
     @property
     def data_ptr(self) -> int:
@@ -170,14 +180,16 @@ class Plane:
         Published frames are complete already, so that no stream waits at all. `dl_device` may be this device, or the CPU
         for a frame on a GPU, which downloads it. `copy=True` always copies, `copy=False` never does.
 
-        Never blocks but for a download. BufferError: refused, with the reason.
+        Never blocks but for a download. BufferError: the pixels cannot be had so, with the reason. ValueError, TypeError: an
+        argument cannot be meant, such as `stream=0`.
         """
         device = self._source.device
         number = check_stream(stream, device)
-        target = device if dl_device is None else (int(dl_device[0]), int(dl_device[1]))
+        versioned, copy = wants_versioned(max_version), check_copy(copy)
+        target = device if dl_device is None else pair("dl_device", dl_device)
         source, copied = self._source, False
         if target != device:
-            if target[0] != DeviceType.CPU or device[0] == DeviceType.CPU:
+            if target != (DeviceType.CPU, 0) or device[0] == DeviceType.CPU:
                 raise BufferError(
                     f"this frame is on {device_text(device)}; it can go to the CPU, but not to device {target}"
                 )
@@ -191,7 +203,7 @@ class Plane:
             copied = True
             if target[0] == DeviceType.CPU:
                 number = STREAM_NONE
-        return source.export_plane(self._index, self._view, number, wants_versioned(max_version), copied)
+        return source.export_plane(self._index, self._view, number, versioned, copied)
 
     def _interface(self) -> dict[str, Any]:
         pointer, shape, strides, itemsize = self._described()
@@ -221,6 +233,9 @@ class Plane:
         # Whoever reads through it does so on a stream that nobody tells us of: all but non-blocking ones are waited for
         # anyway, and those have to be named (Frame.record_stream()).
         return {**self._interface(), "stream": None}
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise not_copied(self, "send its pixels: numpy.array(plane), or the key to subscribe to")
 
     def __repr__(self) -> str:
         try:

@@ -3,20 +3,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
 import warnings
-from collections.abc import Sequence
 from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
+from ._arguments import bits, count, milliseconds, nanoseconds, pixel_format, whole
+from ._copying import not_copied
 from ._dlpack import STREAM_LEGACY, CapsuleType, is_gpu, stream_number
 from ._formats import PixelFormat
-from ._incoming import capsule_of, caps_text, guess_format, size_of, tensors_of
-from ._slot import Slot, time_or_unknown
-from .errors import InvalidArgument
+from ._frame import Frame, PlanarFrame
+from ._incoming import caps_text, guess_format, readable_capsule_of, size_of, tensors_of
+from ._slot import Slot
+from .errors import Closed, Forked, InvalidArgument
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -32,6 +36,9 @@ class Publisher:
 
     `publish()` makes one. The layout of the frames is set by `configure()`, by the arguments of `publish()`, or by the
     first tensor that is sent; a later `configure()` starts a new generation, and readers follow by themselves.
+
+    Leaving its `with` block ends the stream, so that readers' loops end after the last frame; an exception that leaves it
+    does not, and readers learn that the publisher is gone.
 
     Threads: any. Blocking calls release the interpreter lock and end with Ctrl-C. Readers keep the frames they hold when this
     process dies. After fork() every call raises `Forked`.
@@ -73,20 +80,25 @@ class Publisher:
         """
         if policy not in _POLICIES:
             raise InvalidArgument(f'policy is "drop" or "wait", not {policy!r}')
-        if slots is not None and not 3 <= slots <= 128:
-            raise InvalidArgument(f"slots is 3 to 128, or None for a ring that grows by itself, not {slots}")
-        if not 3 <= max_slots <= 128:
-            raise InvalidArgument(f"max_slots is 3 to 128, not {max_slots}")
+        if slots is not None:
+            slots = count("slots", slots, 3, 128, ", or None for a ring that grows by itself")
+        max_slots = count("max_slots", max_slots, 3, 128)
+        max_subscribers = count("max_subscribers", max_subscribers, 1, 64)
+        wait_timeout_ms = whole("wait_timeout_ms", wait_timeout_ms, "milliseconds")
+        if not 0 <= wait_timeout_ms < 2**32:
+            raise InvalidArgument(f"wait_timeout_ms is 0 or more milliseconds, of 32 bits, not {wait_timeout_ms}")
         if memory not in ("auto", "host", "cuda"):
             raise InvalidArgument(f'memory is "auto", "host" or "cuda", not {memory!r}')
         self._key = key
-        self._format = None if format is None else PixelFormat(format)
+        self._format = None if format is None else pixel_format(format)
         self._memory: Memory = memory
         self._cuda_device = cuda_device
         self._framerate = framerate
         self._caps = caps
         self._layout: tuple[object, ...] | None = None
         self._follows_tensors = True
+        self._following = threading.Lock()
+        self._last_sent: tuple[object, PixelFormat] | None = None
         where = os.fspath(directory) if directory is not None else ""
         self._handle = _native.Publisher(
             key, where, access, slots or 0, max_slots, _POLICIES[policy], wait_timeout_ms, max_subscribers
@@ -123,15 +135,22 @@ class Publisher:
         self._follows_tensors = False
         rate = self._framerate if framerate is None else framerate
         self._configure(
-            PixelFormat(format), width, height, memory == "cuda", cuda_device, rate, caps or self._caps
+            pixel_format(format), width, height, memory == "cuda", cuda_device, rate, caps or self._caps
         )
 
     def acquire(self, *, wait: bool = True) -> Slot:
         """A slot to write into. NoFreeSlot: readers or this process hold all; drop the frame, or try again.
+        InvalidArgument: nobody has said which frames yet.
 
         Under policy "wait" it waits for readers in STRICT_ORDER first, unless `wait` is False.
         """
-        return Slot(self._open().acquire(wait))
+        native = self._open()
+        if self._layout is None and not native.closed:
+            raise InvalidArgument(
+                f'"{self._key}" has no frames yet: give publish() format, width and height, call configure(), '
+                "or send() a tensor first"
+            )
+        return Slot(native.acquire(wait))
 
     def send(
         self,
@@ -148,22 +167,39 @@ class Publisher:
         source: a tensor of any library that speaks DLPack, a sequence of one for each plane, or a frame. Shapes as
             `Plane` gives them; interleaved chroma may be `(rows, 2 * columns)`, and formats whose planes have rows of the
             same length may come as one tensor of all rows, `(H * 3 / 2, W)` for NV12. Rows may be padded.
-        format: of the first frame, if `publish()` was not told. Without, `(H, W, 3)` is RGB, `(H, W, 4)` RGBA, `(H, W)`
-            GRAY8 or, of uint16, GRAY16_LE. A later frame of another size starts a new ring.
-        pts: nanoseconds of CLOCK_MONOTONIC; None: now. duration: nanoseconds.
+        format: of the first frame, if `publish()` was not told. Without, it is that of a frame that is sent, else that of
+            the tensors before if these have the same form, else `(H, W, 3)` is RGB, `(H, W, 4)` RGBA, `(H, W)` GRAY8 or, of
+            uint16, GRAY16_LE. A later frame of another size or format starts a new ring, unless `configure()` or
+            `publish()` has made one for good.
+        pts: nanoseconds of CLOCK_MONOTONIC; None: that of a ring's frame, else now. duration: nanoseconds, likewise.
         stream: on which a GPU tensor is copied (an int as in `__dlpack__`, or a stream object); None: the legacy default
             stream. The producer makes it wait for the tensor. When this returns the tensor may be changed.
 
-        TypeError: no tensor, or other numbers than the format's. ValueError: another shape, strides, or planes on
-        several devices.
+        Several threads may send; each frame is whole. What is refused changes nothing. TypeError: no tensor, or other
+        numbers than the format's. ValueError: another shape, strides, or planes on several devices.
         """
         native = self._open()
         number = STREAM_LEGACY if stream is None else stream_number(stream)
-        capsules = [capsule_of(tensor, number) for tensor in tensors_of(source)]
-        self._follow(capsules, format)
-        return native.send(
-            capsules, time.monotonic_ns() if pts is None else pts, time_or_unknown(duration), flags, number
+        if isinstance(source, Frame) and source.sequence > 0:
+            pts = source.pts if pts is None else pts
+            duration = source.duration if duration is None else duration
+        times = (
+            time.monotonic_ns() if pts is None else nanoseconds("pts", pts),
+            nanoseconds("duration", duration),
         )
+        flags = bits("flags", flags)
+        kind = None if format is None else pixel_format(format)
+        if kind is None and isinstance(source, PlanarFrame):
+            kind = pixel_format(source.format)
+        capsules = [readable_capsule_of(tensor, number) for tensor in tensors_of(source)]
+        if not capsules:
+            raise ValueError("a frame has one tensor for each of its planes, or one of all; these are none")
+        if not self._follows_tensors:
+            self._refuse_other(kind)
+            return native.send(capsules, *times, flags, number)
+        with self._following:
+            self._follow(capsules, kind)
+            return native.send(capsules, *times, flags, number)
 
     def drop(self) -> None:
         """Counts one frame that was not published, so that readers learn of the gap."""
@@ -174,7 +210,7 @@ class Publisher:
 
         Pipelines that show the frames wait for just that long. Where it is not told they measure.
         """
-        self._open().set_latency(-1 if latency_ns is None else latency_ns)
+        self._open().set_latency(nanoseconds("latency_ns", latency_ns))
 
     def eos(self) -> None:
         """Ends the stream: readers' iterations end after the last frame. Publishing again revives it."""
@@ -184,7 +220,10 @@ class Publisher:
 
     def wait_subscribers(self, count: int = 1, timeout_ms: int = -1) -> None:
         """Waits until `count` readers are attached; -1: for ever. FrameTimeout: they did not come."""
-        self._open().wait_subscribers(count, timeout_ms)
+        readers = whole("count", count, "readers")
+        if not 0 <= readers < 2**32:
+            raise InvalidArgument(f"count is 0 or more readers, not {readers}")
+        self._open().wait_subscribers(readers, milliseconds(timeout_ms))
 
     def stats(self) -> dict[str, Any]:
         """published, dropped, copied, lapped, bytes, waited_ns, subscribers, epoch, last_sequence,
@@ -209,6 +248,10 @@ class Publisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
+        if kind is None:
+            # What it had to publish is published. Closed in the block, or left in a child: there is nothing to end.
+            with contextlib.suppress(Closed, Forked):
+                self.eos()
         self.close()
 
     def __del__(self) -> None:
@@ -233,6 +276,9 @@ class Publisher:
         """Whether `close()` was called."""
         return self._handle is None or self._handle.closed
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise not_copied(self, "it has its key alone: make one in the process that publishes")
+
     def __repr__(self) -> str:
         layout = "closed" if self.closed else _layout_text(self._layout)
         return f"<cuframes.Publisher {self._key!r} {layout} at {id(self):#x}>"
@@ -253,22 +299,37 @@ class Publisher:
         framerate: Fraction | float | None,
         caps: str | None,
     ) -> None:
+        width = whole("width", width, "pixels")
+        height = whole("height", height, "pixels")
+        if not (0 < width < 2**32 and 0 < height < 2**32):
+            raise InvalidArgument(f"width and height are 1 to 65536 pixels, not {width}x{height}")
         caps = caps or caps_text(format, width, height, on_gpu, framerate)
         memory = _native.MEMORY_CUDA if on_gpu else _native.MEMORY_HOST
         self._open().configure(str(format), width, height, memory, cuda_device if on_gpu else -1, caps)
         self._layout = (format, width, height, on_gpu, cuda_device)
 
-    def _follow(self, capsules: Sequence[CapsuleType], format: PixelFormat | str | None) -> None:
-        """Makes a ring for the tensors' size and place, unless the layout was set by hand or is that already."""
-        if not self._follows_tensors or not capsules:
-            return
-        device, itemsize, shape = _native.describe_capsule(capsules[0])
-        kind = PixelFormat(format) if format is not None else self._format or guess_format(shape, itemsize, len(capsules))
+    def _refuse_other(self, kind: PixelFormat | None) -> None:
+        made = self._layout[0] if self._layout else None
+        if kind is not None and made is not None and kind != made:
+            raise InvalidArgument(
+                f"this ring was made for frames of {made}, not of {kind}; configure() makes another, or convert them first"
+            )
+
+    def _follow(self, capsules: list[CapsuleType], kind: PixelFormat | None) -> None:
+        """Makes a ring for the tensors' format, size and place, unless that is there already."""
+        device, dtype, shape = _native.describe_capsule(capsules[0])
+        form = (len(capsules), dtype, len(shape), shape[2:])
+        if kind is None and self._last_sent is not None and self._last_sent[0] == form:
+            kind = self._last_sent[1]
+        kind = kind or self._format or guess_format(shape, dtype, len(capsules))
         width, height = size_of(kind, shape, len(capsules))
         on_gpu = self._memory == "cuda" or (self._memory == "auto" and is_gpu(device))
         number = self._cuda_device if self._cuda_device >= 0 else device[1] if is_gpu(device) else 0
         if self._layout != (kind, width, height, on_gpu, number):
+            # Looked at before: a frame that is refused leaves the ring as it is.
+            _native.check_tensors(str(kind), width, height, capsules)
             self._configure(kind, width, height, on_gpu, number, self._framerate, self._caps)
+        self._last_sent = (form, kind)
 
 
 def _layout_text(layout: tuple[object, ...] | None) -> str:

@@ -5,19 +5,16 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import _native
+from ._arguments import bits, nanoseconds
+from ._copying import not_copied
 from ._dlpack import stream_number
 from ._frame import PlanarFrame
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-def time_or_unknown(value: int | None) -> int:
-    """A time as the native module takes it."""
-    return -1 if value is None else value
 
 
 class Slot(PlanarFrame):
@@ -80,7 +77,13 @@ class Slot(PlanarFrame):
         if stream is not None:
             self.record_stream(stream)
         pts = time.monotonic_ns() if self.pts is None else self.pts
-        self._source.publish(pts, time_or_unknown(self.dts), time_or_unknown(self.duration), self.flags, self.metadata)
+        self._source.publish(
+            nanoseconds("pts", pts),
+            nanoseconds("dts", self.dts),
+            nanoseconds("duration", self.duration),
+            bits("flags", self.flags),
+            self.metadata,
+        )
         self._published = True
         self._source.release()
 
@@ -99,6 +102,9 @@ class Slot(PlanarFrame):
                 self.publish()
         finally:
             self.release()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise not_copied(self, "slot.copy() copies its pixels")
 
     def __repr__(self) -> str:
         state = "published" if self._published else "given back" if self._source.released else "being written"

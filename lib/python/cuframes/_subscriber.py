@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
 from ._aio import Readiness, Turn
+from ._arguments import count, milliseconds, whole
+from ._copying import not_copied
 from ._dlpack import stream_number
 from ._formats import SubscriberMode
 from ._frame import Frame
@@ -84,10 +86,11 @@ class Subscriber:
             raise InvalidArgument(f'on_gone is "raise" or "wait", not {on_gone!r}')
         if release not in _RELEASES:
             raise InvalidArgument(f'release is "streams", "context" or None, not {release!r}')
-        if cuda_device < -1:
+        cuda_device = whole("cuda_device", cuda_device, "a GPU, or -1")
+        if not -1 <= cuda_device < 2**31:
             raise InvalidArgument(f"cuda_device is a GPU's number, or -1 for the ring's own, not {cuda_device}")
-        if max_held is not None and not 1 <= max_held <= _native.MAX_HELD:
-            raise InvalidArgument(f"max_held is 1 to {_native.MAX_HELD}, or None for as many as it takes, not {max_held}")
+        if max_held is not None:
+            max_held = count("max_held", max_held, 1, _native.MAX_HELD, ", or None for as many as it takes")
         self._key = key
         self._name = consumer_name or os.path.basename(sys.argv[0] or "") or "python"
         self._mode = mode
@@ -112,6 +115,7 @@ class Subscriber:
 
         PublisherGone: none came in time. RingFull, AccessDenied, ProtocolMismatch: it refused us, and said why.
         """
+        timeout_ms = milliseconds(timeout_ms)
         try:
             self._open().connect(timeout_ms)
         except FrameTimeout:
@@ -125,6 +129,7 @@ class Subscriber:
         waits for what follows. PublisherGone: it died. LeasesExhausted: `max_held` frames are held already, by frames
         or by tensors taken from them.
         """
+        timeout_ms = milliseconds(timeout_ms)
         try:
             return self._taken(self._open().next(timeout_ms))
         except FrameTimeout:
@@ -149,6 +154,7 @@ class Subscriber:
 
     async def connect_async(self, timeout_ms: int = -1) -> Self:
         """`connect()` for asyncio: waits without blocking the loop."""
+        timeout_ms = milliseconds(timeout_ms)
         deadline, turn = _deadline(timeout_ms), Turn()
         try:
             while True:
@@ -168,6 +174,7 @@ class Subscriber:
         Tasks that wait for frames of one subscriber get them in turn, and other tasks of the loop have theirs even if frames
         are always there.
         """
+        timeout_ms = milliseconds(timeout_ms)
         deadline, turn = _deadline(timeout_ms), Turn()
         try:
             await self._let_others_go_first(turn)
@@ -342,6 +349,9 @@ class Subscriber:
         names = ("skipped", "lost", "reconnects", "held", "max_held", "publisher_pid", "epoch", "state")
         return {**counts, **{name: native[name] for name in names}}
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise not_copied(self, "it belongs to its process: give the key, and subscribe there")
+
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{self.frames_received} frames"
         return f"<cuframes.Subscriber {self._key!r} {self._mode.name} {state} at {id(self):#x}>"
@@ -426,7 +436,7 @@ def subscribe(
         release=release,
     )
     try:
-        return subscriber.connect(connect_timeout_ms)
+        return subscriber.connect(milliseconds(connect_timeout_ms))
     except BaseException:
         subscriber.close()
         raise

@@ -53,8 +53,8 @@ class Error(Exception):
 
     @property
     def name(self) -> str:
-        """The C library's name of `code`, e.g. "CUFRAMES_ERROR_TIMEOUT"."""
-        return _native.error_name(self.code)
+        """The C library's name of `code`, e.g. "CUFRAMES_ERROR_TIMEOUT"; "" if the failure is the package's own."""
+        return _native.error_name(self.code) if self.code else ""
 
 
 class PublisherGone(Error, ConnectionError):

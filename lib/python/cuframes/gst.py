@@ -33,6 +33,7 @@ from . import _native
 from ._dlpack import STREAM_LEGACY, CapsuleType, Device, DeviceType, is_gpu, parse_device
 from ._formats import PixelFormat
 from ._frame import Description, Frame, PlanarFrame
+from ._arguments import pixel_format
 from ._incoming import capsule_of, caps_text, guess_format, size_of, tensors_of
 from .errors import DeviceLost, Internal
 
@@ -310,8 +311,8 @@ def _layout(
         format = source.format
         if width is None:
             width, height = source.width, source.height
-    _, itemsize, shape = _native.describe_capsule(capsules[0])
-    kind = PixelFormat(format) if format is not None else guess_format(shape, itemsize, len(capsules))
+    _, dtype, shape = _native.describe_capsule(capsules[0])
+    kind = pixel_format(format) if format is not None else guess_format(shape, dtype, len(capsules))
     if width is None or height is None:
         return (kind, size_of(kind, shape, len(capsules)))
     return (kind, (width, height))

@@ -92,25 +92,28 @@ dlpack::ImportedTensor consume_capsule(nb::handle capsule) {
     reject(capsule.ptr());
 }
 
-nb::tuple describe_capsule(nb::handle capsule) {
-    const DLTensor* tensor = nullptr;
+const DLTensor& look_into_capsule(nb::handle capsule) {
     if (PyCapsule_IsValid(capsule.ptr(), versioned_name)) {
         auto* managed = content<DLManagedTensorVersioned>(capsule.ptr(), versioned_name);
         if (managed->version.major != DLPACK_MAJOR_VERSION) {
             throw_newer();
         }
-        tensor = &managed->dl_tensor;
-    } else if (PyCapsule_IsValid(capsule.ptr(), legacy_name)) {
-        tensor = &content<DLManagedTensor>(capsule.ptr(), legacy_name)->dl_tensor;
-    } else {
-        reject(capsule.ptr());
+        return managed->dl_tensor;
     }
+    if (PyCapsule_IsValid(capsule.ptr(), legacy_name)) {
+        return content<DLManagedTensor>(capsule.ptr(), legacy_name)->dl_tensor;
+    }
+    reject(capsule.ptr());
+}
+
+nb::tuple describe_capsule(nb::handle capsule) {
+    const DLTensor& tensor = look_into_capsule(capsule);
     nb::list shape;
-    for (int32_t i = 0; i < tensor->ndim; ++i) {
-        shape.append(tensor->shape[i]);
+    for (int32_t i = 0; i < tensor.ndim; ++i) {
+        shape.append(tensor.shape[i]);
     }
-    const nb::tuple device = nb::make_tuple(static_cast<int>(tensor->device.device_type), tensor->device.device_id);
-    return nb::make_tuple(device, tensor->dtype.bits / 8, nb::tuple(shape));
+    const nb::tuple device = nb::make_tuple(static_cast<int>(tensor.device.device_type), tensor.device.device_id);
+    return nb::make_tuple(device, nb::str(dlpack::dtype_text(tensor.dtype).c_str()), nb::tuple(shape));
 }
 
 nb::object capsule_of_address(uint64_t address, bool versioned) {

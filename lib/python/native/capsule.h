@@ -20,8 +20,14 @@ nb::object make_capsule(DLManagedTensorVersioned* managed);
 /** Takes the tensor out. TypeError: not a DLPack capsule, or one that was consumed before. */
 dlpack::ImportedTensor consume_capsule(nb::handle capsule);
 
-/** ((device type, device id), bytes of an element, shape) of a tensor that is not consumed yet. */
+/** The tensor of a capsule that is not consumed yet, and still owns it. */
+const DLTensor& look_into_capsule(nb::handle capsule);
+
+/** ((device type, device id), "uint8", shape) of it. */
 nb::tuple describe_capsule(nb::handle capsule);
+
+/** A read-only capsule of what has Python's buffer protocol, which it keeps. TypeError, ValueError: no tensor. */
+nb::object capsule_of_buffer(nb::handle object);
 
 /** For libcuframes-gst, which is called through introspection and knows no capsules: the struct's address. */
 nb::object capsule_of_address(uint64_t address, bool versioned);

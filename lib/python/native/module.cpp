@@ -25,9 +25,14 @@ void cuda_self_test(int32_t device) {
     check(unlocked([device] { return cuframes_cuda_self_test(device); }));
 }
 
+bool in_main_interpreter() { return PyInterpreterState_GetID(PyInterpreterState_Get()) == 0; }
+
 } // namespace
 
 NB_MODULE(_native, module) {
+    if (!in_main_interpreter()) {
+        throw nb::import_error("cuframes works in the main interpreter of a process alone; use another process");
+    }
     // What is alive at exit stays: tensors may use it until the very end.
     nb::set_leak_warnings(false);
     module.doc() = "The C library, as the package uses it. Not public.";
@@ -37,6 +42,7 @@ NB_MODULE(_native, module) {
     bind_publisher(module);
     module.def("version_string", [] { return std::string(cuframes_version_string()); });
     module.def("error_name", [](int code) { return std::string(cuframes_error_name(code)); }, nb::arg("code"));
+    module.def("in_main_interpreter", &in_main_interpreter);
     module.def("default_directory", &default_directory);
     module.def("cuda_self_test", &cuda_self_test, nb::arg("device"));
     module.attr("STREAM_NONE") = static_cast<int64_t>(cuframes::dlpack::stream_none);

@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -72,7 +73,11 @@ struct SlotWait {
 /** Waits as the policy says; a signal's exception ends it. */
 Result<cuframes_slot*> wait_for_slot(const std::shared_ptr<cuframes_publisher>& publisher) {
     const auto wait = std::make_shared<SlotWait>();
-    std::thread([wait, publisher] { wait->run(publisher.get()); }).detach();
+    try {
+        std::thread([wait, publisher] { wait->run(publisher.get()); }).detach();
+    } catch (const std::system_error& error) {
+        return system_error("start a thread to wait for a slot", error.code().value());
+    }
     try {
         // A signal whose handler does nothing wakes it too.
         while (!wait_readable(wait->done.fd(), wait->done.fd(), Deadline(-1))) {
@@ -210,44 +215,42 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
     for (const dlpack::ImportedTensor& tensor : tensors) {
         views.push_back(&tensor.tensor());
     }
-    return send_views(views, pts, duration, flags, stream);
+    for (;;) {
+        const Layout layout = newest_layout();
+        auto read = dlpack::read_tensors(views, layout.geometry);
+        if (const auto* mismatch = std::get_if<dlpack::Mismatch>(&read)) {
+            raise(*mismatch);
+        }
+        const auto& source = std::get<dlpack::SourceFrame>(read);
+        const dlpack::Stream queue = stream_of_copy(source, layout, stream);
+        auto slot = take(true);
+        if (!slot && slot.error().code == CUFRAMES_ERROR_NO_FREE_SLOT) {
+            drop();
+            return false;
+        }
+        if (!slot) {
+            raise(slot.error());
+        }
+        if ((*slot)->epoch() != layout.epoch) {
+            continue; // Another thread has configured the ring anew: do the tensors fit that?
+        }
+        (*slot)->write(source, queue);
+        // Waits for the copy, so that the tensors may go when this returns.
+        (*slot)->publish(pts, -1, duration, flags, nb::bytes("", 0));
+        return true;
+    }
 }
 
-bool Publisher::send_views(const std::vector<const DLTensor*>& views, int64_t pts, int64_t duration, uint32_t flags,
-                           int64_t stream) {
-    const Layout layout = newest_layout();
-    auto read = dlpack::read_tensors(views, layout.geometry);
-    if (const auto* mismatch = std::get_if<dlpack::Mismatch>(&read)) {
-        raise(*mismatch);
-    }
-    const auto& source = std::get<dlpack::SourceFrame>(read);
-    dlpack::Stream queue;
+dlpack::Stream Publisher::stream_of_copy(const dlpack::SourceFrame& source, const Layout& layout, int64_t stream) {
     const bool from_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
-    if (from_gpu || layout.device.device_type == kDLCUDA) {
-        auto resolved = dlpack::resolve_stream(from_gpu ? source.device.device_id : layout.device.device_id, stream);
-        if (!resolved) {
-            raise(resolved.error());
-        }
-        queue = *resolved;
+    if (!from_gpu && layout.device.device_type != kDLCUDA) {
+        return {};
     }
-    auto slot = take(true);
-    if (!slot && slot.error().code == CUFRAMES_ERROR_NO_FREE_SLOT) {
-        drop();
-        return false;
+    auto resolved = dlpack::resolve_stream(from_gpu ? source.device.device_id : layout.device.device_id, stream);
+    if (!resolved) {
+        raise(resolved.error());
     }
-    if (!slot) {
-        raise(slot.error());
-    }
-    if ((*slot)->epoch() != layout.epoch) {
-        // Configured anew meanwhile: the tensors may have fewer rows than these frames, or be of another kind.
-        (*slot)->release();
-        (*slot).reset();
-        return send_views(views, pts, duration, flags, stream);
-    }
-    (*slot)->write(source, queue);
-    // Waits for the copy, so that the tensors may go when this returns.
-    (*slot)->publish(pts, -1, duration, flags, nb::bytes("", 0));
-    return true;
+    return *resolved;
 }
 
 void Publisher::drop() { check(cuframes_publisher_drop(held().get())); }

@@ -75,8 +75,7 @@ private:
     Result<std::unique_ptr<Slot>> take(bool wait);
     Layout layout_of(uint64_t epoch);
     Layout newest_layout();
-    bool send_views(const std::vector<const DLTensor*>& views, int64_t pts, int64_t duration, uint32_t flags,
-                    int64_t stream);
+    static dlpack::Stream stream_of_copy(const dlpack::SourceFrame& source, const Layout& layout, int64_t stream);
 
     std::mutex configuring_; ///< Held while a generation is made and its layout noted.
     std::mutex mutex_;

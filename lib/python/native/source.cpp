@@ -144,6 +144,22 @@ std::unique_ptr<OwnedSource> OwnedSource::from_tensors(const std::string& format
     return std::make_unique<OwnedSource>(copy_frame(std::get<dlpack::SourceFrame>(read), *geometry, device, stream));
 }
 
+void check_tensors(const std::string& format, uint32_t width, uint32_t height,
+                   const std::vector<nb::object>& capsules) {
+    auto geometry = dlpack::make_geometry(format, width, height, 1);
+    if (!geometry) {
+        raise(geometry.error());
+    }
+    std::vector<const DLTensor*> views;
+    for (const nb::object& capsule : capsules) {
+        views.push_back(&look_into_capsule(capsule));
+    }
+    auto read = dlpack::read_tensors(views, *geometry);
+    if (const auto* mismatch = std::get_if<dlpack::Mismatch>(&read)) {
+        raise(*mismatch);
+    }
+}
+
 nb::tuple format_layout(const std::string& format, uint32_t width, uint32_t height) {
     auto geometry = dlpack::make_geometry(format, width, height, 1);
     if (!geometry) {
@@ -190,6 +206,9 @@ void bind_source(nb::module_& module) {
                     nb::arg("capsules"), nb::arg("device_type"), nb::arg("device_id"), nb::arg("stream"));
     module.def("format_layout", &format_layout, nb::arg("format"), nb::arg("width"), nb::arg("height"));
     module.def("format_itemsize", &format_itemsize, nb::arg("format"));
+    module.def("check_tensors", &check_tensors, nb::arg("format"), nb::arg("width"), nb::arg("height"),
+               nb::arg("capsules"));
+    module.def("capsule_of_buffer", &capsule_of_buffer, nb::arg("object"));
     module.def("describe_capsule", &describe_capsule, nb::arg("capsule"));
     module.def("formats", [] {
         nb::list names;

@@ -61,6 +61,9 @@ private:
 /** ((offset, pitch, row bytes, rows), …) of a compact frame. */
 nb::tuple format_layout(const std::string& format, uint32_t width, uint32_t height);
 
+/** Whether tensors are such a frame: else the exceptions of from_tensors(). Their capsules are not consumed. */
+void check_tensors(const std::string& format, uint32_t width, uint32_t height, const std::vector<nb::object>& capsules);
+
 /** Bytes of an element of the first plane. */
 uint32_t format_itemsize(const std::string& format);
 

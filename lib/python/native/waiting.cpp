@@ -10,7 +10,6 @@
 #include <climits>
 
 #include "errors.h"
-
 #include "unlocked.h"
 
 namespace cuframes::python {

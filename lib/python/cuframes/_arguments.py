@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Arguments as the native module takes them, and what is wrong with those that it could not."""
+
+from __future__ import annotations
+
+import operator
+
+from ._formats import PixelFormat
+from .errors import InvalidArgument
+from . import _native
+
+_MOST = 2**63 - 1
+
+# What the same pixels are called elsewhere: by FFmpeg, PyAV and OpenCV.
+_OTHER_NAMES = {
+    "rgb24": "RGB",
+    "bgr24": "BGR",
+    "rgba": "RGBA",
+    "bgra": "BGRA",
+    "argb": "ARGB",
+    "abgr": "ABGR",
+    "rgb0": "RGBx",
+    "bgr0": "BGRx",
+    "0rgb": "xRGB",
+    "0bgr": "xBGR",
+    "gray": "GRAY8",
+    "grey": "GRAY8",
+    "mono8": "GRAY8",
+    "gray16": "GRAY16_LE",
+    "gray16le": "GRAY16_LE",
+    "yuv420p": "I420",
+    "yuv422p": "Y42B",
+    "yuv444p": "Y444",
+    "yuyv422": "YUY2",
+    "uyvy422": "UYVY",
+    "p010": "P010_10LE",
+    "p010le": "P010_10LE",
+    "p016le": "P016_LE",
+}
+
+
+def whole(name: str, value: object, unit: str) -> int:
+    """A whole number of any library's. TypeError: it is none."""
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} is a whole number of {unit}, not {value!r}") from None
+
+
+def milliseconds(timeout_ms: object) -> int:
+    """A timeout; whatever is negative, or longer than a number can say, is for ever."""
+    number = whole("timeout_ms", timeout_ms, "milliseconds, -1 for ever")
+    return max(-1, min(number, _MOST))
+
+
+def nanoseconds(name: str, value: object) -> int:
+    """A time, or -1 for one that is not known."""
+    if value is None:
+        return -1
+    number = whole(name, value, "nanoseconds")
+    if not 0 <= number <= _MOST:
+        raise InvalidArgument(f"{name} is 0 or more nanoseconds, or None, not {number}")
+    return number
+
+
+def bits(name: str, value: object) -> int:
+    """Flags, of 32 bits."""
+    number = whole(name, value, "bits")
+    if not 0 <= number < 2**32:
+        raise InvalidArgument(f"{name} has 32 bits; {number} is out of range")
+    return number
+
+
+def count(name: str, value: object, least: int, most: int, otherwise: str = "") -> int:
+    """A number of things within bounds. InvalidArgument: outside of them."""
+    number = whole(name, value, "frames, readers or pixels")
+    if not least <= number <= most:
+        raise InvalidArgument(f"{name} is {least} to {most}{otherwise}, not {number}")
+    return number
+
+
+def pixel_format(format: object) -> PixelFormat:
+    """A format in which tensors can be frames. InvalidArgument: none, with the name that is meant."""
+    if not isinstance(format, str):
+        raise TypeError(f"format is a PixelFormat or its name, not {type(format).__name__}")
+    known = _native.formats()
+    if str(format) in known:
+        return PixelFormat(format)
+    name = str(format)
+    by_case = {one.lower(): one for one in known}
+    meant = _OTHER_NAMES.get(name.lower()) or by_case.get(name.lower())
+    hint = f'; you mean "{meant}"' if meant else f". Those with tensors are {', '.join(known)}"
+    raise InvalidArgument(f'there is no format "{name}" for frames made of tensors: names are GStreamer\'s{hint}')
