@@ -6,6 +6,7 @@
 The pixels are converted where they are. A camera that brings nothing new is waited for, for half a second.
 """
 
+import re
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from contextlib import ExitStack
 
@@ -15,8 +16,23 @@ from torch.utils.dlpack import from_dlpack
 
 import cuframes
 
-# BT.709 with video range, what cameras from 720p on send: red, green and blue from y, u and v.
+# Red, green and blue from y, u and v in video range: BT.709 of HD, BT.601 of SD, and BT.2020.
 FROM_YUV = ((1.1644, 0.0, 1.7927), (1.1644, -0.2132, -0.5329), (1.1644, 2.1124, 0.0))
+FROM_YUV_SD = ((1.1644, 0.0, 1.5960), (1.1644, -0.3918, -0.8130), (1.1644, 2.0172, 0.0))
+FROM_YUV_WIDE = ((1.1644, 0.0, 1.6787), (1.1644, -0.1873, -0.6504), (1.1644, 2.1418, 0.0))
+
+NAMES = {"bt709": "2:3", "bt601": "2:4", "bt2020": "2:6", "bt2020-10": "2:6", "bt2100-pq": "2:6", "bt2100-hlg": "2:6"}
+
+
+def colours_of(frame: cuframes.Frame) -> tuple[tuple[tuple[float, ...], ...], bool]:
+    """The matrix, and whether the numbers go from 0 to 255 (as those of MJPEG cameras): what the caps say, else what
+    GStreamer takes a picture of this height for."""
+    found = re.search(r'colorimetry=\(string\)"?([\w:-]+)', frame.caps)
+    said = found[1] if found else ""
+    numbers = re.match(r"(\d+):(\d+)", NAMES.get(said, said))
+    span, matrix = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
+    by_height = FROM_YUV_SD if frame.height <= 576 else FROM_YUV
+    return {3: FROM_YUV, 4: FROM_YUV_SD, 6: FROM_YUV_WIDE}.get(matrix, by_height), span == 1
 
 
 def chroma_of(frame: cuframes.Frame) -> torch.Tensor:
@@ -32,10 +48,13 @@ def to_rgb(frame: cuframes.Frame) -> torch.Tensor:
         return from_dlpack(frame.planes[0])[..., :3].permute(2, 0, 1).float() / 255
     if frame.format not in ("NV12", "I420"):
         raise SystemExit(f"{frame.format} is not among the formats of this example")
-    luma = from_dlpack(frame.planes[0])[None].float() - 16
+    from_yuv, full_range = colours_of(frame)
+    luma = from_dlpack(frame.planes[0])[None].float()
+    luma = luma * (219 / 255) if full_range else luma - 16
     chroma = interpolate(chroma_of(frame)[None].float() - 128, scale_factor=2)[0]
+    chroma = chroma * (224 / 255) if full_range else chroma
     yuv = torch.cat([luma, chroma[:, : frame.height, : frame.width]])
-    matrix = torch.tensor(FROM_YUV, device=yuv.device)
+    matrix = torch.tensor(from_yuv, device=yuv.device)
     return (torch.einsum("rc,chw->rhw", matrix, yuv) / 255).clamp(0, 1)
 
 

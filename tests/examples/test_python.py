@@ -130,6 +130,36 @@ class PythonExamples(unittest.TestCase):
             for colour, (*_, expected) in zip(colours, cameras.values(), strict=True):
                 self.assertLess(max(abs(a - b) for a, b in zip(colour, expected)), 0.03, line)
 
+    @needs("torch")
+    def test_colours_of_a_batch(self):
+        """Colours are those that GStreamer gives the picture: of SD and HD, of every colorimetry that caps say, and in
+        video and full range."""
+        import torch
+
+        spec = importlib.util.spec_from_file_location("batch", EXAMPLES / "batch.py")
+        batch = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(batch)
+
+        def bars(key, format, size, colorimetry):
+            """The middle of each of the seven bars, away from edges, where chroma is interpolated."""
+            width, height = size
+            wanted = f"format={format},colorimetry={colorimetry}" if colorimetry else f"format={format}"
+            source = f"videotestsrc is-live=true pattern=smpte75 ! video/x-raw,format=RGB,width={width},height={height}"
+            self.start(
+                "gst-launch-1.0", *f"{source} ! videoconvert ! video/x-raw,{wanted} ! cuframessink key={key}".split()
+            )
+            with self.subscribe(key).next_frame(int(SECONDS * 1000)) as frame:
+                picture = batch.to_rgb(frame)
+            return torch.stack([picture[:, height // 3, (2 * bar + 1) * width // 14] for bar in range(7)])
+
+        wanted = bars("wanted", "RGB", (640, 360), "")
+        cases = [((640, 360), said, "NV12") for said in ("", "bt601", "bt709", "bt2020", "1:4:0:0")]
+        cases += [((1280, 720), "", "NV12"), ((640, 360), "", "I420"), ((768, 578), "", "I420")]
+        for number, (size, colorimetry, format) in enumerate(cases):
+            with self.subTest(size=size, colorimetry=colorimetry, format=format):
+                seen = bars(f"bars-{number}", format, size, colorimetry)
+                self.assertLess((seen - wanted).abs().max().item(), 0.03)
+
     def test_reconnect(self):
         """One reader waits for a publisher, learns of its death, goes on with the next, and ends with the stream."""
         reader = self.example("reconnect.py", "cam")
