@@ -49,7 +49,7 @@ def main() -> None:
         stream = output.add_stream(codec, rate=framerate(first.caps) or 30, options={"bf": "0"})
         assert isinstance(stream, av.VideoStream)
         # Else the encoder rounds times to frames of the rate.
-        stream.codec_context.time_base = Fraction(1, TICKS)
+        stream.codec_context.time_base = Fraction(1, TICKS)  # type: ignore[assignment, unused-ignore]
         stream.width, stream.height = first.width, first.height
         stream.pix_fmt = "nv12" if first.memory == "host" else "cuda"
         start = first.pts_ns

@@ -2,6 +2,8 @@
 """The libraries people use, as consumers of frames and as producers for send(): numpy, torch, PyAV and jax on
 the CPU. Their GPU halves are in gpu/."""
 
+import signal
+
 import numpy
 import pytest
 
@@ -90,6 +92,26 @@ def test_torch_from_dlpack(need, frame):
     assert torch.equal(torch.from_dlpack(frame), luma)
     frame.release()
     assert torch.equal(luma, torch.from_numpy(Y))
+
+
+WRITE = """
+import sys, cuframes, torch
+with cuframes.subscribe(sys.argv[1], connect_timeout_ms=30000) as subscriber:
+    frame = subscriber.next_frame(30000)
+    torch.from_dlpack(frame.copy().planes[0]).add_(1)
+    torch.from_dlpack(frame.planes[0]).clone().add_(1)
+    print("copies written", flush=True)
+    torch.from_dlpack(frame.planes[0]).add_(1)
+"""
+
+
+def test_torch_writes_copies_and_no_frame(need, program, publisher, frame, key):
+    """A copy is written as one likes. A write through a tensor of a frame ends the process that tries, as the
+    documentation says and faulthandler shows, and changes nothing for others."""
+    need("torch")
+    code, out, err = program(WRITE, key).finish()
+    assert (code, out) == (-signal.SIGSEGV, "copies written\n") and "line 8 in <module>" in err, err
+    assert pictures.difference(frame, 1) == "" and publisher.send(frame)
 
 
 def test_torch_sends(need, publisher, subscriber):
