@@ -10,7 +10,7 @@
 #include <list>
 #include <mutex>
 
-#include "base/own_thread.h"
+#include "base/thread.h"
 #include "in_flight.h"
 
 namespace cuframes::dlpack {
@@ -39,7 +39,7 @@ public:
             return;
         }
         if (!running_) {
-            auto thread = start_own_thread("cuframes-reaper", [this] { run(); });
+            auto thread = start_thread("cuframes-reaper", [this] { run(); });
             if (!thread) {
                 return; // What cannot be ended safely is left as it is.
             }

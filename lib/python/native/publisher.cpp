@@ -228,10 +228,10 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
             drop();
             return false;
         }
-        if (!slot) {
+        if (!slot && newest_layout().epoch == layout.epoch) {
             raise(slot.error());
         }
-        if ((*slot)->epoch() != layout.epoch) {
+        if (!slot || (*slot)->epoch() != layout.epoch) {
             continue; // Another thread has configured the ring anew: do the tensors fit that?
         }
         (*slot)->write(source, queue);
