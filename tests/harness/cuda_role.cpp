@@ -162,6 +162,8 @@ Message CudaRole::release_after_close(const Message& request) {
     subscriber_.close();
     cuframes_frame_unref(frame);
     if (request.number("capture")) {
+        // Wrong code has so long to give itself away, and the copy is late for longer.
+        std::this_thread::sleep_for(milliseconds(50));
         driver.check(driver.capture_end(stream.get(), &graph), "cuStreamEndCapture");
         driver.check(driver.graph_destroy(graph), "cuGraphDestroy");
     }
