@@ -147,3 +147,49 @@ def test_exit_with_daemon_threads(key, memory, call):
     for number in range(RUNS):
         ended = Program(PROGRAM, f"{key}-{number}", memory, call).finish()
         assert ended == (0, "", ""), f"in run {number}: {ended}"
+
+
+PIPELINE = """
+import sys, threading, time
+import gi
+gi.require_version("Gst", "1.0")
+gi.require_version("GstApp", "1.0")
+from gi.repository import Gst, GstApp
+import numpy
+import cuframes.gst
+
+Gst.init(None)
+caps = "video/x-raw,format=GRAY8,width=64,height=48,framerate=1000/1"
+pipeline = Gst.parse_launch(
+    f"appsrc name=source format=time max-buffers=4 block=true caps={caps} ! identity sleep-time=500 ! fakesink"
+)
+source = pipeline.get_by_name("source")
+pipeline.set_state(Gst.State.PLAYING)
+pushed = threading.Semaphore(0)
+
+def push():
+    while True:
+        source.push_buffer(cuframes.gst.to_buffer(numpy.zeros((48, 64), numpy.uint8), format="GRAY8"))
+        pushed.release()
+
+class Late:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.1)
+
+late = Late()
+threading.Thread(target=push, daemon=True).start()
+for _ in range(20):
+    assert pushed.acquire(timeout=60)
+sys.setswitchinterval(100)
+until = time.monotonic() + 0.02
+while time.monotonic() < until:
+    pass
+"""
+
+
+def test_exit_with_tensors_in_a_pipeline(need, host_only):
+    """A program ends well while a pipeline lets go of arrays that it was given, from threads of its own."""
+    need("gi")
+    for number in range(3 * RUNS):
+        code, _, err = Program(PIPELINE).finish()
+        assert code == 0, f"in run {number}: {err}"

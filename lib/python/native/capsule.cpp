@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "capsule.h"
 
+#include "guarded.h"
+
 namespace cuframes::python {
 namespace {
 
@@ -122,12 +124,28 @@ nb::object capsule_of_address(uint64_t address, bool versioned) {
                      : make_capsule(static_cast<DLManagedTensor*>(pointer));
 }
 
+namespace {
+
+template <class Managed>
+uint64_t guarded_address(Managed* managed, Managed* (*guard)(Managed*)) {
+    Managed* guarded = guard(managed);
+    if (!guarded) {
+        if (managed->deleter) {
+            managed->deleter(managed);
+        }
+        throw std::bad_alloc();
+    }
+    return reinterpret_cast<uintptr_t>(guarded);
+}
+
+} // namespace
+
 std::pair<uint64_t, bool> address_of_capsule(nb::handle capsule) {
     if (auto* versioned = take<DLManagedTensorVersioned>(capsule.ptr(), versioned_name, versioned_used)) {
-        return {reinterpret_cast<uintptr_t>(versioned), true};
+        return {guarded_address(versioned, cuframes_python_guard_versioned), true};
     }
     if (auto* legacy = take<DLManagedTensor>(capsule.ptr(), legacy_name, legacy_used)) {
-        return {reinterpret_cast<uintptr_t>(legacy), false};
+        return {guarded_address(legacy, cuframes_python_guard), false};
     }
     reject(capsule.ptr());
 }

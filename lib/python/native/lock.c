@@ -44,3 +44,12 @@ PyObject* cuframes_python_call_errors(const char* function, PyObject* arguments)
     pthread_cleanup_pop(0);
     return result;
 }
+
+void cuframes_python_end(void (*end)(void*), void* object) {
+    if (!Py_IsInitialized()) {
+        return; // What it would give back goes with the process.
+    }
+    pthread_cleanup_push(stay, NULL);
+    end(object);
+    pthread_cleanup_pop(0);
+}

@@ -19,6 +19,9 @@ int cuframes_python_check_signals(void);
 /** Calls a function of cuframes.errors with a tuple of arguments. A new reference, or NULL and an exception. */
 PyObject* cuframes_python_call_errors(const char* function, PyObject* arguments);
 
+/** Calls `end(object)`, which may take the lock on any thread; once the interpreter has begun to end, not at all. */
+void cuframes_python_end(void (*end)(void*), void* object);
+
 #ifdef __cplusplus
 }
 #endif
