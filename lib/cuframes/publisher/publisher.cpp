@@ -98,7 +98,7 @@ Result<> Publisher::configure(GenerationConfig config) {
 
 /**
  * CUFRAMES_POLICY_WAIT: a subscriber is sent the next generation when it has taken up the one before. With two of them on
- * the way it would never see the frames of the first.
+ * the way it would never see the frames of the first. One that takes frames is waited for, as it will come to their end.
  */
 Result<> Publisher::await_those_behind(std::unique_lock<std::mutex>& lock) {
     if (options_.policy != CUFRAMES_POLICY_WAIT || !generation_) {
@@ -108,7 +108,8 @@ Result<> Publisher::await_those_behind(std::unique_lock<std::mutex>& lock) {
     const auto is_behind = [this](const Member& member) {
         return member.subscriber->needs(stats_.last_sequence) && member.subscriber->behind(*generation_);
     };
-    forget_wait();
+    // Two rings lie before a reader at most.
+    forget_wait(2 * CUFRAMES_MAX_SLOTS);
     bool lags = true;
     while (lags && !interrupted_) {
         Deadline look_again;
@@ -213,9 +214,9 @@ std::optional<uint32_t> Publisher::wait_for_slot(std::unique_lock<std::mutex>& l
     return slot;
 }
 
-void Publisher::forget_wait() {
+void Publisher::forget_wait(uint32_t more) {
     for (const Member& member : members_) {
-        member.subscriber->forget_wait();
+        member.subscriber->forget_wait(more);
     }
 }
 

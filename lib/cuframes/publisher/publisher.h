@@ -133,7 +133,7 @@ private:
     bool is_leased(uint32_t slot) const;
     std::optional<uint32_t> wait_for_slot(std::unique_lock<std::mutex>& lock);
     std::optional<uint32_t> acquire_in_time(std::unique_lock<std::mutex>& lock);
-    void forget_wait();
+    void forget_wait(uint32_t more = 0);
     bool give_up_late_readers(Deadline& look_again);
     bool give_up_if_late(const Member& member, uint64_t wanted, Deadline& look_again);
     void count_lapped(uint64_t sequence);

@@ -287,8 +287,9 @@ typedef struct cuframes_ring_config {
  * of the old one; frames they hold from it stay valid, and slots acquired from it may still be released but no longer
  * published. Thread-safe. CUDA: runs the sharing self-test once for each device.
  *
- * A subscriber is sent it when it has taken up the generation before. Under CUFRAMES_POLICY_WAIT this waits, up to
- * wait_timeout_ms, for strict subscribers that were not sent the present generation yet, whose frames they would lose:
+ * A subscriber is sent it when it has taken up the generation before. Under CUFRAMES_POLICY_WAIT this waits for strict
+ * subscribers that were not sent the present generation yet, whose frames they would lose, while they take a frame in
+ * wait_timeout_ms each:
  * CUFRAMES_ERROR_INTERRUPTED when interrupted meanwhile. Else they lose those frames, and count them.
  */
 CUFRAMES_API int cuframes_publisher_configure(cuframes_publisher* publisher, const cuframes_ring_config* config);
