@@ -38,6 +38,7 @@ Sent AttachedSubscriber::send_generation(const RingGeneration& generation, uint6
     if (sent != Sent::yes) {
         return sent;
     }
+    page_before_ = std::move(page_);
     page_ = std::move(*page);
     page_.fd.reset(); // Enough descriptors are needed without those that are of no more use here.
     epoch_ = generation.epoch();

@@ -144,8 +144,15 @@ private:
     bool needs_at(uint64_t sequence, uint64_t position) const {
         return misses_at(sequence, position) && position != given_up_at_ && !wait_.given_up;
     }
-    uint64_t position() const { return page() ? page()->position.load(std::memory_order_acquire) : 0; }
-    const LeasePage* page() const { return reinterpret_cast<const LeasePage*>(page_.mapping.data()); }
+    /** Of the newest frame that it took. Until it takes up the generation that it was sent it goes on in the page before. */
+    uint64_t position() const {
+        const LeasePage* page = ready() || !page_before_.mapping ? this->page() : page_of(page_before_);
+        return page ? page->position.load(std::memory_order_acquire) : 0;
+    }
+    const LeasePage* page() const { return page_of(page_); }
+    static const LeasePage* page_of(const SharedMemory& memory) {
+        return reinterpret_cast<const LeasePage*>(memory.mapping.data());
+    }
 
     /** Whether it has taken up what it was sent, so that no descriptors lie in its socket. It writes this where it cannot
      *  write before. */
@@ -154,10 +161,11 @@ private:
     Sent send_chunks(const RingGeneration& generation);
 
     std::shared_ptr<Connection> connection_;
-    SharedMemory page_;   ///< Of the generation sent last; empty before the first.
-    uint64_t epoch_ = 0;  ///< Of that generation.
-    uint32_t chunks_ = 0; ///< Of that generation that were sent.
-    bool asked_ = false;  ///< For the chunks that are missing.
+    SharedMemory page_;        ///< Of the generation sent last; empty before the first.
+    SharedMemory page_before_; ///< Of the one before that.
+    uint64_t epoch_ = 0;       ///< Of that generation.
+    uint32_t chunks_ = 0;      ///< Of that generation that were sent.
+    bool asked_ = false;       ///< For the chunks that are missing.
     bool answer_owed_ = false;
     uint32_t woken_from_ = 0; ///< The value of LeasePage.sleeping that it was woken for.
     uint64_t id_;

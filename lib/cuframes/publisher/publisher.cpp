@@ -186,9 +186,8 @@ std::optional<uint32_t> Publisher::try_acquire(bool protect_unread) {
 
 bool Publisher::is_leased(uint32_t slot) const {
     return generation_->store().is_busy(slot) ||
-           std::any_of(members_.begin(), members_.end(), [&](const Member& member) {
-        return member.subscriber->leases(slot, *generation_);
-    });
+           std::any_of(members_.begin(), members_.end(),
+                       [&](const Member& member) { return member.subscriber->leases(slot, *generation_); });
 }
 
 /** CUFRAMES_POLICY_WAIT: until a strict subscriber moves on, or is given up. */

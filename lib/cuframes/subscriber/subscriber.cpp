@@ -356,9 +356,8 @@ Result<> Subscriber::wait_lease(int64_t timeout_ms) {
             return ring_->lost_leases();
         }
         ring_->set_sleeping(false); // New frames are no reason to wake up now.
-        const bool woken = poller_.wait(poll_timeout(deadline), [this](Poller::Source source, bool hung_up) {
-            on_event(source, hung_up);
-        });
+        const bool woken = poller_.wait(poll_timeout(deadline),
+                                        [this](Poller::Source source, bool hung_up) { on_event(source, hung_up); });
         if (!woken && deadline && Clock::now() >= *deadline) {
             return Error{CUFRAMES_ERROR_TIMEOUT,
                          text("no frame of \"", options_.key, "\" was released within ", timeout_ms, " ms")};
