@@ -253,19 +253,28 @@ dlpack::Stream Publisher::stream_of_copy(const dlpack::SourceFrame& source, cons
     return *resolved;
 }
 
-void Publisher::drop() { check(cuframes_publisher_drop(held().get())); }
+// All of these wait for the publisher's mutex, under which a ring may be allocated.
+void Publisher::drop() {
+    const Handle handle = held();
+    check(unlocked([&] { return cuframes_publisher_drop(handle.get()); }));
+}
 
 void Publisher::set_latency(int64_t latency) {
     const uint64_t told = latency < 0 ? CUFRAMES_TIME_NONE : static_cast<uint64_t>(latency);
-    check(cuframes_publisher_set_latency(held().get(), told));
+    const Handle handle = held();
+    check(unlocked([&] { return cuframes_publisher_set_latency(handle.get(), told); }));
 }
 
-void Publisher::eos() { check(cuframes_publisher_eos(held().get())); }
+void Publisher::eos() {
+    const Handle handle = held();
+    check(unlocked([&] { return cuframes_publisher_eos(handle.get()); }));
+}
 
 void Publisher::wait_subscribers(uint32_t count, int64_t timeout_ms) {
     const Deadline deadline(timeout_ms);
     for (;;) {
-        const int code = cuframes_publisher_wait_subscribers(held().get(), count, 0);
+        const Handle handle = held();
+        const int code = unlocked([&] { return cuframes_publisher_wait_subscribers(handle.get(), count, 0); });
         if (code != CUFRAMES_ERROR_TIMEOUT) {
             check(code);
             return;
@@ -285,7 +294,8 @@ void Publisher::wait_subscribers(uint32_t count, int64_t timeout_ms) {
 nb::dict Publisher::stats() {
     cuframes_publisher_stats stats;
     CUFRAMES_INIT(stats);
-    check(cuframes_publisher_get_stats(held().get(), &stats));
+    const Handle handle = held();
+    check(unlocked([&] { return cuframes_publisher_get_stats(handle.get(), &stats); }));
     nb::dict out;
     out["subscribers"] = stats.subscribers;
     out["epoch"] = stats.epoch;
@@ -304,11 +314,14 @@ nb::dict Publisher::stats() {
 nb::list Publisher::subscribers() {
     const Handle handle = held();
     std::vector<cuframes_subscriber_info> infos(16);
-    int count = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
-    while (count > static_cast<int>(infos.size())) {
-        infos.resize(static_cast<size_t>(count));
-        count = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
-    }
+    const int count = unlocked([&] {
+        int got = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
+        while (got > static_cast<int>(infos.size())) {
+            infos.resize(static_cast<size_t>(got));
+            got = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
+        }
+        return got;
+    });
     check(count);
     nb::list out;
     for (int i = 0; i < count; ++i) {
