@@ -75,6 +75,25 @@ TEST(SlotTable, SlotsBeyondThoseKeptAreForFramesTheProducerHolds) {
     EXPECT_EQ(ring.table.acquire(anything, nobody), 2u);
 }
 
+TEST(SlotTable, OneGivenBackWithWorkInItIsTheLastToBeUsedAgain) {
+    Ring ring(4, 4);
+    const auto give_back = [&] {
+        const auto slot = ring.table.acquire(anything, nobody);
+        ring.table.release(*slot, true);
+        return *slot;
+    };
+    std::vector<uint32_t> used{give_back()};
+    for (int i = 0; i < 4; ++i) {
+        used.push_back(*ring.cycle());
+    }
+    EXPECT_EQ(used, (std::vector<uint32_t>{0, 1, 2, 3, 0})) << "in a new ring";
+    used = {give_back()};
+    for (int i = 0; i < 4; ++i) {
+        used.push_back(*ring.cycle());
+    }
+    EXPECT_EQ(used, (std::vector<uint32_t>{1, 2, 3, 0, 1})) << "in one that is full";
+}
+
 TEST(SlotTable, TheNewestFrameAndLeasedOnesAreNeverTaken) {
     Ring ring(3, 3);
     for (int i = 0; i < 3; ++i) {

@@ -316,7 +316,8 @@ Result<> Publisher::publish(const std::shared_ptr<RingGeneration>& generation, u
 
 void Publisher::release(RingGeneration& generation, uint32_t slot) {
     std::lock_guard lock(mutex_);
-    generation.slots().release(slot);
+    // On a GPU there may be work in it that nobody named.
+    generation.slots().release(slot, generation.on_gpu());
     changed_.notify_all();
 }
 

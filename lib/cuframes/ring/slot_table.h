@@ -75,13 +75,19 @@ public:
     uint64_t overwritten(uint32_t slot) const { return slots_[slot].overwritten; }
 
     void published(uint32_t slot, uint64_t sequence) {
-        slots_[slot].sequence = sequence;
+        slots_[slot].sequence = slots_[slot].age = newest_ = sequence;
         latest_ = slot;
     }
 
-    void release(uint32_t slot) {
-        slots_[slot].held = false;
+    /** `last`: if nothing was published in it, it is used again as late as if the newest frame lay in it. */
+    void release(uint32_t slot, bool last = false) {
+        Slot& s = slots_[slot];
+        s.held = false;
         held_ -= 1;
+        if (last && s.sequence == invalid_sequence) {
+            s.rests = true;
+            s.age = newest_;
+        }
     }
 
     /** Whether some slot is free but for readers: waiting for them can help. Else only the producer itself can. */
@@ -112,6 +118,8 @@ private:
     struct Slot {
         bool held = false;
         uint64_t sequence = invalid_sequence;
+        uint64_t age = invalid_sequence; ///< Of its frame, or when it was given back.
+        bool rests = false;              ///< See release().
         uint64_t overwritten = invalid_sequence;
     };
 
@@ -121,8 +129,11 @@ private:
     bool better(uint32_t a, uint32_t b) const {
         const Slot& x = slots_[a];
         const Slot& y = slots_[b];
-        if (x.sequence != y.sequence) {
-            return x.sequence < y.sequence;
+        if (x.age != y.age) {
+            return x.age < y.age;
+        }
+        if (x.rests != y.rests) {
+            return y.rests;
         }
         return a < b; // Those that were never used are the last.
     }
@@ -131,7 +142,7 @@ private:
         Slot& s = slots_[slot];
         used_ = std::max(used_, slot + 1);
         held_ += 1;
-        s = {.held = true, .sequence = invalid_sequence, .overwritten = s.sequence};
+        s = {.held = true, .overwritten = s.sequence};
     }
 
     std::span<SlotRecord> records_;
@@ -142,6 +153,7 @@ private:
     uint32_t used_ = 0;
     uint32_t held_ = 0;
     uint32_t latest_ = UINT32_MAX;
+    uint64_t newest_ = invalid_sequence; ///< The sequence number there.
 };
 
 } // namespace cuframes::ring
