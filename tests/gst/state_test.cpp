@@ -128,7 +128,8 @@ GstBufferPool* proposed_pool(GstElement* sink) {
 // interruption away that the other's threads are to hear of.
 TEST_F(States, PoolsThatAreDrainedSideBySide) {
     Pipeline publisher("videotestsrc ! " + std::string(picture) +
-                       " ! cuframessink name=sink sync=false policy=wait wait-timeout=20000 slots=8 key=pools");
+                       " ! cuframessink name=sink sync=false policy=wait wait-timeout=20000 slots=8 "
+                       "wait-for-subscribers=1 key=pools");
     Pipeline reader("cuframessrc mode=strict max-held=1 on-exhausted=wait key=pools ! appsink name=out sync=false");
     reader.play();
     publisher.play();
