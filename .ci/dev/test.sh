@@ -29,7 +29,7 @@ run_tests() {
     fi
     [[ $wanted != *" format "* ]] || check format check_format || true
     if check build build_all; then
-        [[ $wanted != *" tidy "* ]] || start_tidy
+        start_beside_tests
         [ ${#suites[@]} -eq 0 ] || meson_test "$build" "${suites[@]}"
         [[ $wanted != *" sanitize "* ]] || test_sanitized
         [[ $wanted != *" tidy "* ]] || check clang-tidy finish_tidy || true
@@ -103,7 +103,7 @@ build_all() {
     build_project all
 }
 
-build_sanitized() {
+make_sanitized() {
     local targets
     configure "$build-asan" "${sanitized_options[@]}" "${line_tables[@]}"
     mapfile -t targets < <(test_targets "$build-asan" "${sanitized_suites[@]}")
@@ -127,7 +127,7 @@ END
 }
 
 test_sanitized() {
-    check "build with sanitizers" build_sanitized || return 0
+    check "build with sanitizers" finish_sanitized || return 0
     export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
     export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
     meson_test "$build-asan" "${sanitized_suites[@]}"
@@ -149,33 +149,46 @@ check_format() {
         fail "Some files are not formatted." "This formats them:  ./dev run sh -c 'clang-format-19 -i FILE…'"
 }
 
-# Tests wait more than they compute: clang-tidy takes what they leave, at the lowest priority.
-start_tidy() {
-    say "clang-tidy begins, beside the tests"
-    rm -f "$checkout/build/tidy.status"
+# Tests wait more than they compute: what only compiles takes what they leave, at the lowest priority, one after the other.
+start_beside_tests() {
+    local names=() name
+    [[ $wanted != *" sanitize "* ]] || names+=(sanitized)
+    [[ $wanted != *" tidy "* ]] || names+=(tidy)
+    [ ${#names[@]} -gt 0 ] || return 0
+    say "Beside the tests begins: ${names[*]}"
+    for name in "${names[@]}"; do
+        rm -f "$checkout/build/$name.status"
+    done
     # A process group of its own, so that all of it stops when the tests are interrupted.
     set -m
     (
         renice -n 19 "$BASHPID" >/dev/null
-        status=0
-        check_tidy || status=$?
-        echo "$status" >"$checkout/build/tidy.status"
-    ) >"$checkout/build/tidy.log" 2>&1 </dev/null &
-    tidy_pid=$!
+        for name in "${names[@]}"; do
+            status=0
+            ("make_$name") >"$checkout/build/$name.log" 2>&1 || status=$?
+            echo "$status" >"$checkout/build/$name.status"
+        done
+    ) </dev/null &
+    beside_pid=$!
     set +m
 }
 
 # Nothing that was begun beside the tests outlives them.
 stop_background() {
     local pid
-    for pid in ${tidy_pid:-} ${CUFRAMES_DEV_HOST_INSTALL:-}; do
+    for pid in ${beside_pid:-} ${CUFRAMES_DEV_HOST_INSTALL:-}; do
         kill -TERM -- "-$pid" 2>/dev/null || true
     done
 }
 
 finish_tidy() {
     say "Waiting for clang-tidy"
-    await_background "$checkout/build/tidy" "$tidy_pid"
+    await_background "$checkout/build/tidy" "$beside_pid"
+}
+
+finish_sanitized() {
+    say "Waiting for the build with sanitizers"
+    await_background "$checkout/build/sanitized" "$beside_pid"
 }
 
 # await_background FILES PID: shows FILES.log once FILES.status is there, and succeeds if that is 0.
@@ -206,7 +219,7 @@ finish_install() {
 #
 # clang-tidy takes seconds for each file, so a file is skipped while it, every header, the rules and how it is compiled
 # are as they were when it last passed, in whichever checkout.
-check_tidy() {
+make_tidy() {
     local stamps=$CUFRAMES_DEV_CACHE/tidy common status=0
     mkdir -p "$stamps"
     find "$stamps" -type f -mtime +30 -delete
