@@ -81,6 +81,8 @@ TEST_P(Leaks, ReaderKeepsNothingOfDeadPublishers) {
                 EXPECT_EQ(reader.ask("next timeout=10").number("code"), CUFRAMES_ERROR_TIMEOUT);
                 return reader.stat("state") != CUFRAMES_STATE_ATTACHED;
             }));
+            // Now it has looked for the next one, and watches for it: what it has for that counts before and after.
+            EXPECT_EQ(reader.ask("next timeout=10").number("code"), CUFRAMES_ERROR_TIMEOUT);
         }
     };
     outlive(3);
