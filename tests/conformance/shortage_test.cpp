@@ -58,6 +58,9 @@ TEST_F(Shortage, NewcomersWaitForDescriptors) {
 
 // One that is short itself is told so, whatever it lacked them for, and can try again.
 TEST_F(Shortage, ReaderIsToldThatItIsShort) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the sanitizers look into types by descriptors, of which there are none here";
+#endif
     PublisherProcess publisher(*this);
     publisher.call("publish");
     for (int left = 0; left < 4; ++left) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <future>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -60,7 +61,12 @@ cuframes_image image_in(std::vector<uint8_t>& memory, const cuframes_geometry& g
     return image;
 }
 
-cuframes_subscriber* subscribe(const char* key, const char* name) {
+using FrameRef = std::unique_ptr<cuframes_frame, decltype(&cuframes_frame_unref)>;
+using SlotRef = std::unique_ptr<cuframes_slot, decltype(&cuframes_slot_release)>;
+using SubscriberRef = std::unique_ptr<cuframes_subscriber, decltype(&cuframes_subscriber_destroy)>;
+using PublisherRef = std::unique_ptr<cuframes_publisher, decltype(&cuframes_publisher_destroy)>;
+
+SubscriberRef subscribe(const char* key, const char* name) {
     cuframes_subscriber_options options;
     CUFRAMES_INIT(options);
     options.key = key;
@@ -68,7 +74,7 @@ cuframes_subscriber* subscribe(const char* key, const char* name) {
     options.max_held = 1;
     cuframes_subscriber* subscriber = nullptr;
     must(cuframes_subscriber_create(&options, &subscriber));
-    return subscriber;
+    return {subscriber, cuframes_subscriber_destroy};
 }
 
 /// Takes a frame if there is one, copies it to host memory and on a stream, and lets it go.
@@ -82,6 +88,7 @@ void read_one(cuframes_subscriber* subscriber, const DeviceBuffer& target, void*
         return;
     }
     must(result);
+    const FrameRef held(frame, cuframes_frame_unref);
     const cuframes_geometry& geometry = *cuframes_frame_get(frame)->geometry;
     std::vector<uint8_t> memory;
     cuframes_image image = image_in(memory, geometry);
@@ -91,17 +98,16 @@ void read_one(cuframes_subscriber* subscriber, const DeviceBuffer& target, void*
         image.planes[i] = reinterpret_cast<void*>(target.address() + geometry.planes[i].offset);
     image.cuda_stream = stream;
     must(cuframes_frame_read(frame, &image));
-    cuframes_frame_unref(frame);
 }
 
 void attach_and_leave() {
-    cuframes_subscriber* subscriber = subscribe("cam", "passer-by");
+    SubscriberRef subscriber = subscribe("cam", "passer-by");
     cuframes_frame* frame = nullptr;
-    const int result = cuframes_subscriber_next(subscriber, 20, &frame);
+    const int result = cuframes_subscriber_next(subscriber.get(), 20, &frame);
     if (result != CUFRAMES_ERROR_TIMEOUT)
         must(result);
-    cuframes_subscriber_destroy(subscriber);
-    cuframes_frame_unref(frame);
+    const FrameRef held(frame, cuframes_frame_unref);
+    subscriber.reset(); // Before the frame.
 }
 
 /// A ring of this process's own: made, written, one slot of it given back unpublished, and made again.
@@ -123,12 +129,12 @@ void publish_some(cuframes_publisher* publisher, const DeviceBuffer& source, voi
     for (const bool publishes : {true, false, true}) {
         cuframes_slot* slot = nullptr;
         must(cuframes_publisher_acquire(publisher, CUFRAMES_ACQUIRE_DEFAULT, &slot));
+        const SlotRef held(slot, cuframes_slot_release);
         must(cuframes_slot_write(slot, &image));
         cuframes_frame_info info;
         CUFRAMES_INIT(info);
         if (publishes)
             must(cuframes_slot_publish(slot, &info, stream, nullptr));
-        cuframes_slot_release(slot);
     }
 }
 
@@ -149,6 +155,7 @@ Message CaptureRole::capture_beside(const Message& request) {
     options.key = "own";
     cuframes_publisher* publisher = nullptr;
     must(cuframes_publisher_create(&options, &publisher));
+    const PublisherRef owned(publisher, cuframes_publisher_destroy);
     const std::vector<std::function<void()>> others = {
         [&] {
             for (int i = 0; i < 4; ++i)
@@ -176,7 +183,6 @@ Message CaptureRole::capture_beside(const Message& request) {
             one.get();
     }
     const uint64_t unguarded = unguarded_calls(driver) - before;
-    cuframes_publisher_destroy(publisher);
     return Message("ok").set("broken", broken).set("unguarded", unguarded);
 }
 

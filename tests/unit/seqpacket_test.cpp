@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <filesystem>
@@ -44,7 +45,7 @@ struct SocketPair {
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
         c->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-        std::memcpy(CMSG_DATA(c), fds.data(), fds.size() * sizeof(int));
+        std::copy(fds.begin(), fds.end(), reinterpret_cast<int*>(CMSG_DATA(c)));
         return ::sendmsg(raw.get(), &message, 0) == static_cast<ssize_t>(size);
     }
     bool send_message(const std::vector<int>& fds) const {

@@ -35,8 +35,8 @@ void SlotFences::add(uint32_t slot, const std::vector<StreamRef>& streams) noexc
             fences_.push_back(std::move(fence));
             count_.store(fences_.size(), std::memory_order_release);
         }
-    } catch (
-        const std::bad_alloc&) { // NOLINT(bugprone-empty-catch): no memory for that little is no memory for a frame
+    } catch (const std::bad_alloc&) { // NOLINT(bugprone-empty-catch)
+        // No memory for that little is no memory for a frame.
     }
 }
 
