@@ -118,7 +118,8 @@ TEST_F(Cuda, CopiesInPlaceOfSlotsShowTheSame) {
     reader.play();
     publisher.await_end();
     ASSERT_TRUE(eventually([&] { return reader.stat("src", "copied") >= 3; }));
-    EXPECT_LE(reader.stat("src", "held"), 1u);
+    // One more for the time of a copy.
+    EXPECT_TRUE(eventually([&] { return reader.stat("src", "held") <= 1; }));
     EXPECT_EQ(reader.digest_all(), expected(frames()));
 }
 
