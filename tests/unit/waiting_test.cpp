@@ -257,6 +257,14 @@ TEST_F(WaitingTest, ConfigureEndsTheWaitForASlot) {
     EXPECT_EQ(acquire(), CUFRAMES_OK);
 }
 
+// An interruption ends a wait for readers, and nothing else: a ring is made anew where there is nobody to wait for.
+TEST_F(WaitingTest, ConfigureIsInterruptedOnlyWhileItWaits) {
+    make_publisher(CUFRAMES_POLICY_WAIT, 3'600'000);
+    configure();
+    cuframes_publisher_set_interrupted(publisher_, true);
+    configure();
+}
+
 // The callback thread of an interrupted subscriber pauses, and ends when it is told to.
 TEST_F(WaitingTest, StopEndsAnInterruptedThread) {
     subscribe();

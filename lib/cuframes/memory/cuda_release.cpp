@@ -143,10 +143,9 @@ void ReleaseQueue::release(std::atomic<uint32_t>& lease, const std::vector<Strea
 void ReleaseQueue::tell(const Refusal& refused) const {
     const std::string why = driver_error(refused.call, refused.result).message;
     if (may_pass_later(refused.result)) {
-        log(CUFRAMES_LOG_INFO,
-            text("a GPU lease is kept for now, and ended as soon as it can be (a stream on which its frame "
-                 "may be read captures a CUDA graph, or this is a host function of CUDA): ",
-                 why));
+        log(CUFRAMES_LOG_INFO, text("a GPU lease is kept until it can be ended (a stream on which its frame "
+                                    "may be read captures a CUDA graph, or this is a host function of CUDA): ",
+                                    why));
         return;
     }
     // When a process ends the driver goes first: then nothing reads any more, and nobody needs to be told.

@@ -123,7 +123,7 @@ private:
     std::deque<Pending> pending_;
     std::shared_ptr<const Waker> reaper_wake_;
 
-    /** Tries again what was refused for now; there from the first time on. */
+    /** Tries again what was refused; there from the first refusal on. */
     std::thread retrier_;
     std::vector<Failed> failed_;
     std::shared_ptr<const Waker> retrier_wake_;

@@ -69,6 +69,10 @@ Result<> Publisher::configure(GenerationConfig config) {
     if (auto waited = await_those_behind(lock); !waited) {
         return waited.error();
     }
+    if (closed_) {
+        return Error{CUFRAMES_ERROR_INVALID_STATE,
+                     text("the publisher of \"", options_.key, "\" was closed meanwhile")};
+    }
     config.slots = std::max(config.slots, options_.elastic() ? frames_for(granted(), 0) : 0);
     config.latency = latency_;
     auto made = RingGeneration::create(config, next_epoch_, stats_.last_sequence + 1);
@@ -110,22 +114,25 @@ Result<> Publisher::await_those_behind(std::unique_lock<std::mutex>& lock) {
     };
     // Two rings lie before a reader at most.
     forget_wait(2 * CUFRAMES_MAX_SLOTS);
-    bool lags = true;
-    while (lags && !interrupted_) {
-        Deadline look_again;
-        lags = false;
+    Result<> result;
+    for (;;) {
+        Deadline look_again; // Of the first that is in the way, and empty if none is.
         for (const Member& member : members_) {
-            lags = (is_behind(member) && !give_up_if_late(member, stats_.last_sequence, look_again)) || lags;
+            if (is_behind(member)) {
+                give_up_if_late(member, stats_.last_sequence, look_again);
+            }
         }
-        if (lags) {
-            changed_.wait_until(lock, *look_again);
+        if (!look_again) {
+            break;
         }
+        if (interrupted_) {
+            result = Error{CUFRAMES_ERROR_INTERRUPTED, "interrupted while waiting for strict subscribers"};
+            break;
+        }
+        changed_.wait_until(lock, *look_again);
     }
     stats_.waited_ns += static_cast<uint64_t>(std::chrono::nanoseconds(steady_clock::now() - start).count());
-    if (lags) {
-        return Error{CUFRAMES_ERROR_INTERRUPTED, "interrupted while waiting for strict subscribers"};
-    }
-    return {};
+    return result;
 }
 
 void Publisher::set_latency(uint64_t latency) {
