@@ -14,6 +14,10 @@ class System:
     sink: str
     source: str
 
+    @property
+    def is_ours(self):
+        return self.name.startswith("cuframes")
+
     def available(self):
         names = (self.sink.split()[0], self.source.split()[0])
         return all(subprocess.run(["gst-inspect-1.0", "--exists", name]).returncode == 0 for name in names)
