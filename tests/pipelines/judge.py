@@ -64,7 +64,7 @@ def files_of(names, output):
     files = (
         json.loads(output)["files"]
         if output
-        else [{"pictures": [], "duration": None, "error": "cannot be played"}] * len(names)
+        else [{"pictures": [], "stored": 0, "duration": None, "error": "cannot be played"}] * len(names)
     )
     return [dict(one, name=name) for name, one in zip(names, files)]
 
@@ -329,9 +329,9 @@ class Judge:
 def clipped(numbers, files):
     """The last pictures of an mp4 are in it but not shown when others are missing shortly before: mp4mux's
     edit list, made from an encoder's reordered times, is too short then, whatever the source is."""
-    end = numbers[-8:]
-    has_gap = end and end[-1] - end[0] >= len(end)
-    return set(numbers[-3:]) if has_gap and files[-1]["name"].endswith((".mp4", ".mov")) else set()
+    last = files[-1]
+    hidden = last["stored"] - len(last["pictures"]) if last["name"].endswith((".mp4", ".mov")) else 0
+    return set(numbers[-min(hidden, 3) :]) if hidden > 0 else set()
 
 
 def judge_joins(run):
@@ -362,7 +362,8 @@ def problem_of_join(join, file):
     wanted = [number for number, _ in join["left"]]
     if set(wanted) - set(numbers) - clipped(wanted, [file]):
         left_out = [f"{n} at {time:.4f} s" for n, time in join["left"] if n not in numbers]
-        return f"{len(numbers)} of {len(join['left'])} pictures recorded, without {', '.join(left_out[:3])}; first {join['left'][:2]}"
+        ends = ", ".join(f"{n} at {time:.4f} s" for n, time in join["left"][:2] + join["left"][-8:])
+        return f"{len(numbers)} of {len(wanted)} pictures recorded, without {', '.join(left_out[:3])}, of {ends}"
     if any(b <= a for a, b in zip(times, times[1:])):
         return "PTS do not rise"
     frame = 1 / 30

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """recording.py [--sound] FILE…: plays recordings, each from its beginning to its end, and says what is in
-them: number and PTS of every picture, the duration that the file tells, and from when to when there is
-sound."""
+them: number and PTS of every picture, the duration that the file tells, from when to when there is sound,
+and how many pictures the file has, also those that its edit list keeps players from showing."""
 
 import sys
 import time
 
+import av
 import numbers_in_pictures as numbers
 from gi.repository import Gst
 from role import say
@@ -18,6 +19,7 @@ SOUND = "d. ! audioconvert ! audio/x-raw ! appsink name=sound sync=false"
 
 class Recording:
     def __init__(self, path, has_sound):
+        self.path = path
         self.pipeline = Gst.parse_launch(PICTURES.format(path) + (SOUND if has_sound else ""))
         self.bus = self.pipeline.get_bus()
         self.duration = self.error = None
@@ -35,7 +37,7 @@ class Recording:
             said["sound"] = heard and (pts(heard[0]), pts(heard[-1]) + heard[-1].duration / 1e9)
         self.error = self.error or self.error_on_bus()
         self.pipeline.set_state(Gst.State.NULL)
-        return {**said, "duration": self.duration, "error": self.error}
+        return {**said, "stored": stored(self.path), "duration": self.duration, "error": self.error}
 
     def samples(self, name):
         sink = self.pipeline.get_by_name(name)
@@ -56,6 +58,14 @@ class Recording:
     def error_on_bus(self):
         message = self.bus.pop_filtered(Gst.MessageType.ERROR)
         return message and message.parse_error()[0].message
+
+
+def stored(path):
+    try:
+        with av.open(path, options={"ignore_editlist": "1"}) as file:
+            return sum(packet.size > 0 for packet in file.demux(video=0))
+    except av.FFmpegError:
+        return 0
 
 
 def pts(buffer):
