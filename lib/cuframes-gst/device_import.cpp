@@ -6,9 +6,9 @@
 
 #include "cuda_streams.h"
 #include "device.h"
-#include "geometry.h"
+#include "shared/layout.h"
 #include "memory.h"
-#include "primarycontext.h"
+#include "shared/primary_context.h"
 
 namespace cuframes::gst {
 namespace {

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "device.h"
-#include "geometry.h"
+#include "shared/layout.h"
 #include "memory.h"
 
 using namespace cuframes;

@@ -2,7 +2,7 @@
 #include "mapping.h"
 
 #include "device.h"
-#include "geometry.h"
+#include "shared/layout.h"
 
 namespace cuframes::gst {
 namespace {

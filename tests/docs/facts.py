@@ -46,13 +46,13 @@ def debug_categories():
 
 def subscriber_fields():
     """Names in the structures that cuframessink's stats have for each reader."""
-    text = (SOURCE / "gst/stats.cpp").read_text()
+    text = (SOURCE / "gst/shared/stats.cpp").read_text()
     body = re.search(r'gst_structure_new\("subscriber"(.*?)nullptr\)', text, re.DOTALL).group(1)
     return re.findall(r'"([a-z][\w-]*)"(?=,\s*G_TYPE)', body)
 
 
 def publisher_message_fields():
-    text = (SOURCE / "gst/srcstate.cpp").read_text()
+    text = (SOURCE / "gst/src/state.cpp").read_text()
     body = re.search(r'gst_structure_new\("cuframes-publisher"(.*?)nullptr\)', text, re.DOTALL).group(1)
     return re.findall(r'"([a-z][\w-]*)"(?=,\s*G_TYPE)', body)
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: metas that GStreamer cannot serialize are carried whole; what a reader does not know it passes over and counts;
 // and no bytes that a publisher may write make it read outside of them, abort, or complain to the programmer.
-#include "metadata.h"
+#include "shared/metadata.h"
 
 #include <gst/video/video.h>
 #include <gtest/gtest.h>
