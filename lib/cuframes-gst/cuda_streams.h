@@ -6,7 +6,7 @@
 
 #include <gst/cuda/gstcuda.h>
 
-#include "cuda/driver.h"
+#include "base/cuda/driver.h"
 #include "device_memory.h"
 #include "error.h"
 #include "reaper.h"

@@ -7,8 +7,8 @@
 #include <mutex>
 #include <utility>
 
-#include "cuda/driver.h"
-#include "cuda/streams.h"
+#include "base/cuda/driver.h"
+#include "base/cuda/streams.h"
 
 namespace cuframes::dlpack {
 namespace {

@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "base/release_wish.h"
-#include "cuda/driver.h"
-#include "cuda/streams.h"
-#include "cuda/unsafe_release.h"
+#include "base/cuda/driver.h"
+#include "base/cuda/streams.h"
+#include "base/cuda/unsafe_release.h"
 
 namespace cuframes::dlpack {
 namespace {

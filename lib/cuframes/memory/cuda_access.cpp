@@ -2,7 +2,7 @@
 /**
  * The subscriber's end of a ring in GPU memory: imported once, mapped read-only.
  */
-#include "cuda/streams.h"
+#include "base/cuda/streams.h"
 #include "memory/cuda_copy.h"
 #include "memory/cuda_release.h"
 #include "memory/cuda_vmm.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "memory/cuda_copy.h"
 
-#include "cuda/streams.h"
+#include "base/cuda/streams.h"
 
 namespace cuframes {
 

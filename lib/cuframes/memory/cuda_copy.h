@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "cuda/driver.h"
+#include "base/cuda/driver.h"
 #include "memory/copy.h"
 
 namespace cuframes::cuda {

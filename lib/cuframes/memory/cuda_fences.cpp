@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/thread.h"
-#include "cuda/streams.h"
+#include "base/cuda/streams.h"
 
 namespace cuframes::cuda {
 

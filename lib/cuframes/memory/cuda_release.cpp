@@ -6,8 +6,8 @@
 
 #include "base/log.h"
 #include "base/thread.h"
-#include "cuda/streams.h"
-#include "cuda/unsafe_release.h"
+#include "base/cuda/streams.h"
+#include "base/cuda/unsafe_release.h"
 #include "protocol/layout.h"
 #include "ring/lease.h"
 

@@ -24,7 +24,7 @@
 #include <thread>
 #include <vector>
 
-#include "cuda/driver.h"
+#include "base/cuda/driver.h"
 #include "ipc/waker.h"
 #include "memory/frame_store.h"
 

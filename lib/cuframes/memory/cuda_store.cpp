@@ -4,7 +4,7 @@
  */
 #include <algorithm>
 
-#include "cuda/streams.h"
+#include "base/cuda/streams.h"
 #include "memory/cuda_copy.h"
 #include "memory/cuda_fences.h"
 #include "memory/cuda_vmm.h"

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "cuda/driver.h"
+#include "base/cuda/driver.h"
 #include "ipc/unique_fd.h"
 
 namespace cuframes::cuda {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "cuda/streams.h"
+#include "base/cuda/streams.h"
 
 #include <optional>
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "cuda/driver.h"
+#include "base/cuda/driver.h"
 
 namespace cuframes::cuda {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "cuda/driver.h"
+#include "base/cuda/driver.h"
 
 #include <dlfcn.h>
 
