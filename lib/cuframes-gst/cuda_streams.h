@@ -7,9 +7,9 @@
 #include <gst/cuda/gstcuda.h>
 
 #include "base/cuda/driver.h"
-#include "device_memory.h"
+#include "tensors/device_memory.h"
 #include "error.h"
-#include "reaper.h"
+#include "tensors/reaper.h"
 
 namespace cuframes::gst {
 

@@ -7,7 +7,7 @@
 #include "cuda_streams.h"
 #include "device.h"
 #include "shared/layout.h"
-#include "memory.h"
+#include "tensors/memory.h"
 #include "shared/primary_context.h"
 
 namespace cuframes::gst {

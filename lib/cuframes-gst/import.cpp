@@ -4,7 +4,7 @@
 
 #include "device.h"
 #include "shared/layout.h"
-#include "memory.h"
+#include "tensors/memory.h"
 
 using namespace cuframes;
 using namespace cuframes::gst;

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "error.h"
-#include "tensor.h"
+#include "tensors/tensor.h"
 
 namespace cuframes::gst {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "error.h"
-#include "import.h"
-#include "reaper.h"
+#include "tensors/import.h"
+#include "tensors/reaper.h"
 
 namespace cuframes::gst {
 

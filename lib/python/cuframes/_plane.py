@@ -22,7 +22,7 @@ from ._dlpack import (
 )
 
 class _View(enum.IntEnum):
-    """How a plane's bytes are looked at (View in lib/dlpack/tensor.h)."""
+    """How a plane's bytes are looked at (View in lib/tensors/tensor.h)."""
 
     PIXELS = 0
     FLAT = 1

@@ -8,7 +8,7 @@
 
 #include <nanobind/nanobind.h>
 
-#include "import.h"
+#include "tensors/import.h"
 
 namespace cuframes::python {
 

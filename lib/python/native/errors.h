@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "import.h"
+#include "tensors/import.h"
 
 namespace cuframes::python {
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "dlpack/dlpack.h"
+#include <dlpack/dlpack.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "memory.h"
+#include "tensors/memory.h"
 
 namespace cuframes::python {
 

@@ -13,8 +13,8 @@
 #include <span>
 #include <vector>
 
-#include "import.h"
-#include "reaper.h"
+#include "tensors/import.h"
+#include "tensors/reaper.h"
 
 namespace cuframes::dlpack {
 

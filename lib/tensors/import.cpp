@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "import.h"
+#include "tensors/import.h"
 
 #include <algorithm>
 

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "reaper.h"
+#include "tensors/reaper.h"
 
 namespace cuframes::cuda {
 struct Driver;

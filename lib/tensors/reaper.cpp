@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "reaper.h"
+#include "tensors/reaper.h"
 
 #include <unistd.h>
 

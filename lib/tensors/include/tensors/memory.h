@@ -7,8 +7,8 @@
 #include <atomic>
 #include <memory>
 
-#include "device_memory.h"
-#include "tensor.h"
+#include "tensors/device_memory.h"
+#include "tensors/tensor.h"
 
 namespace cuframes::dlpack {
 

@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
-#include "dlpack/dlpack.h"
-#include "formats.h"
+#include <dlpack/dlpack.h>
+#include "tensors/formats.h"
 
 namespace cuframes::dlpack {
 

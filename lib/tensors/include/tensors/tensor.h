@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "dlpack/dlpack.h"
-#include "formats.h"
+#include <dlpack/dlpack.h>
+#include "tensors/formats.h"
 
 namespace cuframes::dlpack {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "formats.h"
+#include "tensors/formats.h"
 
 #include <algorithm>
 #include <array>

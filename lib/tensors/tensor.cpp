@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "tensor.h"
+#include "tensors/tensor.h"
 
 #include <cstdlib>
 #include <new>
