@@ -2,8 +2,8 @@
 #include "shared/cuda_context.h"
 
 #include "src/copy_pool.h"
-#include "shared/primary_context.h"
-#include "shared/relaxed_capture.h"
+#include "gst-common/primary_context.h"
+#include "gst-common/relaxed_capture.h"
 
 #include <utility>
 

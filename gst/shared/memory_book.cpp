@@ -3,7 +3,7 @@
 
 #include "config.h"
 #include "shared/fd_memory_book.h"
-#include "shared/relaxed_capture.h"
+#include "gst-common/relaxed_capture.h"
 
 #if HAVE_GST_CUDA
 #include <gst/cuda/gstcuda.h>

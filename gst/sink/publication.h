@@ -2,7 +2,7 @@
 #pragma once
 
 #include "shared/cuda_context.h"
-#include "shared/layout.h"
+#include "gst-common/layout.h"
 #include "shared/memory_book.h"
 
 #include <functional>

@@ -2,7 +2,7 @@
 // SinkState, second part: the way of one frame into the ring.
 #include "shared/clocking.h"
 #include "shared/errors.h"
-#include "shared/relaxed_capture.h"
+#include "gst-common/relaxed_capture.h"
 #include "sink/state.h"
 #include "shared/stats.h"
 

@@ -2,7 +2,7 @@
 #include "sink/slot_pool.h"
 
 #include "shared/errors.h"
-#include "shared/relaxed_capture.h"
+#include "gst-common/relaxed_capture.h"
 
 #include <algorithm>
 

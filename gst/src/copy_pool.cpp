@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/copy_pool.h"
 
-#include "shared/relaxed_capture.h"
+#include "gst-common/relaxed_capture.h"
 
 namespace cuframes::gst {
 namespace {

@@ -2,7 +2,7 @@
 // A pool of GStreamer's own GPU memory, which breaks no CUDA graph of the process either: its buffers come back, and go, in
 // whatever thread lets the last of them go.
 #include "src/copy_pool.h"
-#include "shared/relaxed_capture.h"
+#include "gst-common/relaxed_capture.h"
 
 using cuframes::gst::RelaxedCapture;
 

@@ -2,7 +2,7 @@
 // SrcState, second part: from a frame of the ring to a buffer of the pipeline.
 #include "shared/clocking.h"
 #include "shared/errors.h"
-#include "shared/relaxed_capture.h"
+#include "gst-common/relaxed_capture.h"
 #include "src/state.h"
 
 #include <algorithm>

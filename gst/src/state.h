@@ -6,7 +6,7 @@
 #include "src/cuframessrc.h"
 #include "shared/enums.h"
 #include "shared/fd_memory_book.h"
-#include "shared/layout.h"
+#include "gst-common/layout.h"
 #include "src/latency.h"
 #include "shared/memory_book.h"
 #include "shared/metadata.h"

@@ -6,9 +6,9 @@
 
 #include "cuda_streams.h"
 #include "device.h"
-#include "shared/layout.h"
+#include "gst-common/layout.h"
 #include "tensors/memory.h"
-#include "shared/primary_context.h"
+#include "gst-common/primary_context.h"
 
 namespace cuframes::gst {
 namespace {

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "device.h"
-#include "shared/layout.h"
+#include "gst-common/layout.h"
 #include "tensors/memory.h"
 
 using namespace cuframes;

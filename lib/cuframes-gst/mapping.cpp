@@ -2,7 +2,7 @@
 #include "mapping.h"
 
 #include "device.h"
-#include "shared/layout.h"
+#include "gst-common/layout.h"
 
 namespace cuframes::gst {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "shared/layout.h"
+#include "gst-common/layout.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "shared/relaxed_capture.h"
+#include "gst-common/relaxed_capture.h"
 
 #include <dlfcn.h>
 

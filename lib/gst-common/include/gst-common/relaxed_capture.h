@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "config.h"
-
 namespace cuframes::gst {
 
-#if HAVE_GST_CUDA
 /// While one lives, what the calling thread has GStreamer do with a GPU breaks no CUDA graph that somebody in the process
 /// captures: to allocate, to map or to free memory would. Nested ones do nothing. What the library does it sees to itself.
 class RelaxedCapture {
@@ -22,14 +19,5 @@ private:
 
 /// gst_cuda_load_library(), which has to come first: before, there is no driver to ask.
 bool load_cuda();
-#else
-class RelaxedCapture {
-public:
-    RelaxedCapture() {}
-    RelaxedCapture(const RelaxedCapture&) = delete;
-    RelaxedCapture& operator=(const RelaxedCapture&) = delete;
-    ~RelaxedCapture() {}
-};
-#endif
 
 } // namespace cuframes::gst

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Compiled into the plugin and into libcuframes-gst, neither of which needs the other.
-#include "shared/primary_context.h"
+#include "gst-common/primary_context.h"
 
-#include "shared/relaxed_capture.h"
+#include "gst-common/relaxed_capture.h"
 
 #include <dlfcn.h>
 
