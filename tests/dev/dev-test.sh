@@ -77,7 +77,7 @@ wrong_roots_are_explained() {
 in_outer_half() {
     # shellcheck disable=SC2016 # the inner shell expands it
     env -u CUFRAMES_DEV_ENVIRONMENT XDG_CACHE_HOME=/nonexistent checkout="$checkout" wanted_root="$1" bash -c '
-        . "$checkout/.ci/dev/say.sh" && . "$checkout/.ci/dev/environment.sh" && eval "$1"' outer "$2"
+        . "$checkout/utils/dev/say.sh" && . "$checkout/utils/dev/environment.sh" && eval "$1"' outer "$2"
 }
 
 roots_are_kept_apart() {
@@ -87,7 +87,7 @@ roots_are_kept_apart() {
     same "the usual root is the one of trixie" "$(in_outer_half trixie root_name)" "$usual"
     same "each release has a root of its own" "$([ "$usual" != "$next" ] && echo yes)" yes
     same "the package list has no line for a distribution that nobody knows" \
-        "$(grep -oE '^[a-z]+: ' "$checkout/.ci/dev/packages.txt" | grep -vxE '(debian|ubuntu|forky): ')" ""
+        "$(grep -oE '^[a-z]+: ' "$checkout/utils/dev/packages.txt" | grep -vxE '(debian|ubuntu|forky): ')" ""
     # The same clang everywhere, or none.
     same "Debian 13 has the clang that formats" "$(in_outer_half '' 'packages debian' | grep -c '^clang-format-19$')" 1
     same "the next Debian has none" "$(in_outer_half forky 'packages forky' | grep -c '^clang')" 0
@@ -124,7 +124,7 @@ run_suite() {
     meson setup "$work/build" "$work" >/dev/null || echo "# Meson could not configure $work"
     # shellcheck disable=SC2016 # the inner shell expands it
     CUFRAMES_DEV_DISTRIBUTION=debian checkout=$checkout folder=$work/build bash -c '
-        . "$checkout/.ci/dev/say.sh" && . "$checkout/.ci/dev/test.sh"
+        . "$checkout/utils/dev/say.sh" && . "$checkout/utils/dev/test.sh"
         meson_test "$folder" tried >/dev/null
         echo "$passed $failed $skipped"' 2>"$work/said"
     sed -n 's/^ *no result of: //p' "$work/said"
@@ -167,7 +167,7 @@ bundles_keep_their_files() {
     echo "of the host" >"$work/beside"
     # shellcheck disable=SC2016 # the inner shell expands it
     said=$(unshare "${namespaces[@]}" sh -c '
-        mount --rbind /usr "$2/usr" && cd / && CUFRAMES_KEEP=$3/checkout exec "$1/.ci/dev/enter-root" "$2" cat "$3/checkout/file" "$3/beside"' \
+        mount --rbind /usr "$2/usr" && cd / && CUFRAMES_KEEP=$3/checkout exec "$1/utils/dev/enter-root" "$2" cat "$3/checkout/file" "$3/beside"' \
         tried "$checkout" "$root" "$work" 2>&1 | paste -sd,)
     same "a bundle of a checkout in /tmp finds its files, and those of the host" "$said" "packed,of the host"
     rm -rf "$work"

@@ -51,7 +51,7 @@ class ReferenceTest(unittest.TestCase):
     def setUpClass(cls):
         cls.out = pathlib.Path(tempfile.mkdtemp(prefix="cuframes-reference-"))
         cls.addClassCleanup(shutil.rmtree, cls.out)
-        subprocess.run([SOURCE / ".ci/dev/make-docs", BUILD, cls.out], check=True)
+        subprocess.run([SOURCE / "utils/dev/make-docs", BUILD, cls.out], check=True)
 
     def test_python_names(self):
         for name in ("cuframes", "cuframes.errors", "cuframes.gst"):

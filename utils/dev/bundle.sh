@@ -126,8 +126,8 @@ bundle_extras() {
     for name in bin sbin lib lib64; do
         ln -s "usr/$name" "$extra/$name"
     done
-    cp "$checkout/.ci/dev/enter-root" "$extra/.enter-root"
-    cp "$checkout/.ci/dev/bundle-tests.py" "$extra/usr/bin/cuframes-tests"
+    cp "$checkout/utils/dev/enter-root" "$extra/.enter-root"
+    cp "$checkout/utils/dev/bundle-tests.py" "$extra/usr/bin/cuframes-tests"
     meson introspect --tests "$build" >"$extra/etc/cuframes-tests.json"
     bundle_entry >"$extra/enter"
     chmod +x "$extra/enter" "$extra/.enter-root" "$extra/usr/bin/cuframes-tests"

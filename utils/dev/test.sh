@@ -87,7 +87,7 @@ meson_test() {
     say "Testing ${folder#"$checkout"/}: $*"
     meson test -C "$folder" --no-rebuild --print-errorlogs "${arguments[@]}" </dev/null || status=$?
     # By its log and not by its word alone: what was killed, or never ran, is no success either.
-    mapfile -t counts < <("$checkout/.ci/dev/test-results.py" "$folder" "${suites[@]}" | tr ' ' '\n')
+    mapfile -t counts < <("$checkout/utils/dev/test-results.py" "$folder" "${suites[@]}" | tr ' ' '\n')
     if [ ${#counts[@]} -ne 3 ] || { [ "$status" -ne 0 ] && [ "${counts[1]}" -eq 0 ]; }; then
         failed=$((failed + 1))
         say "FAILED: meson test ended with status $status"

@@ -5,11 +5,11 @@
 
 gstreamer_floor=1.24
 cache=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/cuframes
-package_list=$checkout/.ci/dev/packages.txt
+package_list=$checkout/utils/dev/packages.txt
 # Headers only, and pinned: they decide what the build knows of CUDA on hosts without a toolkit.
 cuda_wheel='nvidia-cuda-runtime==13.0.96 --hash=sha256:7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548'
 
-. "$checkout/.ci/dev/root.sh"
+. "$checkout/utils/dev/root.sh"
 
 # packages DISTRIBUTION: the names in the list, with those that only this distribution has.
 packages() {
@@ -143,15 +143,15 @@ prepare_python() {
         folder=$(python_folder "$name")
         [ -e "$folder" ] ||
             long_step "$cache/python-$name.log" "Fetching the Python packages to $name with" \
-                fetch_python "$checkout/.ci/dev/python-$name.txt" "$folder" ||
-            fail "The Python packages of .ci/dev/python-$name.txt could not be fetched with pip." \
+                fetch_python "$checkout/utils/dev/python-$name.txt" "$folder" ||
+            fail "The Python packages of utils/dev/python-$name.txt could not be fetched with pip." \
                 "Check the network and run ./dev again; the log is $cache/python-$name.log"
     done
 }
 
 # Named after the list, and after the environment, as it may be another Python's.
 python_folder() {
-    echo "$cache/python-$1-$({ echo "$environment"; cat "$checkout/.ci/dev/python-$1.txt"; } | sha256sum | head -c 12)"
+    echo "$cache/python-$1-$({ echo "$environment"; cat "$checkout/utils/dev/python-$1.txt"; } | sha256sum | head -c 12)"
 }
 
 # Those folders that are there, for PYTHONPATH.
@@ -199,6 +199,6 @@ in_environment() {
     if [ -z "$root" ]; then
         "$@"
     else
-        CUFRAMES_CUDA_INCLUDE=${cuda_include:-} CUFRAMES_BIND=$checkout:$cache "$checkout/.ci/dev/enter-root" "$root" "$@"
+        CUFRAMES_CUDA_INCLUDE=${cuda_include:-} CUFRAMES_BIND=$checkout:$cache "$checkout/utils/dev/enter-root" "$root" "$@"
     fi
 }

@@ -6,7 +6,7 @@
 suite=${wanted_root:-trixie}
 known_roots='trixie forky'
 # Debian signs a release that is still being made with the archive keys of the releases before it.
-root_keys=$checkout/.ci/dev/debian-13-keys.asc
+root_keys=$checkout/utils/dev/debian-13-keys.asc
 # Such a release changes daily and its index expires after a week, which mirrors that follow seldom do not keep up
 # with. Here it may be this old; that it is Debian's own is checked all the same.
 moving_index_age=$((120 * 24 * 3600))
