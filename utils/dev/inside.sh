@@ -62,6 +62,8 @@ build_project() {
     exec 9>"$checkout/build/.lock"
     flock 9
     configure "$build"
+    # Which targets there are is known once Meson has looked at its files again, if they changed.
+    compile "$build" build.ninja
     [ "${1:-}" = all ] || mapfile -t targets < <(product_targets)
     compile "$build" "${targets[@]}"
     exec 9>&-
