@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "shared/cuda_context.h"
 
-#include "src/copy_pool.h"
 #include "gst-common/primary_context.h"
 #include "gst-common/relaxed_capture.h"
+
+#include <gst/cuda/gstcuda.h>
 
 #include <utility>
 
@@ -227,7 +228,7 @@ void mark_copy_under_way(GstBuffer* buffer) {
 
 bool is_cuda_caps(const GstCaps* caps) {
     const GstCapsFeatures* features = gst_caps_get_features(caps, 0);
-    return features && gst_caps_features_contains(features, GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY);
+    return features && gst_caps_features_contains(features, CUFRAMES_GST_CUDA_MEMORY_FEATURE);
 }
 
 std::optional<CudaMemoryView> view_cuda_memory(GstMemory* memory) {
@@ -249,6 +250,13 @@ GstMapFlags write_flags(bool on_gpu) {
 
 void* CudaHandles::stream_handle() const { return stream_ ? gst_cuda_stream_get_handle(stream_) : nullptr; }
 
+MemoryRecord* record_in_cuda_memory(GstMemory* memory) {
+    return gst_is_cuda_memory(memory)
+               ? static_cast<MemoryRecord*>(gst_cuda_memory_get_user_data(GST_CUDA_MEMORY_CAST(memory)))
+               : nullptr;
+}
+
+bool built_with_cuda() { return true; }
 bool cuda_is_usable() { return load_cuda(); }
 
 } // namespace cuframes::gst

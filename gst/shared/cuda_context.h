@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "config.h"
 #include "shared/memory_book.h"
 
 #include <cuframes/cuframes.h>
@@ -12,14 +11,10 @@
 #include <optional>
 #include <string>
 
-#if HAVE_GST_CUDA
-#include <gst/cuda/gstcuda.h>
-#else
-// Without the CUDA parts these are names that nothing is behind; the pointers are always NULL.
-using GstCudaContext = struct _GstCudaContextAbsent;
-using GstCudaStream = struct _GstCudaStreamAbsent;
-#define GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY "memory:CUDAMemory"
-#endif
+// GStreamer's own, which builds without its CUDA library have to name as well.
+typedef struct _GstCudaContext GstCudaContext;
+typedef struct _GstCudaStream GstCudaStream;
+#define CUFRAMES_GST_CUDA_MEMORY_FEATURE "memory:CUDAMemory"
 
 namespace cuframes::gst {
 
@@ -99,11 +94,22 @@ struct CudaMemoryView {
 };
 std::optional<CudaMemoryView> view_cuda_memory(GstMemory* memory);
 
+/// The record of GPU memory that one of our books has lent; nullptr for any other memory.
+MemoryRecord* record_in_cuda_memory(GstMemory* memory);
+
+/// Gives a pool of GPU memory the stream that its buffers are used on. NVIDIA's decoders take it over: what they write is
+/// then ordered before our publishing.
+void set_pool_stream(GstStructure* config, const CudaHandles& cuda);
+/// What was written to the buffer is still under way on its stream: whoever uses another one has to wait for it.
+void mark_copy_under_way(GstBuffer* buffer);
+
 /// GST_MAP_READ or GST_MAP_WRITE, on the GPU where `on_gpu`.
 GstMapFlags read_flags(bool on_gpu);
 GstMapFlags write_flags(bool on_gpu);
 
-/// Whether this build has GPU support at all, and a driver can be loaded.
+/// Whether this build has GPU support at all.
+bool built_with_cuda();
+/// And whether a driver can be loaded.
 bool cuda_is_usable();
 
 } // namespace cuframes::gst

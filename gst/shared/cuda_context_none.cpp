@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Stands in for cuda_context.cpp in builds without the CUDA headers or GStreamer's CUDA library: there is never a context.
-#include "src/copy_pool.h"
 #include "shared/cuda_context.h"
 
 namespace cuframes::gst {
@@ -32,9 +31,10 @@ std::optional<CudaMemoryView> view_cuda_memory(GstMemory*) { return std::nullopt
 GstMapFlags read_flags(bool) { return GST_MAP_READ; }
 GstMapFlags write_flags(bool) { return GST_MAP_WRITE; }
 
-GstBufferPool* new_cuda_copy_pool(const CudaHandles&) { return nullptr; }
 void set_pool_stream(GstStructure*, const CudaHandles&) {}
 void mark_copy_under_way(GstBuffer*) {}
+MemoryRecord* record_in_cuda_memory(GstMemory*) { return nullptr; }
+bool built_with_cuda() { return false; }
 bool cuda_is_usable() { return false; }
 
 } // namespace cuframes::gst

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "shared/memory_book.h"
 
-#include "config.h"
+#include "shared/cuda_context.h"
 #include "shared/fd_memory_book.h"
 #include "gst-common/relaxed_capture.h"
-
-#if HAVE_GST_CUDA
-#include <gst/cuda/gstcuda.h>
-#endif
 
 #include <utility>
 
@@ -86,10 +82,8 @@ GstAllocator* slot_allocator() {
 MemoryRecord* MemoryBook::record_of(GstMemory* memory) {
     if (memory->mini_object.dispose != dispose)
         return nullptr;
-#if HAVE_GST_CUDA
-    if (gst_is_cuda_memory(memory))
-        return static_cast<MemoryRecord*>(gst_cuda_memory_get_user_data(GST_CUDA_MEMORY_CAST(memory)));
-#endif
+    if (MemoryRecord* record = record_in_cuda_memory(memory))
+        return record;
     if (memory->allocator == slot_allocator())
         return host(memory)->record;
     return FdMemoryBook::record_in(memory);

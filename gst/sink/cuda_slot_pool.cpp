@@ -3,6 +3,7 @@
 #include "sink/slot_pool.h"
 
 #include <algorithm>
+#include <gst/cuda/gstcuda.h>
 
 using cuframes::gst::SlotPool;
 

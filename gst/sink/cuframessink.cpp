@@ -48,6 +48,7 @@
 #include "sink/cuframessink.h"
 
 #include "sink/state.h"
+#include "shared/template_caps.h"
 #include "shared/uri.h"
 
 GST_DEBUG_CATEGORY(gst_cuframes_sink_debug);
@@ -59,26 +60,6 @@ using cuframes::gst::SinkState;
 G_DEFINE_FINAL_TYPE_WITH_CODE(GstCuframesSink, gst_cuframes_sink, GST_TYPE_BASE_SINK,
                               G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, cuframes::gst::init_sink_uri_handler))
 GST_ELEMENT_REGISTER_DEFINE(cuframessink, "cuframessink", GST_RANK_NONE, GST_TYPE_CUFRAMES_SINK)
-
-// What cameras and decoders make comes first: an element that can make anything would else pick GStreamer's first
-// format, which has 64 bits a pixel.
-#define USUAL_FORMATS "{ NV12, I420 }"
-#define HOST_CAPS GST_VIDEO_CAPS_MAKE(USUAL_FORMATS) "; " GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)
-// One field of a frame in each buffer.
-#define FIELDS_CAPS(features)                                                                                          \
-    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(features, GST_VIDEO_FORMATS_ALL) ", interlace-mode = (string) alternate"
-#define HOST_FIELDS_CAPS FIELDS_CAPS(GST_CAPS_FEATURE_FORMAT_INTERLACED)
-#if HAVE_GST_CUDA
-#define SINK_CAPS                                                                                                      \
-    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY, GST_VIDEO_FORMATS_ALL)                      \
-    "; " HOST_CAPS "; " FIELDS_CAPS(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY                                                \
-                                    ", " GST_CAPS_FEATURE_FORMAT_INTERLACED) "; " HOST_FIELDS_CAPS
-#else
-#define SINK_CAPS HOST_CAPS "; " HOST_FIELDS_CAPS
-#endif
-
-static GstStaticPadTemplate sink_template =
-    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(SINK_CAPS));
 
 static SinkState& state_of(gpointer object) { return *GST_CUFRAMES_SINK(object)->state; }
 
@@ -196,7 +177,9 @@ static void gst_cuframes_sink_class_init(GstCuframesSinkClass* klass) {
     object_class->finalize = gst_cuframes_sink_finalize;
     cuframes::gst::install_sink_properties(object_class);
 
-    gst_element_class_add_static_pad_template(element_class, &sink_template);
+    GstCaps* caps = cuframes::gst::template_caps(true);
+    gst_element_class_add_pad_template(element_class, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
+    gst_caps_unref(caps);
     gst_element_class_set_static_metadata(element_class, "Shared frames sink", "Sink/Video",
                                           "Shares raw video frames with other processes of this host, in place, "
                                           "in GPU or host memory",

@@ -66,9 +66,7 @@ private:
 /// buffers may choose strides and padding: it takes GST_BUFFER_POOL_OPTION_VIDEO_ALIGNMENT.
 GstBufferPool* new_host_slot_pool(std::shared_ptr<Ring> ring, GstElement* sink, const RingSpec& spec);
 
-#if HAVE_GST_CUDA
-/// The same as a GstCudaBufferPool, which is what NVIDIA's decoders and CUDA elements take.
+/// The same as a GstCudaBufferPool, which is what NVIDIA's decoders and CUDA elements take. NULL in builds without.
 GstBufferPool* new_cuda_slot_pool(std::shared_ptr<Ring> ring, GstElement* sink, const RingSpec& spec);
-#endif
 
 } // namespace cuframes::gst

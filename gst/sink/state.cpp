@@ -248,21 +248,12 @@ bool SinkState::set_caps(GstCaps* caps) {
 }
 
 GstBufferPool* SinkState::make_pool(GstCaps* caps, const RingSpec& spec, guint* size) {
-    GstBufferPool* pool = nullptr;
-#if HAVE_GST_CUDA
-    if (spec.cuda)
-        pool = new_cuda_slot_pool(ring_, element_, spec);
-#endif
-    if (!pool)
-        pool = new_host_slot_pool(ring_, element_, spec);
+    GstBufferPool* pool =
+        spec.cuda ? new_cuda_slot_pool(ring_, element_, spec) : new_host_slot_pool(ring_, element_, spec);
     GstStructure* config = gst_buffer_pool_get_config(pool);
     gst_buffer_pool_config_set_params(config, caps, *size, 0, 0);
     gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
-#if HAVE_GST_CUDA
-    // NVIDIA's decoders take the pool's stream over: what they write is then ordered before our publishing.
-    if (spec.cuda.stream())
-        gst_buffer_pool_config_set_cuda_stream(config, spec.cuda.stream());
-#endif
+    set_pool_stream(config, spec.cuda);
     if (!gst_buffer_pool_set_config(pool, config)) {
         gst_object_unref(pool);
         return nullptr;

@@ -27,9 +27,5 @@ private:
 
 /// An unconfigured pool of GPU memory in that context; NULL in builds without.
 GstBufferPool* new_cuda_copy_pool(const CudaHandles& cuda);
-/// Sets what a pool of GPU memory needs besides.
-void set_pool_stream(GstStructure* config, const CudaHandles& cuda);
-/// What was written to the buffer is still under way on its stream: whoever uses another one has to wait for it.
-void mark_copy_under_way(GstBuffer* buffer);
 
 } // namespace cuframes::gst

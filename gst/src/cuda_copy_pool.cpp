@@ -4,6 +4,8 @@
 #include "src/copy_pool.h"
 #include "gst-common/relaxed_capture.h"
 
+#include <gst/cuda/gstcuda.h>
+
 using cuframes::gst::RelaxedCapture;
 
 struct GstCuframesCudaCopyPool {

@@ -44,6 +44,7 @@
 #include "src/cuframessrc.h"
 
 #include "src/state.h"
+#include "shared/template_caps.h"
 #include "shared/uri.h"
 
 GST_DEBUG_CATEGORY(gst_cuframes_src_debug);
@@ -54,22 +55,6 @@ using cuframes::gst::SrcState;
 G_DEFINE_FINAL_TYPE_WITH_CODE(GstCuframesSrc, gst_cuframes_src, GST_TYPE_PUSH_SRC,
                               G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, cuframes::gst::init_source_uri_handler))
 GST_ELEMENT_REGISTER_DEFINE(cuframessrc, "cuframessrc", GST_RANK_NONE, GST_TYPE_CUFRAMES_SRC)
-
-// One field of a frame in each buffer.
-#define FIELDS_CAPS(features)                                                                                          \
-    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(features, GST_VIDEO_FORMATS_ALL) ", interlace-mode = (string) alternate"
-#define HOST_FIELDS_CAPS FIELDS_CAPS(GST_CAPS_FEATURE_FORMAT_INTERLACED)
-#if HAVE_GST_CUDA
-#define SRC_CAPS                                                                                                       \
-    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY, GST_VIDEO_FORMATS_ALL)                      \
-    "; " GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL) "; " FIELDS_CAPS(                                                  \
-        GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY ", " GST_CAPS_FEATURE_FORMAT_INTERLACED) "; " HOST_FIELDS_CAPS
-#else
-#define SRC_CAPS GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL) "; " HOST_FIELDS_CAPS
-#endif
-
-static GstStaticPadTemplate src_template =
-    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(SRC_CAPS));
 
 static SrcState& state_of(gpointer object) { return *GST_CUFRAMES_SRC(object)->state; }
 
@@ -180,7 +165,9 @@ static void gst_cuframes_src_class_init(GstCuframesSrcClass* klass) {
     object_class->finalize = gst_cuframes_src_finalize;
     cuframes::gst::install_src_properties(object_class);
 
-    gst_element_class_add_static_pad_template(element_class, &src_template);
+    GstCaps* caps = cuframes::gst::template_caps(false);
+    gst_element_class_add_pad_template(element_class, gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
+    gst_caps_unref(caps);
     gst_element_class_set_static_metadata(element_class, "Shared frames source", "Source/Video",
                                           "Reads raw video frames that another process of this host shares, in place, "
                                           "in GPU or host memory",

@@ -35,7 +35,7 @@ void set_memory_feature(GstCaps* caps, bool on_gpu) {
     const bool fields = gst_caps_features_contains(gst_caps_get_features(caps, 0), GST_CAPS_FEATURE_FORMAT_INTERLACED);
     GstCapsFeatures* features = on_gpu || fields ? gst_caps_features_new_empty() : nullptr;
     if (on_gpu)
-        gst_caps_features_add(features, GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY);
+        gst_caps_features_add(features, CUFRAMES_GST_CUDA_MEMORY_FEATURE);
     if (fields)
         gst_caps_features_add(features, GST_CAPS_FEATURE_FORMAT_INTERLACED);
     gst_caps_set_features(caps, 0, features);
@@ -66,7 +66,7 @@ GstFlowReturn SrcState::follow_generation(const cuframes_frame_view& view) {
 
 bool SrcState::choose_memory(const SrcSettings& settings, const cuframes_frame_view& view) {
     slots_on_gpu_ = view.memory == CUFRAMES_MEMORY_CUDA;
-    gpu_out_ = slots_on_gpu_ && settings.memory != GST_CUFRAMES_MEMORY_SYSTEM && HAVE_GST_CUDA;
+    gpu_out_ = slots_on_gpu_ && settings.memory != GST_CUFRAMES_MEMORY_SYSTEM && built_with_cuda();
     if (settings.memory == GST_CUFRAMES_MEMORY_CUDA && !gpu_out_) {
         post_error(element_, CUFRAMES_ERROR_DEVICE_MISMATCH,
                    "cuframessrc key=" + settings.key +

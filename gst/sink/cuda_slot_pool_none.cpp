@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Builds without GStreamer's CUDA library.
+#include "sink/slot_pool.h"
+
+namespace cuframes::gst {
+
+GstBufferPool* new_cuda_slot_pool(std::shared_ptr<Ring>, GstElement*, const RingSpec&) { return nullptr; }
+
+} // namespace cuframes::gst
