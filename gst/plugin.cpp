@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "config.h"
-#include "sink/cuframessink.h"
-#include "src/cuframessrc.h"
 #include "shared/enums.h"
 #include "shared/metadata.h"
+#include "sink/cuframessink.h"
+#include "src/cuframessrc.h"
 
 #include <cuframes/cuframes.h>
 #include <gst/video/video.h>

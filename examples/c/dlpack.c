@@ -10,11 +10,9 @@
 // the tensor, and that holds the first pipeline's buffer. No pixel of it is copied.
 #include <cuframes-gst/cuframes-gst.h>
 #include <dlpack/dlpack.h>
-
 #include <gst/app/gstappsink.h>
 #include <gst/app/gstappsrc.h>
 #include <gst/gst.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,6 @@
 //
 // Each frame is a grey ramp that moves, and carries its number in the first eight bytes.
 #include <cuframes/cuframes.h>
-
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -66,11 +65,13 @@ static cuframes_geometry nv12(uint32_t width, uint32_t height) {
 static void draw(unsigned char* pixels, const cuframes_geometry* g, uint64_t number) {
     for (uint32_t y = 0; y < g->planes[0].rows; ++y) {
         unsigned char* row = pixels + g->planes[0].offset + (size_t)y * g->planes[0].pitch;
-        for (uint32_t x = 0; x < g->planes[0].row_bytes; ++x)
+        for (uint32_t x = 0; x < g->planes[0].row_bytes; ++x) {
             row[x] = (unsigned char)(x + y + 2 * number);
+        }
     }
-    for (uint32_t y = 0; y < g->planes[1].rows; ++y)
+    for (uint32_t y = 0; y < g->planes[1].rows; ++y) {
         memset(pixels + g->planes[1].offset + (size_t)y * g->planes[1].pitch, 128, g->planes[1].row_bytes);
+    }
     memcpy(pixels, &number, sizeof(number));
 }
 
@@ -97,10 +98,12 @@ static int publish_frame(cuframes_publisher* publisher, const cuframes_geometry*
                          uint64_t number) {
     cuframes_slot* slot = NULL;
     int result = cuframes_publisher_acquire(publisher, CUFRAMES_ACQUIRE_DEFAULT, &slot);
-    if (result == CUFRAMES_ERROR_NO_FREE_SLOT)
+    if (result == CUFRAMES_ERROR_NO_FREE_SLOT) {
         return cuframes_publisher_drop(publisher); // Readers learn of the gap; the next frame may find a slot.
-    if (result != CUFRAMES_OK)
+    }
+    if (result != CUFRAMES_OK) {
         return result;
+    }
 
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
@@ -109,8 +112,9 @@ static int publish_frame(cuframes_publisher* publisher, const cuframes_geometry*
     info.offset = number;
     info.offset_end = number + 1;
     result = fill(slot, g, scratch, number);
-    if (result == CUFRAMES_OK)
+    if (result == CUFRAMES_OK) {
         result = cuframes_slot_publish(slot, &info, NULL, NULL);
+    }
     cuframes_slot_release(slot);
     return result;
 }
@@ -125,8 +129,9 @@ static int run(cuframes_publisher* publisher, const struct options* options) {
     config.geometry = nv12(options->width, options->height);
     config.caps = caps;
     config.cuda_device = -1;
-    if (cuframes_publisher_configure(publisher, &config) != CUFRAMES_OK)
+    if (cuframes_publisher_configure(publisher, &config) != CUFRAMES_OK) {
         return complain("making the ring");
+    }
     printf("publishing at %s\n", cuframes_publisher_socket_path(publisher));
     fflush(stdout);
 
@@ -137,12 +142,14 @@ static int run(cuframes_publisher* publisher, const struct options* options) {
         sleep_until(due);
         due += 1000000000u / options->rate;
         result = publish_frame(publisher, &config.geometry, scratch, number);
-        if (number == options->count)
+        if (number == options->count) {
             break;
+        }
     }
     free(scratch);
-    if (result != CUFRAMES_OK)
+    if (result != CUFRAMES_OK) {
         return complain("publishing");
+    }
     cuframes_publisher_eos(publisher);
     return EXIT_SUCCESS;
 }
@@ -150,9 +157,10 @@ static int run(cuframes_publisher* publisher, const struct options* options) {
 static void print_summary(cuframes_publisher* publisher) {
     cuframes_publisher_stats stats;
     CUFRAMES_INIT(stats);
-    if (cuframes_publisher_get_stats(publisher, &stats) == CUFRAMES_OK)
+    if (cuframes_publisher_get_stats(publisher, &stats) == CUFRAMES_OK) {
         printf("published %llu, dropped %llu, copied %llu, subscribers %u\n", (unsigned long long)stats.published,
                (unsigned long long)stats.dropped, (unsigned long long)stats.copied, stats.subscribers);
+    }
 }
 
 static void print_usage(FILE* to) {
@@ -238,8 +246,9 @@ int main(int argc, char** argv) {
     publisher_options.slots = options.slots;
     publisher_options.policy = options.wait ? CUFRAMES_POLICY_WAIT : CUFRAMES_POLICY_DROP;
     cuframes_publisher* publisher = NULL;
-    if (cuframes_publisher_create(&publisher_options, &publisher) != CUFRAMES_OK)
+    if (cuframes_publisher_create(&publisher_options, &publisher) != CUFRAMES_OK) {
         return complain("taking the key");
+    }
     const int status = run(publisher, &options);
     print_summary(publisher);
     cuframes_publisher_destroy(publisher);

@@ -8,7 +8,6 @@
 // It may be started before the publisher, and goes on with the next one when a publisher dies. With --check it compares
 // the number that the other example draws into its frames with the one that the ring says.
 #include <cuframes/cuframes.h>
-
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -77,20 +76,24 @@ static int read_number(const cuframes_frame* frame, uint64_t* number) {
 static void print_frame(const cuframes_frame_view* view) {
     printf("frame %" PRIu64 "  %s %ux%u  ", view->sequence, view->geometry->format, view->geometry->width,
            view->geometry->height);
-    if (view->info.pts != CUFRAMES_TIME_NONE)
+    if (view->info.pts != CUFRAMES_TIME_NONE) {
         printf("latency %.3f ms  ", ((double)now_ns() - (double)view->info.pts) / 1e6);
+    }
     printf("missed %" PRIu64 "%s\n", view->missed, view->discontinuity ? "  discontinuity" : "");
 }
 
 static int use_frame(const cuframes_frame* frame, const struct options* options) {
     const cuframes_frame_view* view = cuframes_frame_get(frame);
-    if (!options->quiet)
+    if (!options->quiet) {
         print_frame(view);
-    if (!options->check)
+    }
+    if (!options->check) {
         return EXIT_SUCCESS;
+    }
     uint64_t number = 0;
-    if (read_number(frame, &number) != CUFRAMES_OK)
+    if (read_number(frame, &number) != CUFRAMES_OK) {
         return complain("reading a frame");
+    }
     if (number != view->info.offset) {
         fprintf(stderr, "subscribe: frame %" PRIu64 " has the pixels of %" PRIu64 "\n", view->info.offset, number);
         return EXIT_FAILURE;
@@ -102,14 +105,17 @@ static int run(const struct options* options) {
     for (uint64_t received = 0; options->count == 0 || received < options->count; ++received) {
         cuframes_frame* frame = NULL;
         const int result = cuframes_subscriber_next(subscriber, -1, &frame);
-        if (result == CUFRAMES_ERROR_EOS || result == CUFRAMES_ERROR_INTERRUPTED)
+        if (result == CUFRAMES_ERROR_EOS || result == CUFRAMES_ERROR_INTERRUPTED) {
             return EXIT_SUCCESS;
-        if (result != CUFRAMES_OK)
+        }
+        if (result != CUFRAMES_OK) {
             return complain("waiting for a frame");
+        }
         const int status = use_frame(frame, options);
         cuframes_frame_unref(frame); // From here on its slot can be written again.
-        if (status != EXIT_SUCCESS)
+        if (status != EXIT_SUCCESS) {
             return status;
+        }
     }
     return EXIT_SUCCESS;
 }
@@ -117,9 +123,10 @@ static int run(const struct options* options) {
 static void print_summary(void) {
     cuframes_subscriber_stats stats;
     CUFRAMES_INIT(stats);
-    if (cuframes_subscriber_get_stats(subscriber, &stats) == CUFRAMES_OK)
+    if (cuframes_subscriber_get_stats(subscriber, &stats) == CUFRAMES_OK) {
         printf("received %" PRIu64 ", skipped %" PRIu64 ", lost %" PRIu64 ", reconnects %" PRIu64 "\n", stats.received,
                stats.skipped, stats.lost, stats.reconnects);
+    }
 }
 
 static void print_usage(FILE* to) {
@@ -182,8 +189,9 @@ int main(int argc, char** argv) {
     subscriber_options.mode = options.strict ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST;
     subscriber_options.cuda_device = -1;
     subscriber_options.on_state = report_state;
-    if (cuframes_subscriber_create(&subscriber_options, &subscriber) != CUFRAMES_OK)
+    if (cuframes_subscriber_create(&subscriber_options, &subscriber) != CUFRAMES_OK) {
         return complain("subscribing");
+    }
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
     const int status = run(&options);

@@ -42,8 +42,9 @@ void write_detection(GstAnalyticsMtd& finding, ByteWriter& bytes) {
     gst_analytics_od_mtd_get_location(&finding, &x, &y, &w, &h, &confidence);
 #endif
     bytes.text(g_quark_to_string(gst_analytics_od_mtd_get_obj_type(&finding)));
-    for (const gint number : {x, y, w, h})
+    for (const gint number : {x, y, w, h}) {
         bytes.i32(number);
+    }
     bytes.f32(rotation);
     bytes.f32(confidence);
 }
@@ -69,12 +70,15 @@ void write_track(GstAnalyticsMtd& finding, GstClockTime frame, ByteWriter& bytes
 }
 
 std::optional<Kind> kind_of(GstAnalyticsMtdType type) {
-    if (type == gst_analytics_od_mtd_get_mtd_type())
+    if (type == gst_analytics_od_mtd_get_mtd_type()) {
         return object_detection;
-    if (type == gst_analytics_cls_mtd_get_mtd_type())
+    }
+    if (type == gst_analytics_cls_mtd_get_mtd_type()) {
         return classification;
-    if (type == gst_analytics_tracking_mtd_get_mtd_type())
+    }
+    if (type == gst_analytics_tracking_mtd_get_mtd_type()) {
         return tracking;
+    }
     return std::nullopt;
 }
 
@@ -86,11 +90,12 @@ std::vector<GstAnalyticsMtd> list_findings(const GstMeta* meta, const MetaWritin
     GstAnalyticsMtd finding;
     while (gst_analytics_relation_meta_iterate(relations, &state, GST_ANALYTICS_MTD_TYPE_ANY, &finding)) {
         const GstAnalyticsMtdType type = gst_analytics_mtd_get_mtd_type(&finding);
-        if (kind_of(type))
+        if (kind_of(type)) {
             findings.push_back(finding);
-        else if (type != 0) // 0: it was removed
+        } else if (type != 0) { // 0: it was removed
             to.leave_behind(std::string("analytics of kind ") + gst_analytics_mtd_type_get_name(type),
                             "it has no form between processes");
+        }
     }
     return findings;
 }
@@ -116,27 +121,31 @@ void write_finding(GstAnalyticsMtd& finding, GstClockTime frame, ByteWriter& byt
 void write_relations(const std::vector<GstAnalyticsMtd>& findings, ByteWriter& bytes) {
     const guint counter = bytes.reserve_u32();
     guint32 count = 0;
-    for (guint32 from = 0; from < findings.size(); ++from)
+    for (guint32 from = 0; from < findings.size(); ++from) {
         for (guint32 to = 0; to < findings.size(); ++to) {
             const GstAnalyticsRelTypes types =
                 gst_analytics_relation_meta_get_relation(findings[from].meta, findings[from].id, findings[to].id);
-            if (types == GST_ANALYTICS_REL_TYPE_NONE)
+            if (types == GST_ANALYTICS_REL_TYPE_NONE) {
                 continue;
+            }
             bytes.u32(from);
             bytes.u32(to);
             bytes.u32(static_cast<guint32>(types));
             ++count;
         }
+    }
     bytes.set(counter, count);
 }
 
 Written write(const GstMeta* meta, const MetaWriting& to, ByteWriter& bytes) {
     std::vector<GstAnalyticsMtd> findings = list_findings(meta, to);
-    if (findings.size() > most_findings)
+    if (findings.size() > most_findings) {
         return Written::no;
+    }
     bytes.u32(static_cast<guint32>(findings.size()));
-    for (GstAnalyticsMtd& finding : findings)
+    for (GstAnalyticsMtd& finding : findings) {
         write_finding(finding, to.running_time, bytes);
+    }
     write_relations(findings, bytes);
     return Written::yes;
 }
@@ -145,11 +154,13 @@ Written write(const GstMeta* meta, const MetaWriting& to, ByteWriter& bytes) {
 
 /// A time before the first that this pipeline can name becomes that.
 GstClockTime time_of(gint64 age, GstClockTime frame) {
-    if (age == unknown_age || !GST_CLOCK_TIME_IS_VALID(frame) || frame > G_MAXINT64)
+    if (age == unknown_age || !GST_CLOCK_TIME_IS_VALID(frame) || frame > G_MAXINT64) {
         return GST_CLOCK_TIME_NONE;
+    }
     const auto now = static_cast<gint64>(frame);
-    if (age >= 0)
+    if (age >= 0) {
         return static_cast<GstClockTime>(std::max<gint64>(now - age, 0));
+    }
     return now > G_MAXINT64 + age ? GST_CLOCK_TIME_NONE : static_cast<GstClockTime>(now - age);
 }
 
@@ -159,8 +170,9 @@ bool read_detection(ByteReader& bytes, const MetaReading& from, GstAnalyticsRela
     [[maybe_unused]] const gfloat rotation = bytes.f32();
     const gfloat confidence = bytes.f32();
     GQuark quark = 0;
-    if (!bytes.ok() || !from.names.find(type, &quark))
+    if (!bytes.ok() || !from.names.find(type, &quark)) {
         return false;
+    }
 #if GST_CHECK_VERSION(1, 26, 0)
     return gst_analytics_relation_meta_add_oriented_od_mtd(meta, quark, x, y, w, h, rotation, confidence, out);
 #else
@@ -175,8 +187,9 @@ bool read_classes(ByteReader& bytes, const MetaReading& from, GstAnalyticsRelati
     for (guint32 i = 0; i < length; ++i) {
         const std::string name = bytes.text();
         levels[i] = bytes.f32();
-        if (!bytes.ok() || !from.names.find(name, &names[i]))
+        if (!bytes.ok() || !from.names.find(name, &names[i])) {
             return false;
+        }
     }
     return length > 0 && bytes.ok() &&
            gst_analytics_relation_meta_add_cls_mtd(meta, length, levels.data(), names.data(), out);
@@ -187,8 +200,9 @@ bool read_track(ByteReader& bytes, const MetaReading& from, GstAnalyticsRelation
     const GstClockTime first = time_of(bytes.i64(), from.running_time);
     const GstClockTime last = time_of(bytes.i64(), from.running_time);
     const bool lost = bytes.u8() != 0;
-    if (!bytes.ok() || !gst_analytics_relation_meta_add_tracking_mtd(meta, id, first, out))
+    if (!bytes.ok() || !gst_analytics_relation_meta_add_tracking_mtd(meta, id, first, out)) {
         return false;
+    }
     gst_analytics_tracking_mtd_update_last_seen(out, last);
     return !lost || gst_analytics_tracking_mtd_set_lost(out);
 }
@@ -217,10 +231,11 @@ std::vector<guint> read_findings(guint32 count, ByteReader& bytes, const MetaRea
         const guint8 kind = bytes.u8();
         ByteReader fields = bytes.blob();
         GstAnalyticsMtd finding;
-        if (bytes.ok() && read_finding(kind, fields, from, meta, &finding))
+        if (bytes.ok() && read_finding(kind, fields, from, meta, &finding)) {
             id = finding.id;
-        else if (bytes.ok())
+        } else if (bytes.ok()) {
             from.skip("analytics of kind " + std::to_string(kind), "it cannot be read here");
+        }
     }
     return ids;
 }
@@ -230,16 +245,18 @@ void read_relations(const std::vector<guint>& ids, ByteReader& bytes, GstAnalyti
     for (guint32 i = 0; i < count; ++i) {
         const guint32 from = bytes.u32(), to = bytes.u32(), types = bytes.u32();
         const bool known = from < ids.size() && to < ids.size() && ids[from] != no_id && ids[to] != no_id;
-        if (known && types > 0 && types <= G_MAXUINT8)
+        if (known && types > 0 && types <= G_MAXUINT8) {
             gst_analytics_relation_meta_set_relation(meta, static_cast<GstAnalyticsRelTypes>(types), ids[from],
                                                      ids[to]);
+        }
     }
 }
 
 bool read(ByteReader& bytes, const MetaReading& from) {
     const guint32 count = bytes.count(sizeof(guint8) + sizeof(guint32));
-    if (!bytes.ok() || count > most_findings)
+    if (!bytes.ok() || count > most_findings) {
         return false;
+    }
     // Room for all at once: it would else be moved again and again.
     GstAnalyticsRelationMetaInitParams room = {std::max<gsize>(count, 5), std::max<gsize>(gsize{count} * 64, 1024)};
     GstAnalyticsRelationMeta* meta = gst_buffer_add_analytics_relation_meta_full(from.buffer, &room);

@@ -9,8 +9,9 @@ namespace {
 /// Whether the clock shows CLOCK_MONOTONIC itself. Network, NTP and PTP clocks derive from the same class and call
 /// themselves monotonic too, and any clock may be calibrated: none of those does.
 bool shows_monotonic_time(GstClock* clock) {
-    if (G_OBJECT_TYPE(clock) != GST_TYPE_SYSTEM_CLOCK)
+    if (G_OBJECT_TYPE(clock) != GST_TYPE_SYSTEM_CLOCK) {
         return false;
+    }
     GstClockType type = GST_CLOCK_TYPE_OTHER;
     g_object_get(clock, "clock-type", &type, nullptr);
     GstClockTime internal, external, numerator, denominator;
@@ -35,15 +36,18 @@ GstClockTimeDiff sample_offset(GstClock* clock) {
     // A thread that loses the processor between two readings is asked again, as nobody should see that in a time stamp.
     constexpr GstClockTime good_enough = 20 * GST_USECOND;
     Sample best = sample_once(clock);
-    for (int attempt = 0; attempt < 3 && best.uncertainty > good_enough; ++attempt)
-        if (const Sample next = sample_once(clock); next.uncertainty < best.uncertainty)
+    for (int attempt = 0; attempt < 3 && best.uncertainty > good_enough; ++attempt) {
+        if (const Sample next = sample_once(clock); next.uncertainty < best.uncertainty) {
             best = next;
+        }
+    }
     return best.offset;
 }
 
 GstClockTime shift(GstClockTime time, GstClockTimeDiff by) {
-    if (by < 0 && time < static_cast<GstClockTime>(-by))
+    if (by < 0 && time < static_cast<GstClockTime>(-by)) {
         return 0;
+    }
     return time + static_cast<GstClockTime>(by);
 }
 
@@ -69,17 +73,20 @@ GstClockTime monotonic_now() {
 
 TimeMap::TimeMap(GstElement* element) : base_time_(gst_element_get_base_time(element)) {
     GstClock* clock = gst_element_get_clock(element);
-    if (!clock)
+    if (!clock) {
         return;
-    if (!shows_monotonic_time(clock))
+    }
+    if (!shows_monotonic_time(clock)) {
         clock_minus_monotonic_ = sample_offset(clock);
+    }
     gst_object_unref(clock);
 }
 
 GstClockTime TimeMap::to_monotonic(const GstSegment& segment, GstClockTime time) const {
     GstClockTimeDiff running = 0;
-    if (!GST_CLOCK_TIME_IS_VALID(time) || !running_time(segment, time, &running))
+    if (!GST_CLOCK_TIME_IS_VALID(time) || !running_time(segment, time, &running)) {
         return GST_CLOCK_TIME_NONE;
+    }
     return shift(shift(base_time_, running), -clock_minus_monotonic_);
 }
 

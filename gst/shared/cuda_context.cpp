@@ -32,10 +32,11 @@ protected:
         GST_MINI_OBJECT_FLAG_SET(memory, GST_CUDA_MEMORY_TRANSFER_NEED_DOWNLOAD);
         GST_MEMORY_FLAG_UNSET(memory, GST_CUDA_MEMORY_TRANSFER_NEED_UPLOAD);
         GST_MEMORY_FLAG_UNSET(memory, GST_CUDA_MEMORY_TRANSFER_NEED_SYNC);
-        if (read_only_)
+        if (read_only_) {
             GST_MINI_OBJECT_FLAG_SET(memory, GST_MEMORY_FLAG_READONLY);
-        else
+        } else {
             GST_MEMORY_FLAG_UNSET(memory, GST_MEMORY_FLAG_READONLY);
+        }
     }
 
 private:
@@ -52,10 +53,12 @@ CudaHandles::CudaHandles(GstCudaContext* context) : context_(GST_CUDA_CONTEXT(gs
 }
 
 CudaHandles::CudaHandles(const CudaHandles& other) : context_(other.context_), stream_(other.stream_) {
-    if (context_)
+    if (context_) {
         gst_object_ref(context_);
-    if (stream_)
+    }
+    if (stream_) {
         gst_cuda_stream_ref(stream_);
+    }
 }
 
 CudaHandles& CudaHandles::operator=(CudaHandles other) noexcept {
@@ -73,8 +76,9 @@ CudaHandles::~CudaHandles() {
 CudaHandles CudaHandles::with_stream_of(const GstStructure* pool_config) const {
     CudaHandles result = *this;
     GstCudaStream* stream = gst_buffer_pool_config_get_cuda_stream(const_cast<GstStructure*>(pool_config));
-    if (stream && stream->context == context_)
+    if (stream && stream->context == context_) {
         std::swap(result.stream_, stream);
+    }
     gst_clear_cuda_stream(&stream);
     return result;
 }
@@ -83,8 +87,9 @@ void* CudaHandles::context_handle() const { return context_ ? gst_cuda_context_g
 
 int CudaHandles::device() const {
     guint device = 0;
-    if (!context_)
+    if (!context_) {
         return -1;
+    }
     g_object_get(context_, "cuda-device-id", &device, nullptr);
     return static_cast<int>(device);
 }
@@ -111,8 +116,9 @@ bool CudaContextHolder::suits(const CudaHandles& handles, int device) const {
 void CudaContextHolder::offer(GstContext* context) {
     const std::lock_guard lock(mutex_);
     GstCudaContext* offered = nullptr;
-    if (handles_ || !load_cuda())
+    if (handles_ || !load_cuda()) {
         return;
+    }
     const RelaxedCapture relaxed;
     if (gst_cuda_handle_set_context(element_, context, device_, &offered) && offered) {
         handles_ = CudaHandles(offered);
@@ -122,8 +128,9 @@ void CudaContextHolder::offer(GstContext* context) {
 
 bool CudaContextHolder::ask_peer(GstPad* pad, GstQuery* query) {
     GstContext* found = nullptr;
-    if (gst_pad_peer_query(pad, query))
+    if (gst_pad_peer_query(pad, query)) {
         gst_query_parse_context(query, &found);
+    }
     return found != nullptr;
 }
 
@@ -137,8 +144,9 @@ void CudaContextHolder::ask_neighbours() {
         query);
     GstContext* found = nullptr;
     gst_query_parse_context(query, &found);
-    if (found)
+    if (found) {
         gst_element_set_context(element_, found); // which comes back through offer()
+    }
     gst_query_unref(query);
 }
 
@@ -146,15 +154,17 @@ CudaHandles CudaContextHolder::follow(GstPad* pad) {
     GstQuery* query = gst_query_new_context(GST_CUDA_CONTEXT_TYPE);
     GstContext* found = nullptr;
     GstCudaContext* theirs = nullptr;
-    if (ask_peer(pad, query))
+    if (ask_peer(pad, query)) {
         gst_query_parse_context(query, &found);
+    }
     // Any device: if it is not the one that was asked for, the caller says so better than silence would.
     const bool loaded = found && load_cuda();
     const RelaxedCapture relaxed;
     if (loaded && gst_cuda_handle_set_context(element_, found, -1, &theirs) && theirs) {
         const std::lock_guard lock(mutex_);
-        if (handles_.context() != theirs)
+        if (handles_.context() != theirs) {
             handles_ = CudaHandles(theirs);
+        }
         gst_object_unref(theirs);
     }
     gst_query_unref(query);
@@ -167,8 +177,9 @@ void CudaContextHolder::ask_application() {
 
 void CudaContextHolder::make_primary(int device) {
     GstCudaContext* made = primary_context(device < 0 ? 0 : device);
-    if (!made)
+    if (!made) {
         return;
+    }
     {
         const std::lock_guard lock(mutex_);
         handles_ = CudaHandles(made);
@@ -179,19 +190,24 @@ void CudaContextHolder::make_primary(int device) {
 }
 
 CudaHandles CudaContextHolder::ensure(int device, bool may_ask_neighbours) {
-    if (CudaHandles now = current(); suits(now, device))
+    if (CudaHandles now = current(); suits(now, device)) {
         return now;
-    if (!load_cuda())
+    }
+    if (!load_cuda()) {
         return {};
+    }
     const RelaxedCapture relaxed;
     clear();
     set_device(device);
-    if (may_ask_neighbours)
+    if (may_ask_neighbours) {
         ask_neighbours();
-    if (!current())
+    }
+    if (!current()) {
         ask_application();
-    if (!suits(current(), device))
+    }
+    if (!suits(current(), device)) {
         make_primary(device);
+    }
     const CudaHandles now = current();
     return suits(now, device) ? now : CudaHandles();
 }
@@ -199,8 +215,9 @@ CudaHandles CudaContextHolder::ensure(int device, bool may_ask_neighbours) {
 bool CudaContextHolder::answer(GstQuery* query) {
     const gchar* type = nullptr;
     gst_query_parse_context_type(query, &type);
-    if (g_strcmp0(type, GST_CUDA_CONTEXT_TYPE) != 0)
+    if (g_strcmp0(type, GST_CUDA_CONTEXT_TYPE) != 0) {
         return false;
+    }
     int device;
     {
         const std::lock_guard lock(mutex_);
@@ -217,13 +234,15 @@ std::shared_ptr<MemoryBook> make_cuda_memory_book(MemoryRecord::Release release,
 }
 
 void set_pool_stream(GstStructure* config, const CudaHandles& cuda) {
-    if (cuda.stream())
+    if (cuda.stream()) {
         gst_buffer_pool_config_set_cuda_stream(config, cuda.stream());
+    }
 }
 
 void mark_copy_under_way(GstBuffer* buffer) {
-    for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i)
+    for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i) {
         GST_MINI_OBJECT_FLAG_SET(gst_buffer_peek_memory(buffer, i), GST_CUDA_MEMORY_TRANSFER_NEED_SYNC);
+    }
 }
 
 bool is_cuda_caps(const GstCaps* caps) {
@@ -232,8 +251,9 @@ bool is_cuda_caps(const GstCaps* caps) {
 }
 
 std::optional<CudaMemoryView> view_cuda_memory(GstMemory* memory) {
-    if (!gst_is_cuda_memory(memory))
+    if (!gst_is_cuda_memory(memory)) {
         return std::nullopt;
+    }
     auto* cuda = GST_CUDA_MEMORY_CAST(memory);
     GstCudaStream* stream = gst_cuda_memory_get_stream(cuda);
     return CudaMemoryView{cuda->context, gst_cuda_context_get_handle(cuda->context),

@@ -69,6 +69,7 @@ GType gst_cuframes_on_exhausted_get_type() {
 
 void gst_cuframes_enums_mark_plugin_api() {
     for (const GType type : {GST_TYPE_CUFRAMES_MEMORY, GST_TYPE_CUFRAMES_POLICY, GST_TYPE_CUFRAMES_MODE,
-                             GST_TYPE_CUFRAMES_ON_GONE, GST_TYPE_CUFRAMES_ON_EOS, GST_TYPE_CUFRAMES_ON_EXHAUSTED})
+                             GST_TYPE_CUFRAMES_ON_GONE, GST_TYPE_CUFRAMES_ON_EOS, GST_TYPE_CUFRAMES_ON_EXHAUSTED}) {
         gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
+    }
 }

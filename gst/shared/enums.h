@@ -3,69 +3,57 @@
 
 #include <gst/gst.h>
 
-/**
- * GstCuframesMemory:
- * @GST_CUFRAMES_MEMORY_AUTO: the sink keeps frames where they come from, the source leaves them where the ring is
- * @GST_CUFRAMES_MEMORY_CUDA: GPU memory
- * @GST_CUFRAMES_MEMORY_SYSTEM: host memory
- */
+/// GstCuframesMemory:
+/// @GST_CUFRAMES_MEMORY_AUTO: the sink keeps frames where they come from, the source leaves them where the ring is
+/// @GST_CUFRAMES_MEMORY_CUDA: GPU memory
+/// @GST_CUFRAMES_MEMORY_SYSTEM: host memory
 enum GstCuframesMemory {
     GST_CUFRAMES_MEMORY_AUTO,
     GST_CUFRAMES_MEMORY_CUDA,
     GST_CUFRAMES_MEMORY_SYSTEM,
 };
 
-/**
- * GstCuframesPolicy:
- * @GST_CUFRAMES_POLICY_DROP: never wait for readers
- * @GST_CUFRAMES_POLICY_WAIT: wait for strict readers, for a limited time
- */
+/// GstCuframesPolicy:
+/// @GST_CUFRAMES_POLICY_DROP: never wait for readers
+/// @GST_CUFRAMES_POLICY_WAIT: wait for strict readers, for a limited time
 enum GstCuframesPolicy {
     GST_CUFRAMES_POLICY_DROP,
     GST_CUFRAMES_POLICY_WAIT,
 };
 
-/**
- * GstCuframesMode:
- * @GST_CUFRAMES_MODE_NEWEST: skip to the newest frame
- * @GST_CUFRAMES_MODE_STRICT: every frame, in order
- */
+/// GstCuframesMode:
+/// @GST_CUFRAMES_MODE_NEWEST: skip to the newest frame
+/// @GST_CUFRAMES_MODE_STRICT: every frame, in order
 enum GstCuframesMode {
     GST_CUFRAMES_MODE_NEWEST,
     GST_CUFRAMES_MODE_STRICT,
 };
 
-/**
- * GstCuframesOnGone:
- * @GST_CUFRAMES_ON_GONE_WAIT: wait for the next publisher and go on with it
- * @GST_CUFRAMES_ON_GONE_EOS: end the stream
- * @GST_CUFRAMES_ON_GONE_ERROR: post an error
- */
+/// GstCuframesOnGone:
+/// @GST_CUFRAMES_ON_GONE_WAIT: wait for the next publisher and go on with it
+/// @GST_CUFRAMES_ON_GONE_EOS: end the stream
+/// @GST_CUFRAMES_ON_GONE_ERROR: post an error
 enum GstCuframesOnGone {
     GST_CUFRAMES_ON_GONE_WAIT,
     GST_CUFRAMES_ON_GONE_EOS,
     GST_CUFRAMES_ON_GONE_ERROR,
 };
 
-/**
- * GstCuframesOnEos:
- * @GST_CUFRAMES_ON_EOS_EOS: end the stream
- * @GST_CUFRAMES_ON_EOS_WAIT: go on with what follows, from this publisher or the next
- *
- * Since: 0.1
- */
+/// GstCuframesOnEos:
+/// @GST_CUFRAMES_ON_EOS_EOS: end the stream
+/// @GST_CUFRAMES_ON_EOS_WAIT: go on with what follows, from this publisher or the next
+///
+/// Since: 0.1
 enum GstCuframesOnEos {
     GST_CUFRAMES_ON_EOS_EOS,
     GST_CUFRAMES_ON_EOS_WAIT,
 };
 
-/**
- * GstCuframesOnExhausted:
- * @GST_CUFRAMES_ON_EXHAUSTED_COPY: copy the frame, so that the pipeline goes on
- * @GST_CUFRAMES_ON_EXHAUSTED_WAIT: wait until a frame is given back
- *
- * Since: 0.1
- */
+/// GstCuframesOnExhausted:
+/// @GST_CUFRAMES_ON_EXHAUSTED_COPY: copy the frame, so that the pipeline goes on
+/// @GST_CUFRAMES_ON_EXHAUSTED_WAIT: wait until a frame is given back
+///
+/// Since: 0.1
 enum GstCuframesOnExhausted {
     GST_CUFRAMES_ON_EXHAUSTED_COPY,
     GST_CUFRAMES_ON_EXHAUSTED_WAIT,

@@ -23,8 +23,9 @@ static gpointer map_mapped(GstMemory* memory, gsize, GstMapFlags) {
 
 static GstMemory* share_sized(GstMemory* memory, gssize offset, gssize size) {
     // Until 1.26.2 GstFdAllocator took for "the rest" what is beyond the offset of the memory, too.
-    if (size == -1)
+    if (size == -1) {
         size = static_cast<gssize>(memory->size) - offset;
+    }
     return GST_CUFRAMES_FD_ALLOCATOR(memory->allocator)->share(memory, offset, size);
 }
 
@@ -68,8 +69,9 @@ FdMemoryBook::FdMemoryBook(MemoryRecord::Release release, int fd, const void* ba
 FdMemoryBook::~FdMemoryBook() { gst_object_unref(allocator_); }
 
 MemoryRecord* FdMemoryBook::record_in(GstMemory* memory) {
-    if (!GST_IS_CUFRAMES_FD_ALLOCATOR(memory->allocator))
+    if (!GST_IS_CUFRAMES_FD_ALLOCATOR(memory->allocator)) {
         return nullptr;
+    }
     return static_cast<MemoryRecord*>(gst_mini_object_get_qdata(GST_MINI_OBJECT_CAST(memory), record_quark()));
 }
 
@@ -92,13 +94,15 @@ void FdMemoryBook::prepare(GstMemory* memory) {
 GstAllocator* find_descriptor_allocator(GstQuery* query) {
     // An element that also proposes a pool does more with descriptors: waylandsink gives them to the compositor, which maps
     // them for writing, may not, and ends the connection.
-    if (gst_query_get_n_allocation_pools(query) > 0)
+    if (gst_query_get_n_allocation_pools(query) > 0) {
         return nullptr;
+    }
     for (guint i = 0; i < gst_query_get_n_allocation_params(query); ++i) {
         GstAllocator* allocator = nullptr;
         gst_query_parse_nth_allocation_param(query, i, &allocator, nullptr);
-        if (allocator && GST_IS_SHM_ALLOCATOR(allocator))
+        if (allocator && GST_IS_SHM_ALLOCATOR(allocator)) {
             return allocator;
+        }
         gst_clear_object(&allocator);
     }
     return nullptr;

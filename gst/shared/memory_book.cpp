@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "shared/memory_book.h"
 
+#include "gst-common/relaxed_capture.h"
 #include "shared/cuda_context.h"
 #include "shared/fd_memory_book.h"
-#include "gst-common/relaxed_capture.h"
 
 #include <utility>
 
@@ -45,8 +45,9 @@ static void gst_cuframes_allocator_class_init(GstCuframesAllocatorClass* klass) 
 
 static GstMemory* share_host(GstMemory* memory, gssize offset, gssize size) {
     GstMemory* whole = memory->parent ? memory->parent : memory;
-    if (size == -1)
+    if (size == -1) {
         size = static_cast<gssize>(memory->size) - offset;
+    }
     auto* part = new HostMemory{{}, host(memory)->data, nullptr};
     const auto flags = static_cast<GstMemoryFlags>(GST_MINI_OBJECT_FLAGS(whole) | GST_MINI_OBJECT_FLAG_LOCK_READONLY);
     gst_memory_init(&part->memory, flags, memory->allocator, whole, memory->maxsize, memory->align,
@@ -80,19 +81,23 @@ GstAllocator* slot_allocator() {
 } // namespace
 
 MemoryRecord* MemoryBook::record_of(GstMemory* memory) {
-    if (memory->mini_object.dispose != dispose)
+    if (memory->mini_object.dispose != dispose) {
         return nullptr;
-    if (MemoryRecord* record = record_in_cuda_memory(memory))
+    }
+    if (MemoryRecord* record = record_in_cuda_memory(memory)) {
         return record;
-    if (memory->allocator == slot_allocator())
+    }
+    if (memory->allocator == slot_allocator()) {
         return host(memory)->record;
+    }
     return FdMemoryBook::record_in(memory);
 }
 
 GstMemory* MemoryBook::take_idle(uint32_t index) {
     const std::lock_guard lock(mutex_);
-    if (index >= idle_.size())
+    if (index >= idle_.size()) {
         idle_.resize(index + 1, nullptr);
+    }
     return std::exchange(idle_[index], nullptr);
 }
 
@@ -123,8 +128,9 @@ gboolean MemoryBook::dispose(GstMiniObject* object) {
 bool MemoryBook::take_back(GstMemory* memory, MemoryRecord* record) {
     {
         const std::lock_guard lock(mutex_);
-        if (closed_ || idle_[record->index])
+        if (closed_ || idle_[record->index]) {
             return false; // it is freed, and the record lets the slot go after the memory's caches are gone
+        }
         gst_memory_ref(memory);
         idle_[record->index] = memory;
     }
@@ -141,9 +147,11 @@ void MemoryBook::close() {
         idle.swap(idle_);
     }
     const RelaxedCapture relaxed; // what elements have kept on them goes too
-    for (GstMemory* memory : idle)
-        if (memory)
+    for (GstMemory* memory : idle) {
+        if (memory) {
             gst_memory_unref(memory);
+        }
+    }
 }
 
 GstMemory* HostMemoryBook::wrap(void* data, MemoryRecord* record) {
@@ -156,10 +164,11 @@ void HostMemoryBook::prepare(GstMemory* memory) {
     // Whoever had it last may have narrowed it.
     memory->offset = 0;
     memory->size = memory->maxsize;
-    if (read_only_)
+    if (read_only_) {
         GST_MINI_OBJECT_FLAG_SET(memory, GST_MEMORY_FLAG_READONLY);
-    else
+    } else {
         GST_MEMORY_FLAG_UNSET(memory, GST_MEMORY_FLAG_READONLY);
+    }
 }
 
 } // namespace cuframes::gst

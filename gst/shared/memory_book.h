@@ -22,8 +22,9 @@ struct MemoryRecord {
     ~MemoryRecord() { let_go(); }
 
     void let_go() {
-        if (void* held = std::exchange(handle, nullptr))
+        if (void* held = std::exchange(handle, nullptr)) {
             release(held);
+        }
     }
 
     Release release;

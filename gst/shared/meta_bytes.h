@@ -105,8 +105,9 @@ private:
     template <class Number>
     Number number() {
         Number value = 0;
-        if (const guint8* at = take(sizeof value))
+        if (const guint8* at = take(sizeof value)) {
             std::memcpy(&value, at, sizeof value);
+        }
         return value;
     }
 

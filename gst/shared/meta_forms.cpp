@@ -16,10 +16,12 @@ namespace {
 Written write_traits(const GstMeta* meta, const MetaWriting& to, ByteWriter& bytes) {
     const auto* video = reinterpret_cast<const GstVideoMeta*>(meta);
     // The ring has one picture for each frame: of several views that lie side by side in a buffer this one is copied.
-    if (video != gst_buffer_get_video_meta(to.buffer))
+    if (video != gst_buffer_get_video_meta(to.buffer)) {
         return Written::no;
-    if (video->flags == GST_VIDEO_FRAME_FLAG_NONE && video->id == 0)
+    }
+    if (video->flags == GST_VIDEO_FRAME_FLAG_NONE && video->id == 0) {
         return Written::needless;
+    }
     bytes.u32(static_cast<guint32>(video->flags));
     bytes.i32(video->id);
     return Written::yes;
@@ -27,8 +29,9 @@ Written write_traits(const GstMeta* meta, const MetaWriting& to, ByteWriter& byt
 
 bool read_traits(ByteReader& bytes, const MetaReading& from) {
     const FrameTraits traits = {.flags = bytes.u32(), .id = bytes.i32()};
-    if (bytes.ok())
+    if (bytes.ok()) {
         from.traits = traits;
+    }
     return bytes.ok();
 }
 
@@ -37,8 +40,9 @@ bool read_traits(ByteReader& bytes, const MetaReading& from) {
 
 void write_jam(GDateTime* jam, ByteWriter& bytes) {
     bytes.u8(jam ? 1 : 0);
-    if (!jam)
+    if (!jam) {
         return;
+    }
     bytes.i64(g_date_time_to_unix(jam));
     bytes.u32(static_cast<guint32>(g_date_time_get_microsecond(jam)));
     bytes.i32(static_cast<gint32>(g_date_time_get_utc_offset(jam) / G_TIME_SPAN_SECOND));
@@ -65,15 +69,17 @@ using DateTime = std::unique_ptr<GDateTime, DateTimeUnref>;
 
 /// False for a time that cannot be.
 bool read_jam(ByteReader& bytes, DateTime* jam) {
-    if (bytes.u8() == 0)
+    if (bytes.u8() == 0) {
         return bytes.ok();
+    }
     const gint64 seconds = bytes.i64();
     const guint32 microseconds = bytes.u32();
     const gint32 offset = bytes.i32();
     // GLib aborts at offsets that no zone has.
     constexpr gint32 furthest = 18 * 3600;
-    if (!bytes.ok() || microseconds >= G_USEC_PER_SEC || std::abs(offset) > furthest)
+    if (!bytes.ok() || microseconds >= G_USEC_PER_SEC || std::abs(offset) > furthest) {
         return false;
+    }
     const DateTime whole(g_date_time_new_from_unix_utc(seconds));
     const DateTime exact(whole ? g_date_time_add(whole.get(), microseconds) : nullptr);
     GTimeZone* zone = g_time_zone_new_offset(offset);
@@ -127,8 +133,9 @@ bool read_parameter(ByteReader& bytes, GstVideoRegionOfInterestMeta* region) {
     gchar* end = nullptr;
     GstStructure* parameter =
         bytes.ok() && may_be_parsed(text) ? gst_structure_from_string(text.c_str(), &end) : nullptr;
-    if (parameter)
+    if (parameter) {
         gst_video_region_of_interest_meta_add_param(region, parameter);
+    }
     return parameter != nullptr;
 }
 
@@ -138,15 +145,18 @@ bool read_region(ByteReader& bytes, const MetaReading& from) {
     const std::string type = bytes.text();
     const guint32 parameters = bytes.count(sizeof(guint32));
     GQuark quark = 0;
-    if (!bytes.ok() || !from.names.find(type, &quark))
+    if (!bytes.ok() || !from.names.find(type, &quark)) {
         return false;
+    }
     GstVideoRegionOfInterestMeta* region =
         gst_buffer_add_video_region_of_interest_meta_id(from.buffer, quark, x, y, w, h);
     region->id = id;
     region->parent_id = parent_id;
-    for (guint32 i = 0; i < parameters && bytes.ok(); ++i)
-        if (!read_parameter(bytes, region))
+    for (guint32 i = 0; i < parameters && bytes.ok(); ++i) {
+        if (!read_parameter(bytes, region)) {
             from.skip("a parameter of a region of interest", "it cannot be read here");
+        }
+    }
     return true;
 }
 
@@ -168,8 +178,9 @@ bool is_afd(guint8 spec, guint8 afd) {
 
 bool read_afd(ByteReader& bytes, const MetaReading& from) {
     const guint8 field = bytes.u8(), spec = bytes.u8(), afd = bytes.u8();
-    if (!bytes.ok() || field > 1 || !is_afd(spec, afd))
+    if (!bytes.ok() || field > 1 || !is_afd(spec, afd)) {
         return false;
+    }
     gst_buffer_add_video_afd_meta(from.buffer, field, static_cast<GstVideoAFDSpec>(spec),
                                   static_cast<GstVideoAFDValue>(afd));
     return true;
@@ -189,8 +200,9 @@ Written write_bar(const GstMeta* meta, const MetaWriting&, ByteWriter& bytes) {
 bool read_bar(ByteReader& bytes, const MetaReading& from) {
     const guint8 field = bytes.u8(), is_letterbox = bytes.u8();
     const guint32 first = bytes.u32(), second = bytes.u32();
-    if (!bytes.ok() || field > 1)
+    if (!bytes.ok() || field > 1) {
         return false;
+    }
     gst_buffer_add_video_bar_meta(from.buffer, field, is_letterbox != 0, first, second);
     return true;
 }
@@ -199,8 +211,9 @@ bool read_bar(ByteReader& bytes, const MetaReading& from) {
 
 Written write_caption(const GstMeta* meta, const MetaWriting&, ByteWriter& bytes) {
     const auto* caption = reinterpret_cast<const GstVideoCaptionMeta*>(meta);
-    if (!caption->data || caption->size == 0 || caption->size > G_MAXINT32)
+    if (!caption->data || caption->size == 0 || caption->size > G_MAXINT32) {
         return Written::no;
+    }
     bytes.u32(static_cast<guint32>(caption->caption_type));
     bytes.blob(caption->data, static_cast<guint32>(caption->size));
     return Written::yes;
@@ -224,8 +237,9 @@ std::vector<MetaForm> all_forms() {
         {"cuframes/bar", 1, gst_video_bar_meta_get_info, write_bar, read_bar},
         {"cuframes/caption", 1, gst_video_caption_meta_get_info, write_caption, read_caption},
     };
-    if (const MetaForm* analytics = analytics_form())
+    if (const MetaForm* analytics = analytics_form()) {
         all.push_back(*analytics);
+    }
     return all;
 }
 
@@ -234,8 +248,9 @@ std::vector<MetaForm> all_forms() {
 bool may_be_parsed(const std::string& text) {
     const auto is_letter_of_name = [](char c) { return g_ascii_isalnum(c) || (c && std::strchr("/-_.:+", c)); };
     const auto end = std::ranges::find_if_not(text, is_letter_of_name);
-    if (text.empty() || !g_ascii_isalpha(text[0]) || (end != text.end() && !std::strchr(",;(", *end)))
+    if (text.empty() || !g_ascii_isalpha(text[0]) || (end != text.end() && !std::strchr(",;(", *end))) {
         return false;
+    }
     int depth = 0, deepest = 0;
     for (const char c : text) {
         depth += c && std::strchr("[{<(", c) ? 1 : c && std::strchr("]}>)", c) ? -1 : 0;
@@ -249,10 +264,12 @@ bool NameTable::find(const std::string& name, GQuark* quark) {
     constexpr guint most = 65536;
     constexpr gsize longest = 1024;
     *quark = name.empty() ? 0 : g_quark_try_string(name.c_str());
-    if (*quark != 0 || name.empty())
+    if (*quark != 0 || name.empty()) {
         return true;
-    if (added_ >= most || name.size() > longest)
+    }
+    if (added_ >= most || name.size() > longest) {
         return false;
+    }
     ++added_;
     *quark = g_quark_from_string(name.c_str());
     return true;

@@ -40,16 +40,18 @@ const MetaForm* form_named(const std::string& name) {
 /// Publishers before our own forms sent the whole meta; its first number is its flags, and the rest their layout.
 void take_flags_of_serialized_video_meta(ByteReader payload, FrameTraits& traits) {
     const guint32 flags = payload.u32();
-    if (payload.ok())
+    if (payload.ok()) {
         traits.flags = flags;
+    }
 }
 
 /// GStreamer's own reader takes for granted that these begin with caps.
 bool is_reference_timestamp(ByteReader payload) {
     payload.u64();
     payload.u64();
-    if (!payload.ok() || payload.left() == 0 || payload.data()[payload.left() - 1] != '\0')
+    if (!payload.ok() || payload.left() == 0 || payload.data()[payload.left() - 1] != '\0') {
         return false;
+    }
     const std::string text = reinterpret_cast<const char*>(payload.data());
     GstCaps* caps = may_be_parsed(text) ? gst_caps_from_string(text.c_str()) : nullptr;
     const bool usable = caps != nullptr;
@@ -60,16 +62,18 @@ bool is_reference_timestamp(ByteReader payload) {
 } // namespace
 
 void register_known_metas() {
-    for (const MetaForm& form : meta_forms())
+    for (const MetaForm& form : meta_forms()) {
         form.info();
+    }
     gst_video_crop_meta_get_info();
     gst_reference_timestamp_meta_get_info();
 }
 
 void LeftOut::count(const std::string& what, const char* why) {
     ++total_;
-    if (told_.size() < 100 && told_.insert(what).second)
+    if (told_.size() < 100 && told_.insert(what).second) {
         GST_WARNING_OBJECT(element_, "%s %s: %s (said once)", what.c_str(), consequence_, why);
+    }
 }
 
 MetaWriter::MetaWriter(GstElement* element)
@@ -92,14 +96,16 @@ const GByteArray* MetaWriter::pack(GstBuffer* buffer, GstClockTime running_time)
 
 gboolean MetaWriter::pack_one(GstBuffer*, GstMeta** meta, gpointer data) {
     auto* self = static_cast<MetaWriter*>(data);
-    if (!is_about_memory_only(*meta) && self->write(*meta) == Written::no)
+    if (!is_about_memory_only(*meta) && self->write(*meta) == Written::no) {
         self->left_out_.count(g_type_name((*meta)->info->type), "it cannot be serialized");
+    }
     return TRUE;
 }
 
 Written MetaWriter::write(const GstMeta* meta) {
-    if (const MetaForm* form = form_for(meta))
+    if (const MetaForm* form = form_for(meta)) {
         return write_in_form(*form, meta);
+    }
     return gst_meta_serialize_simple(meta, bytes_) ? Written::yes : Written::no;
 }
 
@@ -112,10 +118,11 @@ Written MetaWriter::write_in_form(const MetaForm& form, const GstMeta* meta) {
     bytes.u8(0);
     bytes.u8(form.version);
     const Written written = form.write(meta, writing_, bytes);
-    if (written == Written::yes)
+    if (written == Written::yes) {
         bytes.set(total, bytes_->len - before);
-    else
+    } else {
         g_byte_array_set_size(bytes_, before);
+    }
     return written;
 }
 
@@ -125,10 +132,11 @@ void MetaReader::read(const std::string& name, ByteReader payload, ByteReader en
     payload.u8(); // the 0 behind the name
     const guint8 version = payload.u8();
     if (const MetaForm* form = form_named(name)) {
-        if (version > form->version)
+        if (version > form->version) {
             from.skip(name, "its publisher's cuframes is newer");
-        else if (!form->read(payload, from))
+        } else if (!form->read(payload, from)) {
             from.skip(name, "it is malformed");
+        }
     } else if (name == "GstVideoMeta") {
         take_flags_of_serialized_video_meta(payload, from.traits);
     } else if (!gst_meta_get_info(name.c_str())) {
@@ -137,8 +145,9 @@ void MetaReader::read(const std::string& name, ByteReader payload, ByteReader en
         from.skip(name, "it is malformed");
     } else {
         guint32 consumed = 0;
-        if (!gst_meta_deserialize(from.buffer, entry.data(), entry.left(), &consumed))
+        if (!gst_meta_deserialize(from.buffer, entry.data(), entry.left(), &consumed)) {
             from.skip(name, "its version here cannot read it");
+        }
     }
 }
 

@@ -24,9 +24,11 @@ GstStructure* describe(const cuframes_subscriber_info& who) {
 void set_subscribers(GstStructure* stats, cuframes_publisher* publisher) {
     GValue array = G_VALUE_INIT;
     g_value_init(&array, GST_TYPE_ARRAY);
-    if (publisher)
-        for (const cuframes_subscriber_info& who : list_subscribers(publisher))
+    if (publisher) {
+        for (const cuframes_subscriber_info& who : list_subscribers(publisher)) {
             append(&array, describe(who));
+        }
+    }
     gst_structure_take_value(stats, "subscribers", &array);
 }
 
@@ -36,20 +38,23 @@ std::vector<cuframes_subscriber_info> list_subscribers(cuframes_publisher* publi
     std::vector<cuframes_subscriber_info> list(8);
     for (;;) {
         const int count = cuframes_publisher_get_subscribers(publisher, list.data(), list.size());
-        if (count < 0)
+        if (count < 0) {
             return {};
+        }
         const bool complete = static_cast<size_t>(count) <= list.size();
         list.resize(static_cast<size_t>(count));
-        if (complete)
+        if (complete) {
             return list;
+        }
     }
 }
 
 GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_serialized) {
     cuframes_publisher_stats now;
     CUFRAMES_INIT(now);
-    if (publisher)
+    if (publisher) {
         cuframes_publisher_get_stats(publisher, &now);
+    }
     GstStructure* stats = gst_structure_new(
         "cuframes-publisher-stats", "epoch", G_TYPE_UINT64, now.epoch, "last-sequence", G_TYPE_UINT64,
         now.last_sequence, "published", G_TYPE_UINT64, now.published, "dropped", G_TYPE_UINT64, now.dropped, "copied",
@@ -64,8 +69,9 @@ GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_s
 GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early, guint64 metas_skipped) {
     cuframes_subscriber_stats now;
     CUFRAMES_INIT(now);
-    if (subscriber)
+    if (subscriber) {
         cuframes_subscriber_get_stats(subscriber, &now);
+    }
     return gst_structure_new("cuframes-subscriber-stats", "state", G_TYPE_STRING, state_name(now.state), "epoch",
                              G_TYPE_UINT64, now.epoch, "last-sequence", G_TYPE_UINT64, now.last_sequence, "received",
                              G_TYPE_UINT64, now.received, "skipped", G_TYPE_UINT64, now.skipped, "lost", G_TYPE_UINT64,

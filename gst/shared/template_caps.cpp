@@ -24,13 +24,16 @@ constexpr const char* cuda_fields =
 
 GstCaps* template_caps(bool usual_first) {
     GstCaps* caps = gst_caps_new_empty();
-    if (built_with_cuda())
+    if (built_with_cuda()) {
         gst_caps_append(caps, gst_caps_from_string(cuda_frames));
-    if (usual_first)
+    }
+    if (usual_first) {
         gst_caps_append(caps, gst_caps_from_string(usual_frames));
+    }
     gst_caps_append(caps, gst_caps_from_string(host_frames));
-    if (built_with_cuda())
+    if (built_with_cuda()) {
         gst_caps_append(caps, gst_caps_from_string(cuda_fields));
+    }
     gst_caps_append(caps, gst_caps_from_string(host_fields));
     return caps;
 }

@@ -2,8 +2,9 @@
 #include "gst-common/relaxed_capture.h"
 #include "sink/slot_pool.h"
 
-#include <algorithm>
 #include <gst/cuda/gstcuda.h>
+
+#include <algorithm>
 
 using cuframes::gst::SlotPool;
 
@@ -35,8 +36,9 @@ GstBufferPool* new_cuda_slot_pool(std::shared_ptr<Ring> ring, GstElement* sink, 
         const RelaxedCapture relaxed;
         const CudaHandles& cuda = pool->spec().cuda;
         GstMemory* memory = gst_cuda_allocator_alloc(nullptr, cuda.context(), cuda.stream(), &layout->info);
-        if (memory)
+        if (memory) {
             layout->info = GST_CUDA_MEMORY_CAST(memory)->info;
+        }
         return memory;
     });
     auto* pool = GST_CUDA_BUFFER_POOL(g_object_new(GST_TYPE_CUFRAMES_CUDA_SLOT_POOL, nullptr));

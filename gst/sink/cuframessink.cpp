@@ -47,9 +47,9 @@
  */
 #include "sink/cuframessink.h"
 
-#include "sink/state.h"
 #include "shared/template_caps.h"
 #include "shared/uri.h"
+#include "sink/state.h"
 
 GST_DEBUG_CATEGORY(gst_cuframes_sink_debug);
 #define GST_CAT_DEFAULT gst_cuframes_sink_debug
@@ -80,8 +80,9 @@ static gboolean gst_cuframes_sink_set_caps(GstBaseSink* base, GstCaps* caps) {
 
 static GstCaps* gst_cuframes_sink_get_caps(GstBaseSink* base, GstCaps* filter) {
     GstCaps* caps = state_of(base).acceptable_caps();
-    if (!filter)
+    if (!filter) {
         return caps;
+    }
     GstCaps* filtered = gst_caps_intersect_full(filter, caps, GST_CAPS_INTERSECT_FIRST);
     gst_caps_unref(caps);
     return filtered;
@@ -103,22 +104,25 @@ static gboolean gst_cuframes_sink_event(GstBaseSink* base, GstEvent* event) {
     SinkState& state = state_of(base);
     const GstEventType type = GST_EVENT_TYPE(event);
     // The base class unlocks us for an instant only; a decoder that waits for a slot has to leave it all the while.
-    if (type == GST_EVENT_FLUSH_START)
+    if (type == GST_EVENT_FLUSH_START) {
         state.ring().interrupt(Ring::flushing, true);
+    }
     // With EOS this returns when the last frame's time has come and it was rendered.
     const gboolean handled = GST_BASE_SINK_CLASS(gst_cuframes_sink_parent_class)->event(base, event);
     if (type == GST_EVENT_FLUSH_STOP) {
         state.ring().interrupt(Ring::flushing, false);
         state.flushed();
     }
-    if (type == GST_EVENT_EOS && handled)
+    if (type == GST_EVENT_EOS && handled) {
         state.end_of_stream();
+    }
     return handled;
 }
 
 static gboolean gst_cuframes_sink_query(GstBaseSink* base, GstQuery* query) {
-    if (GST_QUERY_TYPE(query) == GST_QUERY_CONTEXT && state_of(base).cuda().answer(query))
+    if (GST_QUERY_TYPE(query) == GST_QUERY_CONTEXT && state_of(base).cuda().answer(query)) {
         return TRUE;
+    }
     return GST_BASE_SINK_CLASS(gst_cuframes_sink_parent_class)->query(base, query);
 }
 
@@ -142,18 +146,22 @@ static GstStateChangeReturn gst_cuframes_sink_change_state(GstElement* element, 
     SinkState& state = state_of(element);
     // The key is held in PAUSED and PLAYING only: in READY, for which the base class's start and stop are too early and
     // too late, it can still be changed.
-    if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !state.start())
+    if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !state.start()) {
         return GST_STATE_CHANGE_FAILURE;
+    }
     // Threads of upstream elements may wait for a slot; they are not the base class's to unlock.
-    if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
         state.ring().interrupt(Ring::stopping, true);
+    }
     const GstStateChangeReturn result =
         GST_ELEMENT_CLASS(gst_cuframes_sink_parent_class)->change_state(element, transition);
     const bool failed = result == GST_STATE_CHANGE_FAILURE;
-    if (transition == GST_STATE_CHANGE_PAUSED_TO_READY || (transition == GST_STATE_CHANGE_READY_TO_PAUSED && failed))
+    if (transition == GST_STATE_CHANGE_PAUSED_TO_READY || (transition == GST_STATE_CHANGE_READY_TO_PAUSED && failed)) {
         state.stop();
-    if (transition == GST_STATE_CHANGE_READY_TO_NULL)
+    }
+    if (transition == GST_STATE_CHANGE_READY_TO_NULL) {
         state.cuda().clear();
+    }
     return result;
 }
 

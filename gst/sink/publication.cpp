@@ -8,8 +8,9 @@ void release_slot(void* handle) { cuframes_slot_release(static_cast<cuframes_slo
 
 std::shared_ptr<MemoryBook> make_book(const RingSpec& spec) {
     // A ring in GPU memory that is filled from host memory lends no slots upstream, and needs no context of GStreamer's.
-    if (spec.cuda)
+    if (spec.cuda) {
         return make_cuda_memory_book(release_slot, spec.cuda, spec.layout.info, false);
+    }
     return std::make_shared<HostMemoryBook>(release_slot, spec.layout.info.size, false);
 }
 
@@ -43,8 +44,9 @@ int Ring::open(const cuframes_publisher_options& options) {
     interruptible_ = publisher_;
     // Pools of an earlier start may be at it still.
     interruptions_ = drainings_ > 0 ? draining : 0u;
-    if (interruptible_ && interruptions_)
+    if (interruptible_ && interruptions_) {
         cuframes_publisher_set_interrupted(interruptible_, true);
+    }
     return result;
 }
 
@@ -67,8 +69,9 @@ void Ring::interrupt(Interruption why, bool on) {
         on = drainings_ > 0;
     }
     interruptions_ = on ? interruptions_ | why : interruptions_ & ~static_cast<unsigned>(why);
-    if (interruptible_)
+    if (interruptible_) {
         cuframes_publisher_set_interrupted(interruptible_, interruptions_ != 0);
+    }
 }
 
 unsigned Ring::interruptions() const {
@@ -93,8 +96,9 @@ void Ring::retire(GenerationPtr next) {
         const std::lock_guard lock(newest_mutex_);
         old = std::exchange(newest_, std::move(next));
     }
-    if (old)
+    if (old) {
         old->book->close();
+    }
 }
 
 int Ring::configure(const RingSpec& spec, GenerationPtr* generation) {
@@ -120,10 +124,12 @@ int Ring::start_generation(cuframes_publisher* publisher, const RingSpec& spec, 
     retire(nullptr);
     const int result = cuframes_publisher_configure(publisher, &config);
     g_free(caps);
-    if (result != CUFRAMES_OK)
+    if (result != CUFRAMES_OK) {
         return result;
-    if (spec.cuda)
+    }
+    if (spec.cuda) {
         contexts_in_use_.push_back(spec.cuda);
+    }
     next->epoch = epoch_of(publisher);
     *generation = next;
     retire(std::move(next));
@@ -132,8 +138,9 @@ int Ring::start_generation(cuframes_publisher* publisher, const RingSpec& spec, 
 
 int Ring::acquire(const Generation& generation, cuframes_acquire_flags flags, cuframes_slot** slot) {
     return with_publisher([&](cuframes_publisher* publisher) -> int {
-        if (const GenerationPtr current = newest(); current.get() != &generation)
+        if (const GenerationPtr current = newest(); current.get() != &generation) {
             return CUFRAMES_ERROR_INVALID_STATE;
+        }
         const int result = cuframes_publisher_acquire(publisher, flags, slot);
         if (result == CUFRAMES_OK && cuframes_slot_epoch(*slot) != generation.epoch) {
             cuframes_slot_release(std::exchange(*slot, nullptr));
@@ -146,8 +153,9 @@ int Ring::acquire(const Generation& generation, cuframes_acquire_flags flags, cu
 int Ring::acquire_memory(const Generation& generation, cuframes_acquire_flags flags, GstMemory** memory) {
     cuframes_slot* slot = nullptr;
     const int result = acquire(generation, flags, &slot);
-    if (result == CUFRAMES_OK)
+    if (result == CUFRAMES_OK) {
         *memory = generation.book->lend(cuframes_slot_index(slot), cuframes_slot_data(slot), slot);
+    }
     return result;
 }
 

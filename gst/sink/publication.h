@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "shared/cuda_context.h"
 #include "gst-common/layout.h"
+#include "shared/cuda_context.h"
 #include "shared/memory_book.h"
 
 #include <functional>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "sink/slot_pool.h"
 
-#include "shared/errors.h"
 #include "gst-common/relaxed_capture.h"
+#include "shared/errors.h"
 
 #include <algorithm>
 
@@ -99,8 +99,9 @@ bool SlotPool::configure(GstBufferPool* pool, GstStructure* config) {
         GST_WARNING_OBJECT(pool, "a configuration without caps of raw video");
         return false;
     }
-    if (gst_buffer_pool_config_get_allocator(config, nullptr, &allocation_params_))
+    if (gst_buffer_pool_config_get_allocator(config, nullptr, &allocation_params_)) {
         allocation_params_.prefix = 0; // a slot begins with the frame
+    }
     const LayoutResult result =
         spec_.memory == CUFRAMES_MEMORY_CUDA ? cuda_layout(info) : host_layout(info, allocation_params_.padding);
     if (!result.layout) {
@@ -108,8 +109,9 @@ bool SlotPool::configure(GstBufferPool* pool, GstStructure* config) {
         return false;
     }
     spec_.layout = *result.layout;
-    if (spec_.cuda)
+    if (spec_.cuda) {
         spec_.cuda = spec_.cuda.with_stream_of(config);
+    }
     gst_caps_replace(&spec_.caps, caps);
     gst_buffer_pool_config_set_params(config, caps, static_cast<guint>(spec_.layout.info.size), min, max);
     return true;
@@ -118,8 +120,9 @@ bool SlotPool::configure(GstBufferPool* pool, GstStructure* config) {
 bool SlotPool::start() {
     const int result = ring_->configure(spec_, &generation_);
     // The sink may have stopped already; then whatever still uses the pool gets ordinary memory.
-    if (result == CUFRAMES_OK || result == CUFRAMES_ERROR_INVALID_STATE)
+    if (result == CUFRAMES_OK || result == CUFRAMES_ERROR_INVALID_STATE) {
         return true;
+    }
     if (auto* sink = static_cast<GstElement*>(g_weak_ref_get(&sink_))) {
         post_library_error(sink, result, "making the ring");
         gst_object_unref(sink);
@@ -129,8 +132,9 @@ bool SlotPool::start() {
 
 void SlotPool::drain_waiters() {
     std::unique_lock lock(mutex_);
-    if (waiters_ == 0)
+    if (waiters_ == 0) {
         return;
+    }
     // Set until the last one has left, or one that was about to wait could miss it.
     ring_->interrupt(Ring::draining, true);
     no_waiter_.wait(lock, [this] { return waiters_ == 0; });
@@ -139,8 +143,9 @@ void SlotPool::drain_waiters() {
 
 GstMemory* SlotPool::acquire_slot(GstBufferPool* pool, bool may_wait, GstFlowReturn* flow) {
     *flow = GST_FLOW_OK;
-    if (!generation_)
+    if (!generation_) {
         return nullptr;
+    }
     {
         const std::lock_guard lock(mutex_);
         ++waiters_;
@@ -148,38 +153,44 @@ GstMemory* SlotPool::acquire_slot(GstBufferPool* pool, bool may_wait, GstFlowRet
     GstMemory* memory = nullptr;
     int result = CUFRAMES_ERROR_INTERRUPTED;
     // Checked after waiters_ was raised: from then on drain_waiters() waits for us.
-    if (!GST_BUFFER_POOL_IS_FLUSHING(pool))
+    if (!GST_BUFFER_POOL_IS_FLUSHING(pool)) {
         result = ring_->acquire_memory(
             *generation_,
             static_cast<cuframes_acquire_flags>(CUFRAMES_ACQUIRE_SPARE |
                                                 (may_wait ? CUFRAMES_ACQUIRE_DEFAULT : CUFRAMES_ACQUIRE_NO_WAIT)),
             &memory);
+    }
     {
         const std::lock_guard lock(mutex_);
-        if (--waiters_ == 0)
+        if (--waiters_ == 0) {
             no_waiter_.notify_all();
+        }
     }
     const unsigned to_the_end = Ring::flushing | Ring::stopping;
     if (result == CUFRAMES_ERROR_INTERRUPTED &&
-        (GST_BUFFER_POOL_IS_FLUSHING(pool) || (ring_->interruptions() & to_the_end)))
+        (GST_BUFFER_POOL_IS_FLUSHING(pool) || (ring_->interruptions() & to_the_end))) {
         *flow = GST_FLOW_FLUSHING;
+    }
     return memory;
 }
 
 GstFlowReturn SlotPool::acquire(GstBufferPool* pool, bool may_wait, GstBuffer** buffer) {
-    if (GST_BUFFER_POOL_IS_FLUSHING(pool))
+    if (GST_BUFFER_POOL_IS_FLUSHING(pool)) {
         return GST_FLOW_FLUSHING;
+    }
     GstFlowReturn flow;
     if (GstMemory* memory = acquire_slot(pool, may_wait, &flow)) {
         *buffer = make_buffer(memory, spec_.layout);
         return GST_FLOW_OK;
     }
-    if (flow != GST_FLOW_OK)
+    if (flow != GST_FLOW_OK) {
         return flow;
+    }
     Layout layout = spec_.layout;
     GstMemory* memory = spill_(&layout);
-    if (!memory)
+    if (!memory) {
         return GST_FLOW_ERROR;
+    }
     GST_LOG_OBJECT(pool, "no slot is free, or the ring has moved on: handing out ordinary memory");
     *buffer = make_buffer(memory, layout);
     return GST_FLOW_OK;

@@ -3,8 +3,8 @@
 
 #include "shared/clocking.h"
 #include "shared/errors.h"
-#include "sink/slot_pool.h"
 #include "shared/stats.h"
+#include "sink/slot_pool.h"
 
 #include <algorithm>
 
@@ -71,21 +71,24 @@ bool SinkState::check_settings(const SinkSettings& settings) {
                    "starting");
         return false;
     }
-    if (settings.memory != GST_CUFRAMES_MEMORY_CUDA)
+    if (settings.memory != GST_CUFRAMES_MEMORY_CUDA) {
         return true;
+    }
     // Asked for explicitly, the GPU is tried before the key is taken: a failure leaves nothing behind.
     const int result = cuframes_cuda_self_test(settings.cuda_device < 0 ? 0 : settings.cuda_device);
-    if (result != CUFRAMES_OK)
+    if (result != CUFRAMES_OK) {
         post_error(element_, result, "cuframessink key=" + settings.key + ": " + cuframes_last_error_message(),
                    "trying to share GPU memory");
+    }
     return result == CUFRAMES_OK;
 }
 
 bool SinkState::start() {
     const SinkSettings settings = copy_settings();
     cuda_.set_device(settings.cuda_device);
-    if (!check_settings(settings))
+    if (!check_settings(settings)) {
         return false;
+    }
     cuframes_publisher_options options = options_of(settings);
     options.on_subscriber_added = [](const cuframes_subscriber_info* who, void* self) {
         static_cast<SinkState*>(self)->events_.push(*who, std::nullopt);
@@ -124,8 +127,9 @@ GstStructure* SinkState::stats() const {
         stats = publisher_stats(publisher, metas_.left_behind());
         return CUFRAMES_OK;
     });
-    if (stats)
+    if (stats) {
         return stats;
+    }
     GST_OBJECT_LOCK(sink_);
     stats = last_stats_ ? gst_structure_copy(last_stats_) : nullptr;
     GST_OBJECT_UNLOCK(sink_);
@@ -166,11 +170,13 @@ guint SinkState::num_subscribers() const {
 
 bool SinkState::find_gpu(const SinkSettings& settings, bool frames_on_gpu, RingSpec* spec) {
     spec->cuda_device = settings.cuda_device;
-    if (!frames_on_gpu)
+    if (!frames_on_gpu) {
         return true; // the library brings its own context to upload with
+    }
     CudaHandles handles = cuda_.follow(GST_BASE_SINK_PAD(sink_));
-    if (!handles)
+    if (!handles) {
         handles = cuda_.ensure(settings.cuda_device, true);
+    }
     if (!handles) {
         const int result = cuframes_cuda_self_test(settings.cuda_device < 0 ? 0 : settings.cuda_device);
         post_error(element_, result == CUFRAMES_OK ? CUFRAMES_ERROR_CUDA : result,
@@ -221,14 +227,16 @@ GstCaps* SinkState::acceptable_caps() const {
     GstPad* pad = GST_BASE_SINK_PAD(sink_);
     GstCaps* all = gst_pad_get_pad_template_caps(pad);
     GstPad* peer = gst_pad_get_peer(pad);
-    if (!peer)
+    if (!peer) {
         return all;
+    }
     GstCaps* offered = gst_pad_get_pad_template_caps(peer);
     gst_object_unref(peer);
     const bool gpu_first = copy_settings().memory != GST_CUFRAMES_MEMORY_SYSTEM && lists_gpu_memory_first(offered);
     gst_caps_unref(offered);
-    if (!gpu_first || !cuda_is_usable())
+    if (!gpu_first || !cuda_is_usable()) {
         return all;
+    }
     // cudaupload passes frames through where they are if both kinds are taken. Whoever writes it wants them on the GPU.
     GstCaps* on_gpu = gst_caps_copy_nth(all, 0);
     gst_caps_unref(all);
@@ -237,8 +245,9 @@ GstCaps* SinkState::acceptable_caps() const {
 
 bool SinkState::set_caps(GstCaps* caps) {
     RingSpec spec;
-    if (!make_spec(caps, &spec))
+    if (!make_spec(caps, &spec)) {
         return false;
+    }
     gst_caps_replace(&caps_, caps);
     spec.caps = caps_;
     default_spec_ = std::move(spec);
@@ -269,27 +278,32 @@ bool SinkState::propose_allocation(GstQuery* query) {
     gboolean need_pool = FALSE;
     gst_query_parse_allocation(query, &caps, &need_pool);
     RingSpec spec;
-    if (!caps || !make_spec(caps, &spec))
+    if (!caps || !make_spec(caps, &spec)) {
         return false;
+    }
     // In host memory the ring has GStreamer's default layout, and GstVideoMeta is not offered: see docs/decisions/0010.
-    if (spec.memory == CUFRAMES_MEMORY_CUDA)
+    if (spec.memory == CUFRAMES_MEMORY_CUDA) {
         gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+    }
     // Frames that have to cross between host and GPU memory anyway gain nothing from our pool.
-    if ((spec.memory == CUFRAMES_MEMORY_CUDA) != is_cuda_caps(caps))
+    if ((spec.memory == CUFRAMES_MEMORY_CUDA) != is_cuda_caps(caps)) {
         return true;
+    }
     guint size = static_cast<guint>(spec.layout.info.size);
     GstBufferPool* pool = need_pool ? make_pool(caps, spec, &size) : nullptr;
     // No upper limit, which some decoders insist on: past the last free slot the pool gives ordinary memory.
     gst_query_add_allocation_pool(query, pool, size, 0, 0);
-    if (pool)
+    if (pool) {
         gst_object_unref(pool);
+    }
     return true;
 }
 
 bool SinkState::ensure_generation() {
     GenerationPtr newest = ring_->newest();
-    if (newest && newest == generation_ && !caps_changed_)
+    if (newest && newest == generation_ && !caps_changed_) {
         return true;
+    }
     // A pool has started one for these caps, in a layout that upstream chose; or nobody has.
     const bool fits =
         newest && newest->spec.memory == default_spec_.memory && gst_caps_is_equal(newest->spec.caps, caps_);

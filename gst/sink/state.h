@@ -2,9 +2,9 @@
 #pragma once
 
 #include "shared/cuda_context.h"
-#include "sink/cuframessink.h"
 #include "shared/enums.h"
 #include "shared/metadata.h"
+#include "sink/cuframessink.h"
 #include "sink/publication.h"
 #include "sink/subscriber_events.h"
 

@@ -7,8 +7,9 @@ void SubscriberEvents::push(const cuframes_subscriber_info& who, std::optional<c
     {
         const std::lock_guard lock(mutex_);
         events_.push_back({who.name, who.pid, left});
-        if (delivering_)
+        if (delivering_) {
             return;
+        }
         delivering_ = true;
     }
     // Holds a reference to the element until it ran.

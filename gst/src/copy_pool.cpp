@@ -8,17 +8,20 @@ namespace {
 
 GstBufferPool* make_pool(const GstVideoInfo& info, GstCaps* caps, GstAllocator* allocator, const CudaHandles& cuda) {
     GstBufferPool* pool = cuda ? new_cuda_copy_pool(cuda) : gst_video_buffer_pool_new();
-    if (!pool)
+    if (!pool) {
         return nullptr;
+    }
     GstStructure* config = gst_buffer_pool_get_config(pool);
     gst_buffer_pool_config_set_params(config, caps, static_cast<guint>(info.size), 0, 0);
     gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
-    if (cuda)
+    if (cuda) {
         set_pool_stream(config, cuda);
-    else if (allocator)
+    } else if (allocator) {
         gst_buffer_pool_config_set_allocator(config, allocator, nullptr);
-    if (gst_buffer_pool_set_config(pool, config) && gst_buffer_pool_set_active(pool, TRUE))
+    }
+    if (gst_buffer_pool_set_config(pool, config) && gst_buffer_pool_set_active(pool, TRUE)) {
         return pool;
+    }
     gst_object_unref(pool);
     return nullptr;
 }
@@ -26,8 +29,9 @@ GstBufferPool* make_pool(const GstVideoInfo& info, GstCaps* caps, GstAllocator* 
 } // namespace
 
 void CopyPool::reset() {
-    if (!pool_)
+    if (!pool_) {
         return;
+    }
     const RelaxedCapture relaxed;
     gst_buffer_pool_set_active(pool_, FALSE);
     gst_clear_object(&pool_);
@@ -36,11 +40,13 @@ void CopyPool::reset() {
 GstBuffer* CopyPool::acquire(const GstVideoInfo& info, GstCaps* caps, GstAllocator* allocator,
                              const CudaHandles& cuda) {
     const RelaxedCapture relaxed;
-    if (!pool_)
+    if (!pool_) {
         pool_ = make_pool(info, caps, allocator, cuda);
+    }
     GstBuffer* buffer = nullptr;
-    if (pool_)
+    if (pool_) {
         gst_buffer_pool_acquire_buffer(pool_, &buffer, nullptr);
+    }
     return buffer;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A pool of GStreamer's own GPU memory, which breaks no CUDA graph of the process either: its buffers come back, and go, in
 // whatever thread lets the last of them go.
-#include "src/copy_pool.h"
 #include "gst-common/relaxed_capture.h"
+#include "src/copy_pool.h"
 
 #include <gst/cuda/gstcuda.h>
 

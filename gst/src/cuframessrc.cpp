@@ -43,9 +43,9 @@
  */
 #include "src/cuframessrc.h"
 
-#include "src/state.h"
 #include "shared/template_caps.h"
 #include "shared/uri.h"
+#include "src/state.h"
 
 GST_DEBUG_CATEGORY(gst_cuframes_src_debug);
 #define GST_CAT_DEFAULT gst_cuframes_src_debug
@@ -86,10 +86,12 @@ static gboolean gst_cuframes_src_decide_allocation(GstBaseSrc* base, GstQuery* q
 static GstCaps* gst_cuframes_src_get_caps(GstBaseSrc* base, GstCaps* filter) {
     // Never waits for a publisher: until its first frame, anything may come.
     GstCaps* caps = state_of(base).caps();
-    if (!caps)
+    if (!caps) {
         caps = gst_pad_get_pad_template_caps(GST_BASE_SRC_PAD(base));
-    if (!filter)
+    }
+    if (!filter) {
         return caps;
+    }
     GstCaps* filtered = gst_caps_intersect_full(filter, caps, GST_CAPS_INTERSECT_FIRST);
     gst_caps_unref(caps);
     return filtered;
@@ -102,8 +104,9 @@ static gboolean gst_cuframes_src_query(GstBaseSrc* base, GstQuery* query) {
         gst_query_set_latency(query, TRUE, state_of(base).latency(), GST_CLOCK_TIME_NONE);
         return TRUE;
     case GST_QUERY_CONTEXT:
-        if (state_of(base).cuda().answer(query))
+        if (state_of(base).cuda().answer(query)) {
             return TRUE;
+        }
         break;
     default:
         break;
@@ -121,8 +124,9 @@ static gboolean gst_cuframes_src_event(GstBaseSrc* base, GstEvent* event) {
 }
 
 static gboolean gst_cuframes_src_send_event(GstElement* element, GstEvent* event) {
-    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)
+    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {
         state_of(element).restart_time();
+    }
     return GST_ELEMENT_CLASS(gst_cuframes_src_parent_class)->send_event(element, event);
 }
 
@@ -136,12 +140,14 @@ static void gst_cuframes_src_set_context(GstElement* element, GstContext* contex
 }
 
 static GstStateChangeReturn gst_cuframes_src_change_state(GstElement* element, GstStateChange transition) {
-    if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+    if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
         state_of(element).play();
+    }
     const GstStateChangeReturn result =
         GST_ELEMENT_CLASS(gst_cuframes_src_parent_class)->change_state(element, transition);
-    if (transition == GST_STATE_CHANGE_READY_TO_NULL)
+    if (transition == GST_STATE_CHANGE_READY_TO_NULL) {
         state_of(element).cuda().clear();
+    }
     return result;
 }
 

@@ -62,10 +62,12 @@ bool LatencyMeter::measure(GstClockTime capture, GstClockTime visible) {
         // The first frame is better than nothing: pipelines ask for the latency when they begin to play.
         return counts && set(with_margin(late));
     }
-    if (counts && lateness_.size() < most_samples)
+    if (counts && lateness_.size() < most_samples) {
         lateness_.push_back(late);
-    if (visible < period_start_ + period)
+    }
+    if (visible < period_start_ + period) {
         return false;
+    }
     period_start_ = visible;
     return !lateness_.empty() && conclude();
 }
@@ -79,8 +81,9 @@ bool LatencyMeter::conclude() {
         return wanted > now && set(wanted);
     }
     lower_bound_ = better_seconds_ == 0 ? wanted : std::max(lower_bound_, wanted);
-    if (++better_seconds_ < seconds_until_lower)
+    if (++better_seconds_ < seconds_until_lower) {
         return false;
+    }
     better_seconds_ = 0;
     return set(lower_bound_);
 }

@@ -21,11 +21,13 @@ constexpr GstClockTime growth_time = 500 * GST_MSECOND;
 constexpr guint64 usual_frames = 4;
 
 GstClockTime frame_duration(const cuframes_frame_view& view, const GstVideoInfo& info) {
-    if (GST_VIDEO_INFO_FPS_N(&info) > 0)
+    if (GST_VIDEO_INFO_FPS_N(&info) > 0) {
         return gst_util_uint64_scale(GST_SECOND, static_cast<guint64>(GST_VIDEO_INFO_FPS_D(&info)),
                                      static_cast<guint64>(GST_VIDEO_INFO_FPS_N(&info)));
-    if (GST_CLOCK_TIME_IS_VALID(view.info.duration) && view.info.duration > 0)
+    }
+    if (GST_CLOCK_TIME_IS_VALID(view.info.duration) && view.info.duration > 0) {
         return view.info.duration;
+    }
     return GST_SECOND / 30;
 }
 
@@ -34,8 +36,9 @@ GstClockTime frame_duration(const cuframes_frame_view& view, const GstVideoInfo&
 /// With the last lease taken no other frame could be had before one comes back, which may be never: some elements give a
 /// frame back only for the next one. The last one is there to copy with.
 bool SrcState::leases_are_used_up(const cuframes_frame_view& view) {
-    if (view.spare > 0 || copy_settings().on_exhausted == GST_CUFRAMES_ON_EXHAUSTED_WAIT)
+    if (view.spare > 0 || copy_settings().on_exhausted == GST_CUFRAMES_ON_EXHAUSTED_WAIT) {
         return false;
+    }
     ask_for_leases();
     return true;
 }
@@ -50,15 +53,18 @@ void SrcState::ask_for_leases() {
         leases_since_ = time;
     }
     const bool automatic = copy_settings().max_held == 0;
-    if (automatic)
+    if (automatic) {
         cuframes_subscriber_want(subscriber_, now.max_held * 2, 0);
-    if (!automatic || now.max_held >= CUFRAMES_MAX_HELD || time > leases_since_ + growth_time)
+    }
+    if (!automatic || now.max_held >= CUFRAMES_MAX_HELD || time > leases_since_ + growth_time) {
         tell_of_copies(now.held);
+    }
 }
 
 void SrcState::tell_of_copies(guint held) {
-    if (std::exchange(copies_told_, true))
+    if (std::exchange(copies_told_, true)) {
         return;
+    }
     const SrcSettings settings = copy_settings();
     const char* cure = settings.max_held > 0
                            ? "raise max-held, or set it to 0 for as many as it takes"
@@ -82,8 +88,9 @@ GstFlowReturn SrcState::wait_for_lease() {
 }
 
 void SrcState::warn_of_starvation() {
-    if (std::exchange(starvation_told_, true))
+    if (std::exchange(starvation_told_, true)) {
         return;
+    }
     const SrcSettings settings = copy_settings();
     const std::string allowed = settings.max_held > 0 ? std::to_string(settings.max_held) : "0, automatic";
     GST_ELEMENT_WARNING(
@@ -104,18 +111,21 @@ void SrcState::set_pipeline_latency(GstClockTime latency) {
 
 /// Frames are of use for as long as the pipeline's sinks can still show them in time.
 void SrcState::use_latency() {
-    if (subscriber_)
+    if (subscriber_) {
         cuframes_subscriber_set_latency(subscriber_, std::max(pipeline_latency_.load(), latency_.value()));
+    }
 }
 
 /// A sink that waits longer than frames take to come, because something else in its pipeline does, finds them in the ring.
 void SrcState::keep_frames_for_sinks(const cuframes_frame_view& view) {
     const GstClockTime wait = pipeline_latency_, arrival = latency_.value();
-    if (wait <= arrival)
+    if (wait <= arrival) {
         return;
+    }
     const guint64 frames = (wait - arrival) / std::max<GstClockTime>(frame_duration(view, info_), 1) + 2;
-    if (frames > usual_frames)
+    if (frames > usual_frames) {
         cuframes_subscriber_want(subscriber_, 0, static_cast<guint>(std::min<guint64>(frames, G_MAXUINT)));
+    }
 }
 
 } // namespace cuframes::gst

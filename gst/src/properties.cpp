@@ -134,130 +134,106 @@ constexpr auto environment_dependent = static_cast<GParamFlags>(setting | GST_PA
 constexpr auto reading = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
 void make_general_properties() {
-    /**
-     * GstCuframesSrc:key:
-     *
-     * Name of the ring, as the publisher calls it. Required.
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:key:
+    ///
+    /// Name of the ring, as the publisher calls it. Required.
+    ///
+    /// Since: 0.1
     properties[PROP_KEY] =
         g_param_spec_string("key", "Key", "Name of the ring, as the publisher calls it (required)", nullptr, setting);
-    /**
-     * GstCuframesSrc:directory:
-     *
-     * Where the sockets of rings are, as on cuframessink. It need not exist yet.
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:directory:
+    ///
+    /// Where the sockets of rings are, as on cuframessink. It need not exist yet.
+    ///
+    /// Since: 0.1
     properties[PROP_DIRECTORY] = g_param_spec_string(
         "directory", "Directory",
         "Where the sockets are (NULL: $CUFRAMES_DIR, $XDG_RUNTIME_DIR/cuframes, /run/cuframes or /tmp/cuframes-UID)",
         nullptr, environment_dependent);
-    /**
-     * GstCuframesSrc:name-tag:
-     *
-     * How this reader is called in the publisher's statistics and signals.
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:name-tag:
+    ///
+    /// How this reader is called in the publisher's statistics and signals.
+    ///
+    /// Since: 0.1
     properties[PROP_NAME_TAG] =
         g_param_spec_string("name-tag", "Name tag", "Name shown to the publisher (NULL: the program's name)", nullptr,
                             environment_dependent);
-    /**
-     * GstCuframesSrc:stats:
-     *
-     * A structure with the fields state, epoch, last-sequence, received, skipped, lost, early (frames received that were
-     * captured before this pipeline ran, and left out), reconnects, copied (frames that were copied out of the ring here),
-     * held, max-held (frames that may be held now) and publisher-pid. After a stop they are those of the end.
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:stats:
+    ///
+    /// A structure with the fields state, epoch, last-sequence, received, skipped, lost, early (frames received that were
+    /// captured before this pipeline ran, and left out), reconnects, copied (frames that were copied out of the ring here),
+    /// held, max-held (frames that may be held now) and publisher-pid. After a stop they are those of the end.
+    ///
+    /// Since: 0.1
     properties[PROP_STATS] =
         g_param_spec_boxed("stats", "Statistics", "Counters of this reader", GST_TYPE_STRUCTURE, reading);
 }
 
 void make_delivery_properties() {
-    /**
-     * GstCuframesSrc:mode:
-     *
-     * Which frames are delivered.
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:mode:
+    ///
+    /// Which frames are delivered.
+    ///
+    /// Since: 0.1
     properties[PROP_MODE] = g_param_spec_enum("mode", "Mode", "Which frames are delivered", GST_TYPE_CUFRAMES_MODE,
                                               GST_CUFRAMES_MODE_NEWEST, setting);
-    /**
-     * GstCuframesSrc:max-held:
-     *
-     * Frames of the ring that everything downstream of this reader may hold at once. By default it is as many as they
-     * hold: the reader begins with a few and asks the publisher for more. What is beyond, or beyond what the ring can
-     * spare, is copied, see #GstCuframesSrc:on-exhausted.
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:max-held:
+    ///
+    /// Frames of the ring that everything downstream of this reader may hold at once. By default it is as many as they
+    /// hold: the reader begins with a few and asks the publisher for more. What is beyond, or beyond what the ring can
+    /// spare, is copied, see #GstCuframesSrc:on-exhausted.
+    ///
+    /// Since: 0.1
     properties[PROP_MAX_HELD] = g_param_spec_uint(
         "max-held", "Max held", "Frames of the ring that may be held at once (0: as many as it takes)", 0,
         CUFRAMES_MAX_HELD, 0, setting);
-    /**
-     * GstCuframesSrc:on-exhausted:
-     *
-     * What to do when all the frames that may be held are, and another is there. Copies are counted as `copied` in
-     * #GstCuframesSrc:stats.
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:on-exhausted:
+    ///
+    /// What to do when all the frames that may be held are, and another is there. Copies are counted as `copied` in
+    /// #GstCuframesSrc:stats.
+    ///
+    /// Since: 0.1
     properties[PROP_ON_EXHAUSTED] =
         g_param_spec_enum("on-exhausted", "On exhausted", "What to do when max-held frames are held downstream",
                           GST_TYPE_CUFRAMES_ON_EXHAUSTED, GST_CUFRAMES_ON_EXHAUSTED_COPY, setting);
-    /**
-     * GstCuframesSrc:memory:
-     *
-     * Where frames are delivered. With auto they stay where the ring is; with system they are downloaded if that is a
-     * GPU; with cuda a ring in host memory is an error.
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:memory:
+    ///
+    /// Where frames are delivered. With auto they stay where the ring is; with system they are downloaded if that is a
+    /// GPU; with cuda a ring in host memory is an error.
+    ///
+    /// Since: 0.1
     properties[PROP_MEMORY] =
         g_param_spec_enum("memory", "Memory", "Where frames are delivered; auto: as the ring, system: downloaded here",
                           GST_TYPE_CUFRAMES_MEMORY, GST_CUFRAMES_MEMORY_AUTO, setting);
-    /**
-     * GstCuframesSrc:cuda-device-id:
-     *
-     * GPU to read frames on, if it is to be another than the one they are on (-1: that one).
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:cuda-device-id:
+    ///
+    /// GPU to read frames on, if it is to be another than the one they are on (-1: that one).
+    ///
+    /// Since: 0.1
     properties[PROP_CUDA_DEVICE_ID] =
         g_param_spec_int("cuda-device-id", "CUDA device ID", "GPU to read frames on (-1: the one they are on)", -1,
                          G_MAXINT, -1, setting);
-    /**
-     * GstCuframesSrc:connect-timeout:
-     *
-     * How long to wait for the first publisher, in milliseconds, before that is an error.
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:connect-timeout:
+    ///
+    /// How long to wait for the first publisher, in milliseconds, before that is an error.
+    ///
+    /// Since: 0.1
     properties[PROP_CONNECT_TIMEOUT] =
         g_param_spec_uint("connect-timeout", "Connect timeout",
                           "Milliseconds to wait for a publisher at start (0: for ever)", 0, G_MAXUINT, 0, setting);
-    /**
-     * GstCuframesSrc:on-gone:
-     *
-     * What to do when the publisher goes without having ended its stream.
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:on-gone:
+    ///
+    /// What to do when the publisher goes without having ended its stream.
+    ///
+    /// Since: 0.1
     properties[PROP_ON_GONE] = g_param_spec_enum("on-gone", "On gone", "What to do when the publisher goes without EOS",
                                                  GST_TYPE_CUFRAMES_ON_GONE, GST_CUFRAMES_ON_GONE_WAIT, setting);
-    /**
-     * GstCuframesSrc:on-eos:
-     *
-     * What to do when the publisher ends its stream. With wait a publisher that is restarted politely is the same to this
-     * reader as one that is killed.
-     *
-     * Since: 0.1
-     */
+    /// GstCuframesSrc:on-eos:
+    ///
+    /// What to do when the publisher ends its stream. With wait a publisher that is restarted politely is the same to this
+    /// reader as one that is killed.
+    ///
+    /// Since: 0.1
     properties[PROP_ON_EOS] = g_param_spec_enum("on-eos", "On EOS", "What to do when the publisher ends its stream",
                                                 GST_TYPE_CUFRAMES_ON_EOS, GST_CUFRAMES_ON_EOS_EOS, setting);
 }

@@ -75,8 +75,9 @@ bool SrcState::start() {
     cuframes_subscriber* subscriber = nullptr;
     const int result = cuframes_subscriber_create(&options, &subscriber);
     // Not with the lock held: whoever hears of it first, on this thread, may ask for the statistics.
-    if (result != CUFRAMES_OK)
+    if (result != CUFRAMES_OK) {
         post_library_error(element_, result, "making the subscriber");
+    }
     const std::unique_lock life(life_);
     subscriber_ = subscriber;
     latency_.reset();
@@ -95,8 +96,9 @@ void SrcState::stop() {
     last_stats_ = subscriber_stats(subscriber_, copied_, early_, metas_.skipped());
     cuframes_frame_unref(std::exchange(follower_, nullptr));
     follows_ = GST_FLOW_OK;
-    if (book_)
+    if (book_) {
         book_->close();
+    }
     book_.reset();
     copies_.reset();
     gst_clear_object(&descriptor_allocator_);
@@ -109,14 +111,16 @@ void SrcState::stop() {
 
 void SrcState::set_interrupted(bool interrupted) {
     const std::shared_lock life(life_);
-    if (subscriber_)
+    if (subscriber_) {
         cuframes_subscriber_set_interrupted(subscriber_, interrupted);
+    }
 }
 
 GstStructure* SrcState::stats() const {
     const std::shared_lock life(life_);
-    if (!subscriber_ && last_stats_)
+    if (!subscriber_ && last_stats_) {
         return gst_structure_copy(last_stats_);
+    }
     return subscriber_stats(subscriber_, copied_, early_, metas_.skipped());
 }
 
@@ -137,8 +141,9 @@ void SrcState::state_changed(cuframes_subscriber_state state, uint64_t epoch, in
 
 void SrcState::play() {
     GstClock* clock = gst_element_get_clock(element_);
-    if (!clock)
+    if (!clock) {
         return;
+    }
     timeline_.run_from(GST_CLOCK_DIFF(gst_element_get_base_time(element_), gst_clock_get_time(clock)));
     gst_object_unref(clock);
 }
@@ -147,8 +152,9 @@ GstFlowReturn SrcState::create(GstBuffer** buffer) {
     for (;;) {
         cuframes_frame* frame = nullptr;
         GstFlowReturn flow = next_frame(&frame);
-        if (flow != GST_FLOW_OK)
+        if (flow != GST_FLOW_OK) {
             return flow;
+        }
         const TimeMap times(element_);
         const cuframes_frame_view& view = *cuframes_frame_get(frame);
         const std::optional<GstClockTime> pts = timeline_.place(times, capture_time(view), view.info.duration);
@@ -169,11 +175,13 @@ GstFlowReturn SrcState::next_frame(cuframes_frame** frame) {
         *frame = std::exchange(follower_, nullptr);
         return GST_FLOW_OK;
     }
-    if (follows_ != GST_FLOW_OK)
+    if (follows_ != GST_FLOW_OK) {
         return std::exchange(follows_, GST_FLOW_OK);
+    }
     GstFlowReturn flow = take_frame(frame, -1);
-    if (!strict_)
+    if (!strict_) {
         return flow;
+    }
     while (flow == GST_FLOW_OK && is_early(*frame)) {
         cuframes_frame* next = nullptr;
         flow = take_frame(&next, still_after_ms);
@@ -195,14 +203,16 @@ GstFlowReturn SrcState::next_frame(cuframes_frame** frame) {
 /// that seem to come from before the pipeline ran for ever would else never be shown.
 GstClockTime SrcState::capture_time(const cuframes_frame_view& view) {
     const GstClockTime expected = GST_CLOCK_TIME_IS_VALID(view.latency) ? view.latency : 0;
-    if (!GST_CLOCK_TIME_IS_VALID(view.info.pts) || view.info.pts + expected + latest_frame >= view.publish_time)
+    if (!GST_CLOCK_TIME_IS_VALID(view.info.pts) || view.info.pts + expected + latest_frame >= view.publish_time) {
         return view.info.pts;
-    if (!std::exchange(times_told_, true))
+    }
+    if (!std::exchange(times_told_, true)) {
         GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
                             ("cuframessrc key=%s: the publisher's frames say that they were captured %" G_GUINT64_FORMAT
                              " s before they were published; give times of CLOCK_MONOTONIC, in nanoseconds, or none",
                              copy_settings().key.c_str(), (view.publish_time - view.info.pts) / GST_SECOND),
                             ("the time of publication is used instead"));
+    }
     return view.publish_time;
 }
 
@@ -222,17 +232,21 @@ void SrcState::leave_out(cuframes_frame* frame) {
 /// No frame and GST_FLOW_OK: none came in time, or none can be taken before another is given back.
 GstFlowReturn SrcState::take_frame(cuframes_frame** frame, int64_t timeout_ms) {
     // The library tells of changes; this is where they start from.
-    if (!std::exchange(waiting_told_, true))
+    if (!std::exchange(waiting_told_, true)) {
         state_changed(CUFRAMES_STATE_WAITING, 0, 0);
+    }
     for (;;) {
         const int result = cuframes_subscriber_next(subscriber_, timeout_ms, frame);
-        if (result == CUFRAMES_ERROR_EOS && copy_settings().on_eos == GST_CUFRAMES_ON_EOS_WAIT)
+        if (result == CUFRAMES_ERROR_EOS && copy_settings().on_eos == GST_CUFRAMES_ON_EOS_WAIT) {
             continue;
-        if (timeout_ms >= 0 && (result == CUFRAMES_ERROR_TIMEOUT || result == CUFRAMES_ERROR_LEASES_EXHAUSTED))
+        }
+        if (timeout_ms >= 0 && (result == CUFRAMES_ERROR_TIMEOUT || result == CUFRAMES_ERROR_LEASES_EXHAUSTED)) {
             return GST_FLOW_OK;
+        }
         const GstFlowReturn flow = result == CUFRAMES_ERROR_LEASES_EXHAUSTED ? wait_for_lease() : flow_of(result);
-        if (result == CUFRAMES_OK || flow != GST_FLOW_OK)
+        if (result == CUFRAMES_OK || flow != GST_FLOW_OK) {
             return flow;
+        }
     }
 }
 
@@ -245,8 +259,9 @@ GstFlowReturn SrcState::flow_of(int result) {
     case CUFRAMES_ERROR_EOS:
         return GST_FLOW_EOS;
     case CUFRAMES_ERROR_PUBLISHER_GONE:
-        if (copy_settings().on_gone == GST_CUFRAMES_ON_GONE_EOS)
+        if (copy_settings().on_gone == GST_CUFRAMES_ON_GONE_EOS) {
             return GST_FLOW_EOS;
+        }
         [[fallthrough]];
     default:
         post_library_error(element_, result, "taking a frame");

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "src/copy_pool.h"
+#include "gst-common/layout.h"
 #include "shared/cuda_context.h"
-#include "src/cuframessrc.h"
 #include "shared/enums.h"
 #include "shared/fd_memory_book.h"
-#include "gst-common/layout.h"
-#include "src/latency.h"
 #include "shared/memory_book.h"
 #include "shared/metadata.h"
+#include "src/copy_pool.h"
+#include "src/cuframessrc.h"
+#include "src/latency.h"
 #include "src/timeline.h"
 
 #include <cuframes/cuframes.h>

@@ -12,8 +12,9 @@ void Timeline::restart() {
 
 void Timeline::run_from(GstClockTimeDiff running) {
     // At a start the state change comes a moment after running time 0; what is captured in between belongs to it.
-    if (last_ >= 0)
+    if (last_ >= 0) {
         floor_ = std::max<GstClockTimeDiff>(running, 0);
+    }
 }
 
 bool Timeline::is_before_beginning(const TimeMap& map, GstClockTime capture) const {
@@ -21,14 +22,16 @@ bool Timeline::is_before_beginning(const TimeMap& map, GstClockTime capture) con
 }
 
 std::optional<GstClockTime> Timeline::place(const TimeMap& map, GstClockTime capture, GstClockTime duration) {
-    if (!GST_CLOCK_TIME_IS_VALID(capture))
+    if (!GST_CLOCK_TIME_IS_VALID(capture)) {
         return GST_CLOCK_TIME_NONE;
+    }
     GstClockTimeDiff running = map.to_running_time(capture);
     const GstClockTimeDiff last = last_, floor = floor_;
     const bool first = last < 0;
     if (running < floor) {
-        if (!first)
+        if (!first) {
             return std::nullopt;
+        }
         running = floor;
     }
     // Cameras hand on frames of one time after a stall, and a clock may be read a little late. Files tell times in steps
@@ -38,8 +41,9 @@ std::optional<GstClockTime> Timeline::place(const TimeMap& map, GstClockTime cap
     const GstClockTimeDiff step = GST_CLOCK_TIME_IS_VALID(duration) && duration > 0
                                       ? static_cast<GstClockTimeDiff>(std::min<GstClockTime>(GST_MSECOND, duration / 2))
                                       : GST_MSECOND;
-    if (!first && running < last + step && last - running < slip)
+    if (!first && running < last + step && last - running < slip) {
         running = last + step;
+    }
     last_ = running;
     return static_cast<GstClockTime>(running);
 }

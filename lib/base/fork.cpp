@@ -12,7 +12,7 @@ namespace {
 
 std::atomic<uint32_t> forks{0};
 
-/** A descriptor that children do not keep, or -1. The list only grows: a child cannot wait for a lock of its parent's. */
+/// A descriptor that children do not keep, or -1. The list only grows: a child cannot wait for a lock of its parent's.
 struct Closed {
     std::atomic<int> fd;
     Closed* next;

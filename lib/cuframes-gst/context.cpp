@@ -11,8 +11,9 @@ GstContext* cuframes_gst_context_new_primary(gint device, GError** error) {
 gboolean cuframes_gst_pipeline_use_primary_context(GstElement* pipeline, gint device, GError** error) {
     g_return_val_if_fail(GST_IS_ELEMENT(pipeline), FALSE);
     GstContext* context = cuframes_gst_context_new_primary(device, error);
-    if (!context)
+    if (!context) {
         return FALSE;
+    }
     gst_element_set_context(pipeline, context);
     gst_context_unref(context);
     return TRUE;

@@ -8,8 +8,9 @@ using cuda::Driver;
 
 const Driver* get_driver(GError** error) {
     auto loaded = cuda::driver();
-    if (loaded)
+    if (loaded) {
         return *loaded;
+    }
     set_error(error, loaded.error());
     return nullptr;
 }
@@ -39,8 +40,9 @@ bool order(const Driver& driver, const CudaStream& first, const CudaStream& seco
     {
         const Current current(driver, first.context);
         result = current.result();
-        if (result == CUDA_SUCCESS)
+        if (result == CUDA_SUCCESS) {
             result = driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING);
+        }
         if (result == CUDA_SUCCESS) {
             call = "cuEventRecord";
             result = driver.cuEventRecord(event, first.stream);
@@ -52,10 +54,12 @@ bool order(const Driver& driver, const CudaStream& first, const CudaStream& seco
         result = driver.cuStreamWaitEvent(second.stream, event, 0);
     }
     // The driver keeps what a queued wait needs.
-    if (event)
+    if (event) {
         driver.cuEventDestroy(event);
-    if (result != CUDA_SUCCESS)
+    }
+    if (result != CUDA_SUCCESS) {
         set_error(error, cuda::driver_error(call, result));
+    }
     return result == CUDA_SUCCESS;
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Tensors as buffers in GPU memory.
-#include <algorithm>
-#include <deque>
-#include <mutex>
-
 #include "cuda_streams.h"
 #include "device.h"
 #include "gst-common/layout.h"
-#include "tensors/memory.h"
 #include "gst-common/primary_context.h"
+#include "tensors/memory.h"
+
+#include <algorithm>
+#include <deque>
+#include <mutex>
 
 namespace cuframes::gst {
 namespace {
@@ -20,10 +20,10 @@ struct Unref {
 using ContextPtr = std::unique_ptr<GstCudaContext, Unref>;
 using StreamPtr = std::unique_ptr<GstCudaStream, Unref>;
 
-/** One stream for each context: making one takes longer than a copy. Bounded, as a stream keeps its context alive. */
+/// One stream for each context: making one takes longer than a copy. Bounded, as a stream keeps its context alive.
 class Streams {
 public:
-    /** Never destroyed: buffers may be made while static objects go. */
+    /// Never destroyed: buffers may be made while static objects go.
     static Streams& get() {
         static auto* const streams = new Streams;
         return *streams;
@@ -31,14 +31,18 @@ public:
 
     StreamPtr of(GstCudaContext* context) {
         const std::lock_guard lock(mutex_);
-        for (const StreamPtr& known : streams_)
-            if (known->context == context)
+        for (const StreamPtr& known : streams_) {
+            if (known->context == context) {
                 return StreamPtr(gst_cuda_stream_ref(known.get()));
+            }
+        }
         StreamPtr made(gst_cuda_stream_new(context));
-        if (!made)
+        if (!made) {
             return made;
-        if (streams_.size() == most)
+        }
+        if (streams_.size() == most) {
             streams_.pop_front();
+        }
         streams_.emplace_back(gst_cuda_stream_ref(made.get()));
         return made;
     }
@@ -55,14 +59,14 @@ private:
     std::deque<StreamPtr> streams_;
 };
 
-/** How the planes lie in one piece of GPU memory. */
+/// How the planes lie in one piece of GPU memory.
 struct Placement {
     GstVideoInfo info;    ///< With offsets, strides and size of the piece.
     guint row_bytes = 0;  ///< Of the widest plane: GstCudaMemory transfers so much of every row.
     bool is_full = false; ///< Every row of the piece is a plane's, over the whole width.
 };
 
-/** What a memory keeps until the GPU is through with it. */
+/// What a memory keeps until the GPU is through with it.
 struct Kept {
     TensorsPtr tensors;
     std::shared_ptr<dlpack::OwnedFrame> copy;
@@ -104,12 +108,13 @@ bool open_target(GstContext* context, const DLDevice& source, Target& target, GE
     }
     target.device = device_of(target.context.get());
     target.stream = Streams::get().of(target.context.get());
-    if (!target.stream)
+    if (!target.stream) {
         set_error(error, CUFRAMES_GST_ERROR_FAILED, "a CUDA stream cannot be made; is the GPU out of memory?");
+    }
     return target.stream != nullptr;
 }
 
-/** Whether elements that use `target` can reach the piece, and all of it is one allocation. */
+/// Whether elements that use `target` can reach the piece, and all of it is one allocation.
 bool is_reachable(const dlpack::SourceFrame& source, const Placement& place, const Target& target, bool one_tensor) {
     auto driver = cuda::driver();
     const cuda::Current current(**driver, target.handle());
@@ -118,19 +123,21 @@ bool is_reachable(const dlpack::SourceFrame& source, const Placement& place, con
     // Memory of pools and virtual memory belong to no context: all of the device can use it.
     const CUresult known =
         (*driver)->cuPointerGetAttribute(static_cast<void*>(&owner), CU_POINTER_ATTRIBUTE_CONTEXT, first);
-    if (known != CUDA_SUCCESS || (owner && owner != target.handle()))
+    if (known != CUDA_SUCCESS || (owner && owner != target.handle())) {
         return false;
+    }
     const gint pitch = place.info.stride[0];
     const gsize transferred =
         static_cast<gsize>(pitch) * (place.info.size / static_cast<gsize>(pitch) - 1) + place.row_bytes;
-    if (one_tensor && place.is_full)
+    if (one_tensor && place.is_full) {
         return true;
+    }
     CUdeviceptr base = 0;
     size_t size = 0;
     return (*driver)->cuMemGetAddressRange(&base, &size, first) == CUDA_SUCCESS && first + transferred <= base + size;
 }
 
-/** Nothing: one base address and one pitch cannot describe it. */
+/// Nothing: one base address and one pitch cannot describe it.
 std::optional<Placement> place_planes(const GstVideoInfo& info, const dlpack::SourceFrame& source,
                                       const cuframes_geometry& geometry) {
     Placement place{.info = info};
@@ -142,8 +149,10 @@ std::optional<Placement> place_planes(const GstVideoInfo& info, const dlpack::So
         const auto begin = reinterpret_cast<guintptr>(source.planes[i].data);
         const guint64 offset = begin - base;
         // Whole rows between them, as GstCudaMemory moves rows of one length from and to host memory.
-        if (source.planes[i].pitch != pitch || pitch > G_MAXINT || begin < base || offset < end || offset % pitch != 0)
+        if (source.planes[i].pitch != pitch || pitch > G_MAXINT || begin < base || offset < end ||
+            offset % pitch != 0) {
             return {};
+        }
         place.is_full = place.is_full && offset == end && geometry.planes[i].row_bytes == geometry.planes[0].row_bytes;
         place.row_bytes = std::max(place.row_bytes, geometry.planes[i].row_bytes);
         place.info.offset[i] = offset;
@@ -156,8 +165,9 @@ std::optional<Placement> place_planes(const GstVideoInfo& info, const dlpack::So
 
 Placement place_of(const Layout& layout) {
     Placement place{.info = layout.info, .row_bytes = 0, .is_full = true};
-    for (guint i = 0; i < layout.geometry.plane_count; ++i)
+    for (guint i = 0; i < layout.geometry.plane_count; ++i) {
         place.row_bytes = std::max(place.row_bytes, layout.geometry.planes[i].row_bytes);
+    }
     return place;
 }
 
@@ -189,19 +199,21 @@ GstBuffer* buffer_of(GstMemory* memory, const GstVideoInfo& info) {
     return buffer;
 }
 
-/** Elements work on the buffer after what is queued on `ready`, and that is all finished before `kept` is let go. */
+/// Elements work on the buffer after what is queued on `ready`, and that is all finished before `kept` is let go.
 GstBuffer* finish(const Placement& place, void* data, const Target& target, const CudaStream& ready,
                   std::unique_ptr<Kept> kept, GError** error) {
     kept->users[0] = {target.handle(), gst_cuda_stream_get_handle(target.stream.get())};
     kept->users[1] = ready.in_flight();
     auto driver = cuda::driver();
-    if (!order(**driver, ready, target.cuda_stream(), error))
+    if (!order(**driver, ready, target.cuda_stream(), error)) {
         return nullptr;
+    }
     const bool read_only = kept->tensors && (kept->tensors->is_read_only() || !place.is_full);
     GstMemory* memory = wrap(place, data, target, kept.release());
     // Elements that write would also write what lies between the planes, which is not theirs.
-    if (read_only)
+    if (read_only) {
         GST_MINI_OBJECT_FLAG_SET(memory, GST_MEMORY_FLAG_READONLY);
+    }
     return buffer_of(memory, place.info);
 }
 
@@ -231,12 +243,14 @@ GstBuffer* make_device_buffer(const Import& import, TensorsPtr tensors, const dl
     CudaStream ready = {};
     const bool loaded = get_driver(error) != nullptr;
     const cuda::RelaxedCapture relaxed;
-    if (!loaded || !open_target(import.context, source.device, target, error))
+    if (!loaded || !open_target(import.context, source.device, target, error)) {
         return nullptr;
+    }
     // Also tensors that are said to be complete are copied on some stream.
     const gint64 name = import.stream == CUFRAMES_GST_STREAM_NO_SYNC ? CUFRAMES_GST_STREAM_NONE : import.stream;
-    if (!resolve(target.device, name, ready, error))
+    if (!resolve(target.device, name, ready, error)) {
         return nullptr;
+    }
     const bool on_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
     if (on_gpu && !import.has(CUFRAMES_GST_IMPORT_COPY)) {
         const auto place = place_planes(import.info, source, host_layout(import.info).layout->geometry);
@@ -245,8 +259,9 @@ GstBuffer* make_device_buffer(const Import& import, TensorsPtr tensors, const dl
             return finish(*place, source.planes[0].data, target, ready, std::move(kept), error);
         }
     }
-    if (!import.has(CUFRAMES_GST_IMPORT_NO_COPY))
+    if (!import.has(CUFRAMES_GST_IMPORT_NO_COPY)) {
         return copy_to_gpu(import, std::move(tensors), source, target, ready, error);
+    }
     set_error(error, CUFRAMES_GST_ERROR_REFUSED,
               on_gpu ? "without a copy, which was ruled out, the planes have to be rows of one allocation in the "
                        "buffer's context, one after the other with the same pitch: give one tensor of all rows"
@@ -258,11 +273,13 @@ GstContext* new_primary_context(int device, GError** error) {
     const bool loaded = get_driver(error) != nullptr;
     const cuda::RelaxedCapture relaxed;
     const ContextPtr context(loaded ? primary_context(device) : nullptr);
-    if (context)
+    if (context) {
         return gst_context_new_cuda_context(context.get());
-    if (loaded)
+    }
+    if (loaded) {
         set_error(error, CUFRAMES_GST_ERROR_NO_DEVICE,
                   text("there is no GPU ", device, " here, or its primary context cannot be made"));
+    }
     return nullptr;
 }
 

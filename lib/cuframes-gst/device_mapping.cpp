@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Buffers in GPU memory as tensors.
-#include <algorithm>
-#include <mutex>
-
 #include "cuda_streams.h"
 #include "device.h"
+
+#include <algorithm>
+#include <mutex>
 
 namespace cuframes::gst {
 namespace {
 
-/** Holds a reference to the buffer, and knows which GPU work it has to outlive. */
+/// Holds a reference to the buffer, and knows which GPU work it has to outlive.
 class DeviceMapping : public Mapping {
 public:
     ~DeviceMapping() override { gst_buffer_unref(buffer_); }
@@ -71,8 +71,9 @@ bool DeviceMapping::find_layout(const GstVideoInfo& info, GstVideoInfo& actual, 
     const guint width = meta ? meta->width : static_cast<guint>(GST_VIDEO_INFO_WIDTH(&actual));
     const guint height = meta ? meta->height : static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&actual));
     if (format == GST_VIDEO_INFO_FORMAT(&info) && width == static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)) &&
-        height >= static_cast<guint>(GST_VIDEO_INFO_FIELD_HEIGHT(&info)))
+        height >= static_cast<guint>(GST_VIDEO_INFO_FIELD_HEIGHT(&info))) {
         return true;
+    }
     set_error(error, CUFRAMES_GST_ERROR_VALUE,
               text("the buffer holds ", gst_video_format_to_string(format), " of ", width, "x", height,
                    ", the caps say ", gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info)), " of ",
@@ -107,22 +108,27 @@ bool DeviceMapping::open(const GstVideoInfo& info, GError** error) {
     const cuda::Driver* driver = get_driver(error);
     GstVideoInfo actual;
     const cuda::RelaxedCapture relaxed;
-    if (!driver || !check_memories(error) || !find_layout(info, actual, error))
+    if (!driver || !check_memories(error) || !find_layout(info, actual, error)) {
         return false;
+    }
     auto primary = cuda::Context::open(*driver, device_.device_id, nullptr);
     if (!primary) {
         set_error(error, primary.error());
         return false;
     }
-    for (const CudaStream& producer : producers_)
+    for (const CudaStream& producer : producers_) {
         remember(producer);
+    }
     // Whoever has the address may read in the primary context, where consumers live.
     remember({primary->get(), CU_STREAM_LEGACY});
-    if (!set_layout(actual, error))
+    if (!set_layout(actual, error)) {
         return false;
-    for (guint plane = 0; plane < geometry_.plane_count; ++plane)
-        if (!find_plane(plane, actual.offset[plane], error))
+    }
+    for (guint plane = 0; plane < geometry_.plane_count; ++plane) {
+        if (!find_plane(plane, actual.offset[plane], error)) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -132,17 +138,20 @@ void DeviceMapping::remember(const CudaStream& user) {
     const auto same = [&work](const dlpack::InFlight& known) {
         return known.context == work.context && known.stream == work.stream;
     };
-    if (std::none_of(users_.begin(), users_.end(), same))
+    if (std::none_of(users_.begin(), users_.end(), same)) {
         users_.push_back(work);
+    }
 }
 
 bool DeviceMapping::wait(gint64 name, GError** error) {
     CudaStream consumer = {};
-    if (!resolve(device_.device_id, name, consumer, error))
+    if (!resolve(device_.device_id, name, consumer, error)) {
         return false;
+    }
     remember(consumer);
-    if (name == CUFRAMES_GST_STREAM_NO_SYNC)
+    if (name == CUFRAMES_GST_STREAM_NO_SYNC) {
         return true;
+    }
     const cuda::Driver* driver = get_driver(error);
     return driver && std::all_of(producers_.begin(), producers_.end(),
                                  [&](const CudaStream& producer) { return order(*driver, producer, consumer, error); });
@@ -151,9 +160,11 @@ bool DeviceMapping::wait(gint64 name, GError** error) {
 } // namespace
 
 bool is_device_buffer(GstBuffer* buffer) {
-    for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i)
-        if (gst_is_cuda_memory(gst_buffer_peek_memory(buffer, i)))
+    for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i) {
+        if (gst_is_cuda_memory(gst_buffer_peek_memory(buffer, i))) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -168,12 +179,14 @@ bool wait_for_stream(GstBuffer* buffer, gint64 name, GError** error) {
     const cuda::RelaxedCapture relaxed;
     for (guint i = 0; driver && i < gst_buffer_n_memory(buffer); ++i) {
         GstMemory* memory = gst_buffer_peek_memory(buffer, i);
-        if (!gst_is_cuda_memory(memory) || name == CUFRAMES_GST_STREAM_NO_SYNC)
+        if (!gst_is_cuda_memory(memory) || name == CUFRAMES_GST_STREAM_NO_SYNC) {
             continue;
+        }
         CudaStream writer = {};
         if (!resolve(device_of(GST_CUDA_MEMORY_CAST(memory)->context), name, writer, error) ||
-            !order(*driver, writer, stream_of(memory), error))
+            !order(*driver, writer, stream_of(memory), error)) {
             return false;
+        }
         if (gst_cuda_memory_get_stream(GST_CUDA_MEMORY_CAST(memory))) {
             GST_MINI_OBJECT_FLAG_SET(memory, GST_CUDA_MEMORY_TRANSFER_NEED_SYNC);
             continue;

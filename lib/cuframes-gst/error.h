@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "base/result.h"
+
 #include <cuframes-gst/cuframes-gst.h>
 
 #include <exception>
 #include <string>
 
-#include "base/result.h"
-
 namespace cuframes::gst {
 
 void set_error(GError** error, CuframesGstError code, const std::string& message);
 
-/** What the driver or the allocator had to say. */
+/// What the driver or the allocator had to say.
 void set_error(GError** error, const Error& why);
 
-/** Runs the body of a C function: nothing that is thrown inside leaves the library. */
+/// Runs the body of a C function: nothing that is thrown inside leaves the library.
 template <class Body>
 auto guarded(GError** error, Body&& body) noexcept -> decltype(body()) {
     try {

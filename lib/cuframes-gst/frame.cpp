@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <atomic>
-#include <utility>
-
 #include "device.h"
 #include "mapping.h"
+
+#include <atomic>
+#include <utility>
 
 using namespace cuframes;
 using namespace cuframes::gst;
@@ -45,13 +45,14 @@ dlpack::View view_of(CuframesGstView view) {
     return dlpack::View::pixels;
 }
 
-/** `make` gets the description and an owner, which holds a reference to the frame until its release. */
+/// `make` gets the description and an owner, which holds a reference to the frame until its release.
 template <class Make>
 auto export_plane(CuframesGstFrame* frame, guint plane, CuframesGstView view, gint64 stream, GError** error,
                   Make&& make) -> decltype(make(dlpack::PlaneTensor(), dlpack::Owner())) {
     dlpack::PlaneTensor tensor;
-    if (!frame->mapping->describe(plane, view_of(view), tensor, error) || !frame->mapping->wait(stream, error))
+    if (!frame->mapping->describe(plane, view_of(view), tensor, error) || !frame->mapping->wait(stream, error)) {
         return nullptr;
+    }
     const dlpack::Owner owner{cuframes_gst_frame_ref(frame),
                               [](void* object) { cuframes_gst_frame_unref(static_cast<CuframesGstFrame*>(object)); }};
     auto* made = make(tensor, owner);
@@ -62,12 +63,13 @@ auto export_plane(CuframesGstFrame* frame, guint plane, CuframesGstView view, gi
     return made;
 }
 
-/** A frame for one call. */
+/// A frame for one call.
 template <class Result, class Use>
 Result with_frame(GstBuffer* buffer, const GstCaps* caps, GError** error, Use&& use) {
     CuframesGstFrame* frame = cuframes_gst_frame_new(buffer, caps, error);
-    if (!frame)
+    if (!frame) {
         return {};
+    }
     Result result = use(frame);
     cuframes_gst_frame_unref(frame);
     return result;
@@ -89,8 +91,9 @@ CuframesGstFrame* cuframes_gst_frame_new(GstBuffer* buffer, const GstCaps* caps,
     g_return_val_if_fail(GST_IS_CAPS(caps), nullptr);
     return guarded(error, [&]() -> CuframesGstFrame* {
         GstVideoInfo info;
-        if (!parse_caps(caps, info, error))
+        if (!parse_caps(caps, info, error)) {
             return nullptr;
+        }
         MappingPtr mapping = map_buffer(buffer, info, error);
         return mapping ? new CuframesGstFrame{.mapping = std::move(mapping)} : nullptr;
     });
@@ -102,8 +105,9 @@ CuframesGstFrame* cuframes_gst_frame_ref(CuframesGstFrame* frame) {
 }
 
 void cuframes_gst_frame_unref(CuframesGstFrame* frame) {
-    if (frame->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    if (frame->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         delete frame;
+    }
 }
 
 guint cuframes_gst_frame_get_n_planes(CuframesGstFrame* frame) { return frame->mapping->geometry().plane_count; }
@@ -115,8 +119,9 @@ gboolean cuframes_gst_frame_describe(CuframesGstFrame* frame, guint plane, Cufra
                                      CuframesGstPlane* description, GError** error) {
     return guarded(error, [&]() -> gboolean {
         dlpack::PlaneTensor tensor;
-        if (!frame->mapping->describe(plane, view_of(view), tensor, error))
+        if (!frame->mapping->describe(plane, view_of(view), tensor, error)) {
             return FALSE;
+        }
         *description = plane_of(tensor, frame->mapping->geometry().planes[plane]);
         return TRUE;
     });
@@ -143,8 +148,9 @@ DLManagedTensorVersioned* cuframes_gst_frame_to_dlpack_versioned(CuframesGstFram
 
 guint64 cuframes_gst_frame_export(CuframesGstFrame* frame, guint plane, CuframesGstView view, gint64 stream,
                                   gboolean versioned, GError** error) {
-    if (versioned)
+    if (versioned) {
         return reinterpret_cast<guintptr>(cuframes_gst_frame_to_dlpack_versioned(frame, plane, view, stream, error));
+    }
     return reinterpret_cast<guintptr>(cuframes_gst_frame_to_dlpack(frame, plane, view, stream, error));
 }
 

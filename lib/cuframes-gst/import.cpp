@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <algorithm>
-#include <optional>
-
 #include "device.h"
 #include "gst-common/layout.h"
 #include "tensors/memory.h"
+
+#include <algorithm>
+#include <optional>
 
 using namespace cuframes;
 using namespace cuframes::gst;
@@ -25,7 +25,7 @@ CuframesGstError code_of(dlpack::Mismatch::Kind kind) {
     return CUFRAMES_GST_ERROR_REFUSED;
 }
 
-/** The tensors as planes of a frame of `geometry`, or `error` is set. */
+/// The tensors as planes of a frame of `geometry`, or `error` is set.
 std::optional<dlpack::SourceFrame> read(Tensors& tensors, const cuframes_geometry& geometry, GError** error) {
     std::vector<const DLTensor*> views;
     for (size_t i = 0; i < tensors.size(); ++i) {
@@ -51,13 +51,13 @@ std::optional<dlpack::SourceFrame> read(Tensors& tensors, const cuframes_geometr
     return std::move(source);
 }
 
-/** GStreamer counts bytes from row to row in an int. */
+/// GStreamer counts bytes from row to row in an int.
 bool has_strides(const dlpack::SourceFrame& source) {
     return std::all_of(source.planes.begin(), source.planes.end(),
                        [](const dlpack::SourcePlane& plane) { return plane.pitch <= G_MAXINT; });
 }
 
-/** Bytes from the first of plane `first` to the last of plane `last`, which lies behind it. */
+/// Bytes from the first of plane `first` to the last of plane `last`, which lies behind it.
 gsize extent(const dlpack::SourceFrame& source, const cuframes_geometry& geometry, guint first, guint last) {
     const auto* begin = static_cast<const std::byte*>(source.planes[first].data);
     const auto* end = static_cast<const std::byte*>(source.planes[last].data) +
@@ -73,7 +73,7 @@ GstMemory* wrap_tensor(dlpack::ImportedTensor tensor, void* data, gsize size) {
                                   [](gpointer object) { Tensors::end(static_cast<Tensors*>(object), {}); });
 }
 
-/** In place: a memory for each tensor, and a meta for what lies where. */
+/// In place: a memory for each tensor, and a meta for what lies where.
 GstBuffer* wrap_in_host_memory(const Import& import, Tensors& tensors, const dlpack::SourceFrame& source,
                                const cuframes_geometry& geometry) {
     GstBuffer* buffer = gst_buffer_new();
@@ -106,8 +106,9 @@ bool copy_to_host(const Import& import, GstBuffer* buffer, const dlpack::SourceF
         return false;
     }
     std::vector<dlpack::SourcePlane> target;
-    for (guint plane = 0; plane < geometry.plane_count; ++plane)
+    for (guint plane = 0; plane < geometry.plane_count; ++plane) {
         target.push_back({map.data + geometry.planes[plane].offset, geometry.planes[plane].pitch});
+    }
     Result<> done;
     if (is_on_gpu(source.device)) {
         const gint64 name = import.stream == CUFRAMES_GST_STREAM_NO_SYNC ? CUFRAMES_GST_STREAM_NONE : import.stream;
@@ -115,20 +116,23 @@ bool copy_to_host(const Import& import, GstBuffer* buffer, const dlpack::SourceF
         done = stream ? dlpack::copy_with_gpu({{kDLCPU, 0}, target}, {source.device, source.planes}, geometry, *stream)
                       : Result<>(stream.error());
     } else {
-        for (guint plane = 0; plane < geometry.plane_count; ++plane)
+        for (guint plane = 0; plane < geometry.plane_count; ++plane) {
             dlpack::copy_rows(target[plane], source.planes[plane], geometry.planes[plane]);
+        }
     }
     gst_buffer_unmap(buffer, &map);
-    if (!done)
+    if (!done) {
         set_error(error, done.error());
+    }
     return static_cast<bool>(done);
 }
 
 GstBuffer* make_host_buffer(const Import& import, TensorsPtr tensors, const dlpack::SourceFrame& source,
                             const cuframes_geometry& geometry, GError** error) {
     const bool in_place = !is_on_gpu(source.device) && has_strides(source) && !import.has(CUFRAMES_GST_IMPORT_COPY);
-    if (in_place)
+    if (in_place) {
         return wrap_in_host_memory(import, *tensors, source, geometry);
+    }
     if (import.has(CUFRAMES_GST_IMPORT_NO_COPY)) {
         set_error(error, CUFRAMES_GST_ERROR_REFUSED,
                   "these tensors are no system memory without a copy, which was ruled out: they are on a GPU, or "
@@ -136,8 +140,9 @@ GstBuffer* make_host_buffer(const Import& import, TensorsPtr tensors, const dlpa
         return nullptr;
     }
     GstBuffer* buffer = gst_buffer_new_allocate(nullptr, geometry.frame_size, nullptr);
-    if (!copy_to_host(import, buffer, source, geometry, error))
+    if (!copy_to_host(import, buffer, source, geometry, error)) {
         gst_clear_buffer(&buffer);
+    }
     return buffer;
 }
 
@@ -145,15 +150,17 @@ bool check(const Import& import, GError** error) {
     const bool contradicts =
         (import.has(CUFRAMES_GST_IMPORT_COPY) && import.has(CUFRAMES_GST_IMPORT_NO_COPY)) ||
         (import.has(CUFRAMES_GST_IMPORT_SYSTEM_MEMORY) && import.has(CUFRAMES_GST_IMPORT_CUDA_MEMORY));
-    if (contradicts)
+    if (contradicts) {
         set_error(error, CUFRAMES_GST_ERROR_VALUE,
                   "the flags contradict each other: copy or not, one memory or the other");
+    }
     return !contradicts;
 }
 
 GstBuffer* make_buffer(const GstCaps* caps, Import import, TensorsPtr tensors, GError** error) {
-    if (!parse_caps(caps, import.info, error) || !check(import, error))
+    if (!parse_caps(caps, import.info, error) || !check(import, error)) {
         return nullptr;
+    }
     const LayoutResult layout = host_layout(import.info);
     if (!layout.layout) {
         set_error(error, CUFRAMES_GST_ERROR_REFUSED, layout.why);
@@ -161,22 +168,24 @@ GstBuffer* make_buffer(const GstCaps* caps, Import import, TensorsPtr tensors, G
     }
     const cuframes_geometry& geometry = layout.layout->geometry;
     const auto source = read(*tensors, geometry, error);
-    if (!source)
+    if (!source) {
         return nullptr;
+    }
     const bool to_gpu = import.has(CUFRAMES_GST_IMPORT_CUDA_MEMORY) ||
                         (is_on_gpu(source->device) && !import.has(CUFRAMES_GST_IMPORT_SYSTEM_MEMORY));
     return to_gpu ? make_device_buffer(import, std::move(tensors), *source, error)
                   : make_host_buffer(import, std::move(tensors), *source, geometry, error);
 }
 
-/** `take` hands over tensor i; false: it is NULL. */
+/// `take` hands over tensor i; false: it is NULL.
 template <class Take>
 GstBuffer* import_tensors(const GstCaps* caps, guint count, const Import& import, GError** error, Take&& take) {
     return guarded(error, [&]() -> GstBuffer* {
         TensorsPtr tensors(new Tensors);
         bool complete = count > 0;
-        for (guint i = 0; i < count; ++i)
+        for (guint i = 0; i < count; ++i) {
             complete = take(i, *tensors) && complete;
+        }
         if (!complete || !GST_IS_CAPS(caps)) {
             set_error(error, CUFRAMES_GST_ERROR_VALUE, "caps and tensors are needed, and none of them may be NULL");
             return nullptr;
@@ -187,8 +196,9 @@ GstBuffer* import_tensors(const GstCaps* caps, guint count, const Import& import
 
 template <class Managed>
 bool take(Managed* managed, Tensors& tensors) {
-    if (managed)
+    if (managed) {
         tensors.add(dlpack::ImportedTensor(managed));
+    }
     return managed != nullptr;
 }
 

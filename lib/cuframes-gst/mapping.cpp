@@ -7,12 +7,13 @@
 namespace cuframes::gst {
 namespace {
 
-/** Mapped for as long as it lives: not every allocator keeps the address otherwise. */
+/// Mapped for as long as it lives: not every allocator keeps the address otherwise.
 class HostMapping : public Mapping {
 public:
     ~HostMapping() override {
-        if (frame_.buffer)
+        if (frame_.buffer) {
             gst_video_frame_unmap(&frame_);
+        }
     }
 
     bool open(GstBuffer* buffer, const GstVideoInfo& info, GError** error) {
@@ -31,13 +32,15 @@ public:
                 "has no address in this process");
             return false;
         }
-        if (!set_layout(frame_.info, error))
+        if (!set_layout(frame_.info, error)) {
             return false;
+        }
         for (guint plane = 0; plane < geometry_.plane_count; ++plane) {
             const GstMapInfo& map = frame_.map[frame_.meta ? plane : 0];
             auto* data = static_cast<guint8*>(frame_.data[plane]);
-            if (!set_plane(plane, data, static_cast<gsize>(map.data + map.size - data), error))
+            if (!set_plane(plane, data, static_cast<gsize>(map.data + map.size - data), error)) {
                 return false;
+            }
         }
         return true;
     }
@@ -46,11 +49,13 @@ public:
     void end() noexcept override { delete this; }
 
 private:
-    /** Other allocators would have to know of a write. */
+    /// Other allocators would have to know of a write.
     static bool is_plain_memory(GstBuffer* buffer) {
-        for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i)
-            if (!gst_memory_is_type(gst_buffer_peek_memory(buffer, i), GST_ALLOCATOR_SYSMEM))
+        for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i) {
+            if (!gst_memory_is_type(gst_buffer_peek_memory(buffer, i), GST_ALLOCATOR_SYSMEM)) {
                 return false;
+            }
+        }
         return true;
     }
 
@@ -61,8 +66,9 @@ bool is_mappable(const GstCapsFeatures* features) {
     for (guint i = 0; features && i < gst_caps_features_get_size(features); ++i) {
         const gchar* feature = gst_caps_features_get_nth(features, i);
         if (g_str_has_prefix(feature, "memory:") && !g_str_equal(feature, GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY) &&
-            !g_str_equal(feature, "memory:CUDAMemory"))
+            !g_str_equal(feature, "memory:CUDAMemory")) {
             return false;
+        }
     }
     return true;
 }
@@ -78,9 +84,11 @@ std::string text_of(const GstCaps* caps) {
 
 bool is_writable(GstBuffer* buffer) {
     // A memory's flag alone does not make it count as not writable.
-    for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i)
-        if (GST_MEMORY_IS_READONLY(gst_buffer_peek_memory(buffer, i)))
+    for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i) {
+        if (GST_MEMORY_IS_READONLY(gst_buffer_peek_memory(buffer, i))) {
             return false;
+        }
+    }
     return gst_buffer_is_writable(buffer) && gst_buffer_is_all_memory_writable(buffer);
 }
 
@@ -139,8 +147,9 @@ bool Mapping::describe(guint plane, dlpack::View view, dlpack::PlaneTensor& tens
 }
 
 MappingPtr map_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError** error) {
-    if (is_device_buffer(buffer))
+    if (is_device_buffer(buffer)) {
         return map_device_buffer(buffer, info, error);
+    }
     auto* mapping = new HostMapping;
     MappingPtr owner(mapping);
     return mapping->open(buffer, info, error) ? std::move(owner) : MappingPtr();

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * The planes of a buffer, where this process can reach them.
- */
+/// The planes of a buffer, where this process can reach them.
 #pragma once
-
-#include <memory>
 
 #include "error.h"
 #include "tensors/tensor.h"
+
+#include <memory>
 
 namespace cuframes::gst {
 
@@ -20,16 +18,16 @@ public:
 
     bool describe(guint plane, dlpack::View view, dlpack::PlaneTensor& tensor, GError** error) const;
 
-    /** Makes the named stream wait for the pixels, and the end of the mapping wait for the stream. */
+    /// Makes the named stream wait for the pixels, and the end of the mapping wait for the stream.
     virtual bool wait(gint64 stream, GError** error) = 0;
 
-    /** Gives the buffer back, now or when the GPU is through with it. Never blocks. */
+    /// Gives the buffer back, now or when the GPU is through with it. Never blocks.
     virtual void end() noexcept = 0;
 
 protected:
-    /** Takes the layout that the buffer really has: `info` with its own strides and offsets. */
+    /// Takes the layout that the buffer really has: `info` with its own strides and offsets.
     bool set_layout(const GstVideoInfo& info, GError** error);
-    /** Takes a plane's address; `available` bytes from there are the buffer's. */
+    /// Takes a plane's address; `available` bytes from there are the buffer's.
     bool set_plane(guint plane, void* data, gsize available, GError** error);
 
     cuframes_geometry geometry_ = {};
@@ -43,13 +41,13 @@ struct EndMapping {
 };
 using MappingPtr = std::unique_ptr<Mapping, EndMapping>;
 
-/** Empty, with `error` set: the buffer cannot be mapped, or is not what the caps say. */
+/// Empty, with `error` set: the buffer cannot be mapped, or is not what the caps say.
 MappingPtr map_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError** error);
 
-/** Whether nobody else has the buffer, and its memory allows it. */
+/// Whether nobody else has the buffer, and its memory allows it.
 bool is_writable(GstBuffer* buffer);
 
-/** Raw video in memory that can be mapped, or `error` is set. */
+/// Raw video in memory that can be mapped, or `error` is set.
 bool parse_caps(const GstCaps* caps, GstVideoInfo& info, GError** error);
 
 } // namespace cuframes::gst

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "error.h"
+#include "tensors/import.h"
+#include "tensors/reaper.h"
+
 #include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
 
-#include "error.h"
-#include "tensors/import.h"
-#include "tensors/reaper.h"
-
 namespace cuframes::gst {
 
-/** Tensors that were handed over. Their deleters run on the reaper's thread, whoever lets go of them. */
+/// Tensors that were handed over. Their deleters run on the reaper's thread, whoever lets go of them.
 class Tensors {
 public:
     void add(dlpack::ImportedTensor tensor) { tensors_.push_back(std::move(tensor)); }
@@ -22,7 +22,7 @@ public:
         return std::any_of(tensors_.begin(), tensors_.end(), [](const auto& tensor) { return tensor.is_read_only(); });
     }
 
-    /** Deletes after `work`. */
+    /// Deletes after `work`.
     static void end(Tensors* tensors, std::span<const dlpack::InFlight> work) {
         dlpack::reap_after(work, [](void* object) { delete static_cast<Tensors*>(object); }, tensors);
     }
@@ -36,7 +36,7 @@ struct EndTensors {
 };
 using TensorsPtr = std::unique_ptr<Tensors, EndTensors>;
 
-/** What a buffer is to be made of tensors like. */
+/// What a buffer is to be made of tensors like.
 struct Import {
     GstVideoInfo info;
     GstContext* context;

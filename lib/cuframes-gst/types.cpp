@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * GTypes of the enumerations: for properties, signals and languages that show values by name.
- */
+/// GTypes of the enumerations: for properties, signals and languages that show values by name.
 #include "cuframes-gst/cuframes-gst.h"
 
 GType cuframes_gst_error_get_type(void) {

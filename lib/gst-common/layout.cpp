@@ -26,8 +26,9 @@ guint row_bytes_of_components(const GstVideoInfo& info, const gint* components) 
     for (guint i = 0; i < GST_VIDEO_MAX_COMPONENTS && components[i] >= 0; ++i) {
         const guint component = static_cast<guint>(components[i]);
         const guint step = static_cast<guint>(GST_VIDEO_INFO_COMP_PSTRIDE(&info, component));
-        if (step == 0)
+        if (step == 0) {
             return 0;
+        }
         bytes = std::max(bytes, static_cast<guint>(GST_VIDEO_INFO_COMP_WIDTH(&info, component)) * step);
     }
     return bytes;
@@ -35,8 +36,9 @@ guint row_bytes_of_components(const GstVideoInfo& info, const gint* components) 
 
 PlaneShape plane_shape(const GstVideoInfo& tight, guint plane) {
     const GstVideoFormatInfo* format = tight.finfo;
-    if (GST_VIDEO_FORMAT_INFO_HAS_PALETTE(format) && plane == 1)
+    if (GST_VIDEO_FORMAT_INFO_HAS_PALETTE(format) && plane == 1) {
         return {4, 256};
+    }
     if (is_tiled(tight)) {
         // Tiles have no rows; a row of tiles is a contiguous run of bytes, and that is what travels.
         const guint rows = static_cast<guint>(GST_VIDEO_TILE_Y_TILES(tight.stride[plane]));
@@ -52,13 +54,16 @@ PlaneShape plane_shape(const GstVideoInfo& tight, guint plane) {
 
 std::string why_not(const GstVideoInfo& info) {
     const std::string name = gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info));
-    if (GST_VIDEO_INFO_FORMAT(&info) == GST_VIDEO_FORMAT_ENCODED || GST_VIDEO_INFO_N_PLANES(&info) == 0)
+    if (GST_VIDEO_INFO_FORMAT(&info) == GST_VIDEO_FORMAT_ENCODED || GST_VIDEO_INFO_N_PLANES(&info) == 0) {
         return "format " + name + " has no planes of pixels that a frame could hold; put videoconvert before the sink";
-    if (GST_VIDEO_INFO_WIDTH(&info) < 1 || GST_VIDEO_INFO_HEIGHT(&info) < 1)
+    }
+    if (GST_VIDEO_INFO_WIDTH(&info) < 1 || GST_VIDEO_INFO_HEIGHT(&info) < 1) {
         return "a frame needs at least one pixel; the caps say " + std::to_string(GST_VIDEO_INFO_WIDTH(&info)) + "x" +
                std::to_string(GST_VIDEO_INFO_HEIGHT(&info));
-    if (GST_VIDEO_INFO_MULTIVIEW_MODE(&info) == GST_VIDEO_MULTIVIEW_MODE_SEPARATED)
+    }
+    if (GST_VIDEO_INFO_MULTIVIEW_MODE(&info) == GST_VIDEO_MULTIVIEW_MODE_SEPARATED) {
         return "views in separate memories (multiview-mode=separated) do not fit one slot; use a frame-packed mode";
+    }
     return {};
 }
 
@@ -108,8 +113,9 @@ LayoutResult refuse(std::string why) { return {std::nullopt, std::move(why)}; }
 } // namespace
 
 LayoutResult host_layout(const GstVideoInfo& info, gsize padding) {
-    if (std::string why = why_not(info); !why.empty())
+    if (std::string why = why_not(info); !why.empty()) {
         return refuse(std::move(why));
+    }
     Layout layout{.info = info, .geometry = {}};
     layout.info.size += padding;
     layout.geometry = geometry_of(layout.info);
@@ -117,18 +123,21 @@ LayoutResult host_layout(const GstVideoInfo& info, gsize padding) {
 }
 
 LayoutResult cuda_layout(const GstVideoInfo& info) {
-    if (std::string why = why_not(info); !why.empty())
+    if (std::string why = why_not(info); !why.empty()) {
         return refuse(std::move(why));
-    if (is_tiled(info))
+    }
+    if (is_tiled(info)) {
         return refuse(std::string("format ") + gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info)) +
                       " is tiled, which GPU memory cannot hold; set memory=system or convert it first");
+    }
     // What every CUDA device takes for pitched copies, textures and encoder input.
     constexpr guint pitch_alignment = 512;
     Layout layout{.info = info, .geometry = {}};
     const GstVideoInfo tight = tight_info(info);
     guint pitch = 0;
-    for (guint plane = 0; plane < GST_VIDEO_INFO_N_PLANES(&info); ++plane)
+    for (guint plane = 0; plane < GST_VIDEO_INFO_N_PLANES(&info); ++plane) {
         pitch = std::max(pitch, GST_ROUND_UP_N(plane_shape(tight, plane).row_bytes, pitch_alignment));
+    }
     gsize offset = 0;
     for (guint plane = 0; plane < GST_VIDEO_INFO_N_PLANES(&info); ++plane) {
         layout.info.offset[plane] = offset;
@@ -142,26 +151,30 @@ LayoutResult cuda_layout(const GstVideoInfo& info) {
 
 LayoutResult layout_of_ring(const GstCaps* caps, const cuframes_geometry& geometry) {
     Layout layout{.info = {}, .geometry = geometry};
-    if (!gst_video_info_from_caps(&layout.info, caps))
+    if (!gst_video_info_from_caps(&layout.info, caps)) {
         return refuse("the publisher's caps are not raw video");
+    }
     const GstVideoInfo& info = layout.info;
     const char* format = gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info));
     if (GST_VIDEO_INFO_N_PLANES(&info) != geometry.plane_count || std::strcmp(format, geometry.format) != 0 ||
         static_cast<uint32_t>(GST_VIDEO_INFO_WIDTH(&info)) != geometry.width ||
-        static_cast<uint32_t>(GST_VIDEO_INFO_HEIGHT(&info)) != geometry.height)
+        static_cast<uint32_t>(GST_VIDEO_INFO_HEIGHT(&info)) != geometry.height) {
         return refuse("the publisher's caps and the layout of its frames contradict each other");
+    }
     const GstVideoInfo tight = tight_info(info);
     for (guint plane = 0; plane < geometry.plane_count; ++plane) {
         // Whoever reads the frame goes by the caps, and whoever copies it by the geometry.
         const PlaneShape shape = plane_shape(tight, plane);
-        if (geometry.planes[plane].rows != shape.rows || geometry.planes[plane].row_bytes > shape.row_bytes)
+        if (geometry.planes[plane].rows != shape.rows || geometry.planes[plane].row_bytes > shape.row_bytes) {
             return refuse("plane " + std::to_string(plane) + " has " + std::to_string(geometry.planes[plane].rows) +
                           " rows of " + std::to_string(geometry.planes[plane].row_bytes) +
                           " bytes, where the publisher's caps say " + std::to_string(shape.rows) + " rows of " +
                           std::to_string(shape.row_bytes));
+        }
         layout.info.offset[plane] = geometry.planes[plane].offset;
-        if (!is_tiled(info)) // tiled strides count tiles, and are the default ones
+        if (!is_tiled(info)) { // tiled strides count tiles, and are the default ones
             layout.info.stride[plane] = static_cast<gint>(geometry.planes[plane].pitch);
+        }
     }
     layout.info.size = geometry.frame_size;
     return {layout, {}};
@@ -174,31 +187,39 @@ bool same_geometry(const cuframes_geometry& a, const cuframes_geometry& b) {
 
 bool is_default_layout(const Layout& layout) {
     const GstVideoInfo tight = tight_info(layout.info);
-    for (guint plane = 0; plane < GST_VIDEO_INFO_N_PLANES(&tight); ++plane)
-        if (tight.offset[plane] != layout.info.offset[plane] || tight.stride[plane] != layout.info.stride[plane])
+    for (guint plane = 0; plane < GST_VIDEO_INFO_N_PLANES(&tight); ++plane) {
+        if (tight.offset[plane] != layout.info.offset[plane] || tight.stride[plane] != layout.info.stride[plane]) {
             return false;
+        }
+    }
     return layout.info.size >= tight.size;
 }
 
 std::string contradiction(const GstVideoInfo& info, GstBuffer* buffer) {
     const GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
-    if (!meta)
+    if (!meta) {
         return {};
-    if (meta->format != GST_VIDEO_INFO_FORMAT(&info))
+    }
+    if (meta->format != GST_VIDEO_INFO_FORMAT(&info)) {
         return "its GstVideoMeta says that its format is " + name_of(meta->format);
-    if (meta->n_planes != GST_VIDEO_INFO_N_PLANES(&info))
+    }
+    if (meta->n_planes != GST_VIDEO_INFO_N_PLANES(&info)) {
         return "its GstVideoMeta says that it has " + std::to_string(meta->n_planes) + " planes";
+    }
     const auto width = static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info));
     const auto height = static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info));
     // GStreamer compares them as signed numbers.
-    if (meta->width < width || meta->height < height || meta->width > G_MAXINT || meta->height > G_MAXINT)
+    if (meta->width < width || meta->height < height || meta->width > G_MAXINT || meta->height > G_MAXINT) {
         return "its GstVideoMeta says that it has " + std::to_string(meta->width) + "x" + std::to_string(meta->height) +
                " pixels";
+    }
     const gsize size = gst_buffer_get_size(buffer);
-    for (guint plane = 0; plane < meta->n_planes; ++plane)
-        if (meta->offset[plane] >= size)
+    for (guint plane = 0; plane < meta->n_planes; ++plane) {
+        if (meta->offset[plane] >= size) {
             return "its GstVideoMeta says that plane " + std::to_string(plane) + " begins at byte " +
                    std::to_string(meta->offset[plane]) + " of " + std::to_string(size);
+        }
+    }
     return {};
 }
 
@@ -209,9 +230,10 @@ std::string unreadable_rows(const GstVideoFrame& frame) {
         const PlaneShape shape = plane_shape(tight, plane);
         const gint stride = frame.info.stride[plane];
         if (is_tiled(tight)) {
-            if (GST_VIDEO_TILE_X_TILES(stride) != GST_VIDEO_TILE_X_TILES(tight.stride[plane]))
+            if (GST_VIDEO_TILE_X_TILES(stride) != GST_VIDEO_TILE_X_TILES(tight.stride[plane])) {
                 return which + "has rows of " + std::to_string(GST_VIDEO_TILE_X_TILES(stride)) +
                        " tiles, and these caps " + std::to_string(GST_VIDEO_TILE_X_TILES(tight.stride[plane]));
+            }
         } else if (stride < 0 || static_cast<guint>(stride) < shape.row_bytes) {
             return which + "has a stride of " + std::to_string(stride) + ", and a row of these caps takes " +
                    std::to_string(shape.row_bytes) + " bytes";
@@ -219,13 +241,15 @@ std::string unreadable_rows(const GstVideoFrame& frame) {
         const GstMapInfo& map = frame.map[frame.meta ? plane : 0];
         const auto* data = static_cast<const guint8*>(frame.data[plane]);
         // An element that maps planes by functions of its own knows what they are mapped to.
-        if (data < map.data || data > map.data + map.size)
+        if (data < map.data || data > map.data + map.size) {
             continue;
+        }
         const auto begin = static_cast<guint64>(data - map.data);
         const guint64 pitch = pitch_of(frame.info, plane, shape);
-        if (pitch * (shape.rows - 1) + shape.row_bytes > map.size - begin)
+        if (pitch * (shape.rows - 1) + shape.row_bytes > map.size - begin) {
             return which + "leads out of the buffer: " + std::to_string(shape.rows) + " rows with a stride of " +
                    std::to_string(pitch) + " from byte " + std::to_string(begin) + " of " + std::to_string(map.size);
+        }
     }
     return {};
 }
@@ -249,11 +273,14 @@ bool meta_matches(const GstVideoMeta* meta, const Layout& layout) {
     const GstVideoInfo& info = layout.info;
     if (meta->n_planes != GST_VIDEO_INFO_N_PLANES(&info) || meta->format != GST_VIDEO_INFO_FORMAT(&info) ||
         static_cast<gint>(meta->width) != GST_VIDEO_INFO_WIDTH(&info) ||
-        static_cast<gint>(meta->height) != GST_VIDEO_INFO_HEIGHT(&info))
+        static_cast<gint>(meta->height) != GST_VIDEO_INFO_HEIGHT(&info)) {
         return false;
-    for (guint plane = 0; plane < meta->n_planes; ++plane)
-        if (meta->offset[plane] != info.offset[plane] || meta->stride[plane] != info.stride[plane])
+    }
+    for (guint plane = 0; plane < meta->n_planes; ++plane) {
+        if (meta->offset[plane] != info.offset[plane] || meta->stride[plane] != info.stride[plane]) {
             return false;
+        }
+    }
     return true;
 }
 

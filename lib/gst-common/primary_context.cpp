@@ -34,8 +34,9 @@ GstCudaContext* wrap_primary_context(int device) {
     const bool loaded = load_cuda();
     const RelaxedCapture relaxed;
     if (!calls.retain || !calls.release || !loaded || CuInit(0) != CUDA_SUCCESS ||
-        CuDeviceGet(&handle, device) != CUDA_SUCCESS || calls.retain(&context, handle) != CUDA_SUCCESS)
+        CuDeviceGet(&handle, device) != CUDA_SUCCESS || calls.retain(&context, handle) != CUDA_SUCCESS) {
         return nullptr;
+    }
     GstCudaContext* made = gst_cuda_context_new_wrapped(context, handle);
     if (!made) {
         calls.release(handle);
@@ -62,17 +63,21 @@ struct Table {
 Table* shared_table() {
     const GQuark name = g_quark_from_static_string("cuframes-primary-contexts-1");
     GObject* owner = G_OBJECT(gst_registry_get());
-    if (auto* existing = static_cast<Table*>(g_object_get_qdata(owner, name)))
+    if (auto* existing = static_cast<Table*>(g_object_get_qdata(owner, name))) {
         return existing;
+    }
     auto* made = g_new0(Table, 1);
     g_mutex_init(&made->lock);
-    for (GWeakRef& context : made->contexts)
+    for (GWeakRef& context : made->contexts) {
         g_weak_ref_init(&context, nullptr);
-    if (g_object_replace_qdata(owner, name, nullptr, made, nullptr, nullptr))
+    }
+    if (g_object_replace_qdata(owner, name, nullptr, made, nullptr, nullptr)) {
         return made;
+    }
     // Another thread or library was faster.
-    for (GWeakRef& context : made->contexts)
+    for (GWeakRef& context : made->contexts) {
         g_weak_ref_clear(&context);
+    }
     g_mutex_clear(&made->lock);
     g_free(made);
     return static_cast<Table*>(g_object_get_qdata(owner, name));
@@ -82,8 +87,9 @@ Table* shared_table() {
 
 GstCudaContext* primary_context(int device) {
     static Table* const table = shared_table();
-    if (device < 0 || device >= max_devices)
+    if (device < 0 || device >= max_devices) {
         return nullptr;
+    }
     g_mutex_lock(&table->lock);
     GWeakRef* entry = &table->contexts[device];
     auto* context = static_cast<GstCudaContext*>(g_weak_ref_get(entry));

@@ -2,9 +2,9 @@
 #include "gst-common/relaxed_capture.h"
 
 #include <dlfcn.h>
+#include <gst/cuda/gstcuda.h>
 
 #include <atomic>
-#include <gst/cuda/gstcuda.h>
 
 namespace cuframes::gst {
 namespace {
@@ -25,11 +25,13 @@ thread_local Scopes scopes;
 void RelaxedCapture::enter() {
     ++scopes.depth;
     const Exchange call = exchange.load(std::memory_order_acquire);
-    if (scopes.changed_at != 0 || !call)
+    if (scopes.changed_at != 0 || !call) {
         return;
+    }
     scopes.before = CU_STREAM_CAPTURE_MODE_RELAXED;
-    if (call(&scopes.before) == CUDA_SUCCESS)
+    if (call(&scopes.before) == CUDA_SUCCESS) {
         scopes.changed_at = scopes.depth;
+    }
 }
 
 void RelaxedCapture::leave() {
@@ -41,13 +43,15 @@ void RelaxedCapture::leave() {
 }
 
 bool load_cuda() {
-    if (!gst_cuda_load_library())
+    if (!gst_cuda_load_library()) {
         return false;
+    }
     // Never closed: the driver does not take being unloaded.
     static void* const driver = dlopen("libcuda.so.1", RTLD_NOW);
-    if (driver && !exchange.load(std::memory_order_relaxed))
+    if (driver && !exchange.load(std::memory_order_relaxed)) {
         exchange.store(reinterpret_cast<Exchange>(dlsym(driver, "cuThreadExchangeStreamCaptureMode")),
                        std::memory_order_release);
+    }
     return true;
 }
 

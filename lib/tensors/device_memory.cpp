@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tensors/device_memory.h"
 
+#include "base/cuda/driver.h"
+#include "base/cuda/streams.h"
+
 #include <algorithm>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <utility>
-
-#include "base/cuda/driver.h"
-#include "base/cuda/streams.h"
 
 namespace cuframes::dlpack {
 namespace {
@@ -17,7 +17,7 @@ using cuda::Current;
 using cuda::Driver;
 using cuda::driver_error;
 
-/** Freed memory that is kept for the next frames: a few of 8K, so that a stream of copies allocates nothing. */
+/// Freed memory that is kept for the next frames: a few of 8K, so that a stream of copies allocates nothing.
 constexpr uint64_t kept_bytes = 256U << 20;
 
 Result<CUcontext> primary_context(const Driver& driver, int32_t device) {
@@ -28,7 +28,7 @@ Result<CUcontext> primary_context(const Driver& driver, int32_t device) {
     return context->get();
 }
 
-/** One pool for each device, kept for the process. */
+/// One pool for each device, kept for the process.
 Result<CUmemoryPool> pool_of(const Driver& driver, int32_t device) {
     static std::mutex mutex;
     static std::map<int32_t, CUmemoryPool> pools;
@@ -48,7 +48,7 @@ Result<CUmemoryPool> pool_of(const Driver& driver, int32_t device) {
     return entry->second;
 }
 
-/** What DeviceBlock gives to the reaper. */
+/// What DeviceBlock gives to the reaper.
 struct Remains {
     CUdeviceptr data;
     CUcontext context;

@@ -20,7 +20,7 @@ constexpr PixelFormat planar(std::string_view name, Planes... planes) {
     return {name, Refusal::none, sizeof...(planes), false, {planes...}};
 }
 
-/** Two pixels share their chroma: (luma, chroma) for each, so two channels, and always an even number of pixels. */
+/// Two pixels share their chroma: (luma, chroma) for each, so two channels, and always an even number of pixels.
 constexpr PixelFormat packed_422(std::string_view name, PlaneFormat plane) {
     return {name, Refusal::none, 1, true, {plane}};
 }
@@ -185,11 +185,11 @@ constexpr uint32_t aligned(uint32_t value, uint32_t alignment) {
     return (value + alignment - 1) / alignment * alignment;
 }
 
-/** GStreamer stores an even number of rows of these for no reason but its habit; its default layout is what we make. */
+/// GStreamer stores an even number of rows of these for no reason but its habit; its default layout is what we make.
 constexpr std::string_view stored_in_pairs_of_rows[] = {"I422_10LE", "I422_12LE", "A422", "A422_10LE",
                                                         "A422_12LE", "A422_16LE", "A444"};
 
-/** Rows that a plane takes in memory: GStreamer gives subsampled formats whole groups of luma rows. */
+/// Rows that a plane takes in memory: GStreamer gives subsampled formats whole groups of luma rows.
 uint32_t stored_rows(const PixelFormat& format, const PlaneFormat& plane, uint32_t height) {
     uint8_t most = 0;
     for (uint32_t i = 0; i < format.plane_count; ++i) {

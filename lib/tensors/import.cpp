@@ -23,7 +23,7 @@ std::string shape_text(const DLTensor& tensor) {
     return out + ")";
 }
 
-/** Elements from one index to the next of a dimension; NULL strides mean a compact tensor. */
+/// Elements from one index to the next of a dimension; NULL strides mean a compact tensor.
 int64_t stride_of(const DLTensor& tensor, int32_t dimension) {
     if (tensor.strides) {
         return tensor.strides[dimension];
@@ -35,7 +35,7 @@ int64_t stride_of(const DLTensor& tensor, int32_t dimension) {
     return stride;
 }
 
-/** What one plane has to be. */
+/// What one plane has to be.
 struct Wanted {
     uint32_t plane;
     uint32_t rows;
@@ -62,7 +62,7 @@ bool has_shape(const DLTensor& tensor, const Wanted& wanted) {
            shape[2] == wanted.content.channels;
 }
 
-/** Whether the elements of a row lie side by side; a stride of a dimension of one element means nothing. */
+/// Whether the elements of a row lie side by side; a stride of a dimension of one element means nothing.
 bool has_compact_rows(const DLTensor& tensor) {
     int64_t expected = 1;
     for (int32_t i = tensor.ndim - 1; i > 0; --i) {
@@ -117,7 +117,7 @@ Wanted wanted_plane(const PixelFormat& format, const cuframes_geometry& geometry
     return {plane, layout.rows, layout.row_bytes / (uint32_t{content.channels} * content.bytes), content, format.name};
 }
 
-/** Whether all planes' rows are equally long and of the same elements, so that one tensor can hold them all. */
+/// Whether all planes' rows are equally long and of the same elements, so that one tensor can hold them all.
 bool is_one_block(const PixelFormat& format, const cuframes_geometry& geometry) {
     for (uint32_t i = 1; i < geometry.plane_count; ++i) {
         if (geometry.planes[i].row_bytes != geometry.planes[0].row_bytes ||

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "tensors/reaper.h"
+
 #include <span>
 #include <vector>
-
-#include "tensors/reaper.h"
 
 namespace cuframes::cuda {
 struct Driver;
@@ -12,10 +12,8 @@ struct Driver;
 
 namespace cuframes::dlpack {
 
-/**
- * Events behind the GPU work that was in flight when it was made: on the streams named and on the legacy stream of their
- * contexts; with CUFRAMES_RELEASE=context on all streams of those. Without CUDA there is none to wait for.
- */
+/// Events behind the GPU work that was in flight when it was made: on the streams named and on the legacy stream of their
+/// contexts; with CUFRAMES_RELEASE=context on all streams of those. Without CUDA there is none to wait for.
 class WaitList {
 public:
     static WaitList record(std::span<const InFlight> work);
@@ -24,15 +22,15 @@ public:
     WaitList(WaitList&& other) noexcept = default;
     WaitList& operator=(WaitList&& other) noexcept = default;
 
-    /** Whether all of it is complete. Does not wait. Gives back the events that are passed. */
+    /// Whether all of it is complete. Does not wait. Gives back the events that are passed.
     bool passed();
 
-    /** Runs what comes after: where there was work of a GPU, so that it breaks no capture, as freeing memory would. */
+    /// Runs what comes after: where there was work of a GPU, so that it breaks no capture, as freeing memory would.
     void run(void (*action)(void*), void* object) const;
 
 private:
     void add(void* context, void* stream);
-    /** Where driver calls are refused now, or a capture is in the way, it is done later. */
+    /// Where driver calls are refused now, or a capture is in the way, it is done later.
     void record_rest(const cuda::Driver& driver);
 
     struct Event {

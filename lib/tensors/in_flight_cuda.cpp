@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "in_flight.h"
-
-#include <algorithm>
-
-#include "base/release_wish.h"
 #include "base/cuda/driver.h"
 #include "base/cuda/streams.h"
 #include "base/cuda/unsafe_release.h"
+#include "base/release_wish.h"
+#include "in_flight.h"
+
+#include <algorithm>
 
 namespace cuframes::dlpack {
 namespace {
@@ -22,7 +21,7 @@ bool waits_for_contexts(const Driver& driver) {
     return wish && driver.cuCtxRecordEvent;
 }
 
-/** An event behind the stream, or with NULL all of the context. Of the failures some pass. */
+/// An event behind the stream, or with NULL all of the context. Of the failures some pass.
 CUresult record_event(const Driver& driver, CUcontext context, CUstream stream, CUevent& event) {
     Current current(driver, context);
     if (current.result() != CUDA_SUCCESS) {

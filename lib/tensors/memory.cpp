@@ -7,7 +7,7 @@
 namespace cuframes::dlpack {
 namespace {
 
-/** What DLPack asks of data pointers, so that vector code may read without a prologue. */
+/// What DLPack asks of data pointers, so that vector code may read without a prologue.
 constexpr size_t host_alignment = 256;
 
 std::vector<SourcePlane> planes_of(const cuframes_geometry& geometry, void* data) {

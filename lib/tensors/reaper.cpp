@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tensors/reaper.h"
 
+#include "base/thread.h"
+#include "in_flight.h"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,9 +12,6 @@
 #include <cstdlib>
 #include <list>
 #include <mutex>
-
-#include "base/thread.h"
-#include "in_flight.h"
 
 namespace cuframes::dlpack {
 namespace {
@@ -27,7 +27,7 @@ struct Ending {
 
 class Reaper {
 public:
-    /** Never destroyed: deleters may come while static objects go. */
+    /// Never destroyed: deleters may come while static objects go.
     static Reaper& get() {
         static auto* const reaper = new Reaper;
         return *reaper;
@@ -72,13 +72,13 @@ private:
         changed_.notify_all();
     }
 
-    /** Of those that were handed in up to that number, in whatever order they came to their end. */
+    /// Of those that were handed in up to that number, in whatever order they came to their end.
     bool all_done(uint64_t until) const {
         return std::none_of(endings_.begin(), endings_.end(), [&](const Ending& one) { return one.number <= until; }) &&
                (running_number_ == 0 || running_number_ > until);
     }
 
-    /** The GPU is asked about each, instead of waiting for the first: work that takes long holds up nobody else's end. */
+    /// The GPU is asked about each, instead of waiting for the first: work that takes long holds up nobody else's end.
     void run() {
         std::unique_lock lock(mutex_);
         microseconds pause = shortest_pause;
@@ -100,7 +100,7 @@ private:
         }
     }
 
-    /** One round. Whether there was one. */
+    /// One round. Whether there was one.
     bool end_what_is_done(std::unique_lock<std::mutex>& lock) {
         bool any = false;
         for (auto next = endings_.begin(); next != endings_.end() && !leaving_;) {

@@ -7,7 +7,7 @@
 namespace cuframes::dlpack {
 namespace {
 
-/** What a consumer gets: the struct of the protocol, what it points to, and the owner, in one allocation. */
+/// What a consumer gets: the struct of the protocol, what it points to, and the owner, in one allocation.
 template <class Managed>
 struct Export {
     Managed managed;
@@ -45,7 +45,7 @@ Managed* make_export(const PlaneTensor& tensor, Owner owner) {
 
 Error refuse(std::string message) { return {CUFRAMES_ERROR_INVALID_ARGUMENT, std::move(message)}; }
 
-/** Rows of `row` elements, in groups of `channels` if those are to be a dimension of their own. */
+/// Rows of `row` elements, in groups of `channels` if those are to be a dimension of their own.
 Result<PlaneTensor> as_rows(const Pixels& pixels, uint32_t index, uint8_t bytes, uint8_t channels) {
     const cuframes_plane& plane = pixels.geometry->planes[index];
     const uint32_t group = uint32_t{bytes} * channels;

@@ -51,8 +51,9 @@ bool parse_options(int* argc, char*** argv, Options& options) {
     g_option_context_add_group(context, gst_init_get_option_group());
     GError* error = nullptr;
     bool ok = g_option_context_parse(context, argc, argv, &error) && options.element;
-    if (!ok)
+    if (!ok) {
         std::fprintf(stderr, "bench-publisher: %s\n", error ? error->message : "--element is missing");
+    }
     g_clear_error(&error);
     g_option_context_free(context);
     return ok;
@@ -90,19 +91,23 @@ private:
 };
 
 Publisher::~Publisher() {
-    if (pipeline_)
+    if (pipeline_) {
         gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
-    if (pool_)
+    }
+    if (pool_) {
         gst_buffer_pool_set_active(pool_.get(), FALSE);
+    }
 }
 
 /// A decoder shares its CUDA context with the sink beside it.
 bool Publisher::make_context() {
-    if (!cuda_)
+    if (!cuda_) {
         return true;
+    }
 #ifdef HAVE_CUDA
-    if (gst_cuda_load_library())
+    if (gst_cuda_load_library()) {
         context_.reset(gst_cuda_context_new(0));
+    }
     if (!context_) {
         std::fprintf(stderr, "bench-publisher: no CUDA device\n");
         return false;
@@ -123,8 +128,9 @@ bool Publisher::send_stream_start() {
     info_.fps_n = options_.rate ? options_.rate : idle_rate;
     info_.fps_d = 1;
     caps_.reset(gst_video_info_to_caps(&info_));
-    if (cuda_)
+    if (cuda_) {
         gst_caps_set_features_simple(caps_.get(), gst_caps_features_new_single("memory:CUDAMemory"));
+    }
     GstSegment segment;
     gst_segment_init(&segment, GST_FORMAT_TIME);
     return gst_pad_push_event(pad_.get(), gst_event_new_stream_start("bench")) &&
@@ -141,10 +147,12 @@ bool Publisher::make_pool() {
     GstAllocationParams params;
     gst_allocation_params_init(&params);
     guint size = guint(GST_VIDEO_INFO_SIZE(&info_)), min = 0, max = own_pool_buffers;
-    if (gst_query_get_n_allocation_pools(query))
+    if (gst_query_get_n_allocation_pools(query)) {
         gst_query_parse_nth_allocation_pool(query, 0, &pool, &size, &min, &max);
-    if (gst_query_get_n_allocation_params(query))
+    }
+    if (gst_query_get_n_allocation_params(query)) {
         gst_query_parse_nth_allocation_param(query, 0, &allocator, &params);
+    }
     gst_query_unref(query);
 
 #ifdef HAVE_CUDA
@@ -157,30 +165,35 @@ bool Publisher::make_pool() {
     GstStructure* config = gst_buffer_pool_get_config(pool_.get());
     gst_buffer_pool_config_set_params(config, caps_.get(), size, min, max);
     gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
-    if (allocator && !cuda_)
+    if (allocator && !cuda_) {
         gst_buffer_pool_config_set_allocator(config, allocator, &params);
+    }
     g_clear_pointer(&allocator, gst_object_unref);
     return gst_buffer_pool_set_config(pool_.get(), config) && gst_buffer_pool_set_active(pool_.get(), TRUE);
 }
 
 bool Publisher::start() {
     pipeline_ = make_pipeline(options_.element, &sink_);
-    if (!pipeline_ || !make_context())
+    if (!pipeline_ || !make_context()) {
         return false;
+    }
     GstPtr<GstPad> peer(gst_element_get_static_pad(sink_, "sink"));
     pad_.reset(GST_PAD(gst_object_ref_sink(gst_pad_new("src", GST_PAD_SRC))));
     gst_pad_set_active(pad_.get(), TRUE);
-    if (!peer || gst_pad_link(pad_.get(), peer.get()) != GST_PAD_LINK_OK)
+    if (!peer || gst_pad_link(pad_.get(), peer.get()) != GST_PAD_LINK_OK) {
         return false;
-    if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
+    }
+    if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
         return false;
+    }
     return send_stream_start() && make_pool();
 }
 
 bool Publisher::push(uint32_t number, int64_t* start, int64_t* duration) {
     GstBuffer* buffer = nullptr;
-    if (gst_buffer_pool_acquire_buffer(pool_.get(), &buffer, nullptr) != GST_FLOW_OK)
+    if (gst_buffer_pool_acquire_buffer(pool_.get(), &buffer, nullptr) != GST_FLOW_OK) {
         return false;
+    }
     if (!stamp(buffer, info_, number)) {
         gst_buffer_unref(buffer);
         return false;
@@ -197,13 +210,16 @@ bool Publisher::push_until(Command wanted, Part part) {
     auto due = std::chrono::steady_clock::now();
     for (uint32_t index = 0;; index++) {
         Command command = poll_command();
-        if (command == wanted || command == Command::Quit)
+        if (command == wanted || command == Command::Quit) {
             return command == wanted;
+        }
         int64_t start, duration;
-        if (!push(frame_number(part, index), &start, &duration))
+        if (!push(frame_number(part, index), &start, &duration)) {
             return false;
-        if (index == 0 && part == Part::WarmUp)
+        }
+        if (index == 0 && part == Part::WarmUp) {
             report("ready", json_namespaces());
+        }
         due += std::chrono::nanoseconds(1'000'000'000 / idle_rate);
         std::this_thread::sleep_until(due);
     }
@@ -215,11 +231,13 @@ bool Publisher::push_measured() {
     durations_.resize(frames);
     auto begin = std::chrono::steady_clock::now();
     for (size_t i = 0; i < frames; i++) {
-        if (options_.rate)
+        if (options_.rate) {
             std::this_thread::sleep_until(begin +
                                           std::chrono::nanoseconds(1'000'000'000LL * int64_t(i) / options_.rate));
-        if (!push(frame_number(Part::Measured, uint32_t(i)), &starts_[i], &durations_[i]))
+        }
+        if (!push(frame_number(Part::Measured, uint32_t(i)), &starts_[i], &durations_[i])) {
             return false;
+        }
     }
     return true;
 }
@@ -231,8 +249,9 @@ void Publisher::report_measured(int64_t elapsed, int64_t cpu) {
         GstStructure* stats = nullptr;
         g_object_get(sink_, "stats", &stats, nullptr);
         guint64 count = 0;
-        if (stats && gst_structure_get_uint64(stats, "copied", &count))
+        if (stats && gst_structure_get_uint64(stats, "copied", &count)) {
             copied = std::to_string(count);
+        }
         g_clear_pointer(&stats, gst_structure_free);
     }
     report("done", "\"elapsed\":" + std::to_string(elapsed) + ",\"cpu\":" + std::to_string(cpu) + ",\"copied\":" +
@@ -244,14 +263,17 @@ int Publisher::run() {
     if (ok) {
         int64_t start = now_ns(), cpu = cpu_ns();
         ok = push_measured();
-        if (ok)
+        if (ok) {
             report_measured(now_ns() - start, cpu_ns() - cpu);
+        }
         ok = ok && push_until(Command::Quit, Part::End);
     }
-    if (ok)
+    if (ok) {
         gst_pad_push_event(pad_.get(), gst_event_new_eos());
-    if (!report_error(pipeline_.get()) && ok)
+    }
+    if (!report_error(pipeline_.get()) && ok) {
         return 0;
+    }
     std::fprintf(stderr, "bench-publisher: %s takes no more frames\n", options_.element);
     return 1;
 }
@@ -260,8 +282,9 @@ int Publisher::run() {
 
 int main(int argc, char** argv) {
     Options options;
-    if (!parse_options(&argc, &argv, options))
+    if (!parse_options(&argc, &argv, options)) {
         return 2;
+    }
     Publisher publisher(options);
     if (!publisher.start()) {
         std::fprintf(stderr, "bench-publisher: %s does not start\n", options.element);

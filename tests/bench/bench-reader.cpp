@@ -8,10 +8,10 @@
 #include "picture.hpp"
 
 #include <glib-unix.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <mutex>
-#include <unistd.h>
 
 namespace {
 
@@ -49,8 +49,9 @@ private:
 };
 
 Reader::~Reader() {
-    if (pipeline_)
+    if (pipeline_) {
         gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
+    }
     g_main_loop_unref(loop_);
 }
 
@@ -80,16 +81,19 @@ GstFlowReturn Reader::take(GstBuffer* buffer) {
         g_main_loop_quit(loop_);
         return GST_FLOW_ERROR;
     }
-    if (!attached_)
+    if (!attached_) {
         report("attached", json_namespaces());
+    }
     attached_ = true;
-    if (reading->head != reading->tail)
+    if (reading->head != reading->tail) {
         torn_++;
+    }
     if (part_of(reading->head) == Part::Measured) {
         take_measured(*reading);
     } else if (part_of(reading->head) == Part::End) {
-        if (!cpu_end_)
+        if (!cpu_end_) {
             cpu_end_ = cpu_ns();
+        }
         g_main_loop_quit(loop_);
         return GST_FLOW_EOS;
     }
@@ -98,34 +102,38 @@ GstFlowReturn Reader::take(GstBuffer* buffer) {
 
 void Reader::take_measured(const Reading& reading) {
     int64_t number = index_of(reading.head);
-    if (numbers_.empty())
+    if (numbers_.empty()) {
         cpu_start_ = cpu_ns();
-    else if (number <= numbers_.back())
+    } else if (number <= numbers_.back()) {
         misordered_++;
+    }
     numbers_.push_back(number);
     times_.push_back(reading.time);
 }
 
 bool Reader::start(const char* element) {
     pipeline_ = make_pipeline(element, &source_);
-    if (!pipeline_)
+    if (!pipeline_) {
         return false;
+    }
     GstPtr<GstPad> peer(gst_element_get_static_pad(source_, "src"));
     pad_.reset(GST_PAD(gst_object_ref_sink(gst_pad_new("sink", GST_PAD_SINK))));
     gst_pad_set_element_private(pad_.get(), this);
     gst_pad_set_chain_function(pad_.get(), on_buffer);
     gst_pad_set_event_function(pad_.get(), on_event);
     gst_pad_set_active(pad_.get(), TRUE);
-    if (!peer || gst_pad_link(peer.get(), pad_.get()) != GST_PAD_LINK_OK)
+    if (!peer || gst_pad_link(peer.get(), pad_.get()) != GST_PAD_LINK_OK) {
         return false;
+    }
     numbers_.reserve(1 << 16);
     times_.reserve(1 << 16);
     return gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE;
 }
 
 gboolean Reader::on_error(GstBus*, GstMessage* message, gpointer self) {
-    if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ERROR)
+    if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_ERROR) {
         return TRUE;
+    }
     auto* reader = static_cast<Reader*>(self);
     GError* error = nullptr;
     gst_message_parse_error(message, &error, nullptr);
@@ -137,8 +145,9 @@ gboolean Reader::on_error(GstBus*, GstMessage* message, gpointer self) {
 }
 
 gboolean Reader::on_input(gint, GIOCondition, gpointer self) {
-    if (poll_command() == Command::Quit)
+    if (poll_command() == Command::Quit) {
         g_main_loop_quit(static_cast<Reader*>(self)->loop_);
+    }
     return TRUE;
 }
 
@@ -150,8 +159,9 @@ int Reader::run() {
     g_source_remove(bus_watch);
     g_source_remove(input_watch);
     gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
-    if (!failed_)
+    if (!failed_) {
         report_result();
+    }
     return failed_;
 }
 

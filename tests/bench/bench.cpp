@@ -25,18 +25,21 @@ int64_t cpu_ns() {
 
 Command poll_command() {
     pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-    if (poll(&input, 1, 0) <= 0)
+    if (poll(&input, 1, 0) <= 0) {
         return Command::None;
+    }
     char letter = 'q';
-    if (read(STDIN_FILENO, &letter, 1) <= 0)
+    if (read(STDIN_FILENO, &letter, 1) <= 0) {
         return Command::Quit;
+    }
     return letter == 'g' ? Command::Go : letter == 'q' ? Command::Quit : Command::None;
 }
 
 void report(std::string_view event, std::string_view fields) {
     std::string line = "{\"event\":\"" + std::string(event) + '"';
-    if (!fields.empty())
+    if (!fields.empty()) {
         line.append(",").append(fields);
+    }
     line += "}\n";
     std::fwrite(line.data(), 1, line.size(), stdout);
     std::fflush(stdout);
@@ -44,8 +47,9 @@ void report(std::string_view event, std::string_view fields) {
 
 std::string json_array(std::string_view name, const std::vector<int64_t>& values) {
     std::string text = '"' + std::string(name) + "\":[";
-    for (size_t i = 0; i < values.size(); i++)
+    for (size_t i = 0; i < values.size(); i++) {
         text.append(i ? "," : "").append(std::to_string(values[i]));
+    }
     return text + ']';
 }
 
@@ -75,8 +79,9 @@ GstPtr<GstElement> make_pipeline(const std::string& description, GstElement** el
 bool report_error(GstElement* pipeline) {
     GstPtr<GstBus> bus(gst_element_get_bus(pipeline));
     GstMessage* message = gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR);
-    if (!message)
+    if (!message) {
         return false;
+    }
     GError* error = nullptr;
     gchar* debug = nullptr;
     gst_message_parse_error(message, &error, &debug);

@@ -20,8 +20,9 @@ struct Place {
 std::array<Place, 2> places(const GstVideoInfo& info, const gint* strides) {
     guint last = GST_VIDEO_INFO_N_PLANES(&info) - 1;
     gint component = 0;
-    while (GST_VIDEO_FORMAT_INFO_PLANE(info.finfo, component) != last)
+    while (GST_VIDEO_FORMAT_INFO_PLANE(info.finfo, component) != last) {
         component++;
+    }
     size_t rows = GST_VIDEO_INFO_COMP_HEIGHT(&info, component);
     size_t row_bytes =
         size_t(GST_VIDEO_INFO_COMP_WIDTH(&info, component)) * GST_VIDEO_INFO_COMP_PSTRIDE(&info, component);
@@ -35,8 +36,9 @@ public:
     MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, GstMapFlags flags)
         : mapped_(gst_video_frame_map(&frame_, &info, buffer, flags)) {}
     ~MappedFrame() {
-        if (mapped_)
+        if (mapped_) {
             gst_video_frame_unmap(&frame_);
+        }
     }
     MappedFrame(const MappedFrame&) = delete;
     MappedFrame& operator=(const MappedFrame&) = delete;
@@ -58,12 +60,14 @@ public:
     MappedCudaMemory(GstMemory* memory, GstMapFlags flags) : memory_(GST_CUDA_MEMORY_CAST(memory)) {
         gst_cuda_context_push(memory_->context);
         mapped_ = gst_memory_map(memory, &map_, static_cast<GstMapFlags>(flags | GST_MAP_CUDA));
-        if (GstCudaStream* stream = gst_cuda_memory_get_stream(memory_))
+        if (GstCudaStream* stream = gst_cuda_memory_get_stream(memory_)) {
             stream_ = gst_cuda_stream_get_handle(stream);
+        }
     }
     ~MappedCudaMemory() {
-        if (mapped_)
+        if (mapped_) {
             gst_memory_unmap(GST_MEMORY_CAST(memory_), &map_);
+        }
         gst_cuda_context_pop(nullptr);
     }
     MappedCudaMemory(const MappedCudaMemory&) = delete;
@@ -85,11 +89,14 @@ private:
 
 bool stamp_cuda(GstMemory* memory, const GstVideoInfo& info, uint32_t number) {
     MappedCudaMemory mapped(memory, GST_MAP_WRITE);
-    if (!mapped)
+    if (!mapped) {
         return false;
-    for (Place place : places(info, mapped.strides()))
-        if (CuMemsetD2D32Async(mapped.at(place), sizeof number, number, 1, 1, mapped.stream()) != CUDA_SUCCESS)
+    }
+    for (Place place : places(info, mapped.strides())) {
+        if (CuMemsetD2D32Async(mapped.at(place), sizeof number, number, 1, 1, mapped.stream()) != CUDA_SUCCESS) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -105,21 +112,24 @@ uint32_t* pinned_word() {
 std::optional<uint32_t> fetch(const MappedCudaMemory& mapped, Place place) {
     uint32_t* word = pinned_word();
     if (!word || CuMemcpyDtoHAsync(word, mapped.at(place), sizeof *word, mapped.stream()) != CUDA_SUCCESS ||
-        CuStreamSynchronize(mapped.stream()) != CUDA_SUCCESS)
+        CuStreamSynchronize(mapped.stream()) != CUDA_SUCCESS) {
         return std::nullopt;
+    }
     return *word;
 }
 
 std::optional<Reading> read_back_cuda(GstMemory* memory, const GstVideoInfo& info) {
     MappedCudaMemory mapped(memory, GST_MAP_READ);
-    if (!mapped)
+    if (!mapped) {
         return std::nullopt;
+    }
     auto [head_place, tail_place] = places(info, mapped.strides());
     auto head = fetch(mapped, head_place);
     int64_t time = now_ns();
     auto tail = fetch(mapped, tail_place);
-    if (!head || !tail)
+    if (!head || !tail) {
         return std::nullopt;
+    }
     return Reading{*head, *tail, time};
 }
 
@@ -129,25 +139,30 @@ std::optional<Reading> read_back_cuda(GstMemory* memory, const GstVideoInfo& inf
 
 bool stamp(GstBuffer* buffer, const GstVideoInfo& info, uint32_t number) {
 #ifdef HAVE_CUDA
-    if (GstMemory* memory = gst_buffer_peek_memory(buffer, 0); gst_is_cuda_memory(memory))
+    if (GstMemory* memory = gst_buffer_peek_memory(buffer, 0); gst_is_cuda_memory(memory)) {
         return stamp_cuda(memory, info, number);
+    }
 #endif
     MappedFrame frame(buffer, info, GST_MAP_WRITE);
-    if (!frame)
+    if (!frame) {
         return false;
-    for (Place place : places(info, frame.strides()))
+    }
+    for (Place place : places(info, frame.strides())) {
         std::memcpy(frame.at(place), &number, sizeof number);
+    }
     return true;
 }
 
 std::optional<Reading> read_back(GstBuffer* buffer, const GstVideoInfo& info) {
 #ifdef HAVE_CUDA
-    if (GstMemory* memory = gst_buffer_peek_memory(buffer, 0); gst_is_cuda_memory(memory))
+    if (GstMemory* memory = gst_buffer_peek_memory(buffer, 0); gst_is_cuda_memory(memory)) {
         return read_back_cuda(memory, info);
+    }
 #endif
     MappedFrame frame(buffer, info, GST_MAP_READ);
-    if (!frame)
+    if (!frame) {
         return std::nullopt;
+    }
     auto [head_place, tail_place] = places(info, frame.strides());
     Reading reading = {};
     std::memcpy(&reading.head, frame.at(head_place), sizeof reading.head);

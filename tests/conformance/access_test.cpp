@@ -20,8 +20,9 @@ constexpr uid_t somebody_else = 1;
 class Access : public HostTest {
 protected:
     void SetUp() override {
-        if (::geteuid() != 0)
+        if (::geteuid() != 0) {
             GTEST_SKIP() << "only root can try other users";
+        }
         temp().open_to_others();
     }
 
@@ -30,8 +31,9 @@ protected:
         SubscriberProcess reader(*this, "end_when_gone=1");
         reader.call("become uid=" + std::to_string(uid));
         Message reply = reader.ask("next");
-        if (reply.verb() == "ok")
+        if (reply.verb() == "ok") {
             reader.call("release");
+        }
         return reply;
     }
 };
@@ -40,8 +42,9 @@ protected:
 TEST_F(Access, OtherUsersAreRefusedByDefault) {
     for (const bool open_directory : {false, true}) {
         PublisherProcess publisher(*this);
-        if (open_directory)
+        if (open_directory) {
             std::filesystem::permissions(directory(), std::filesystem::perms(0755));
+        }
         publisher.call("publish");
         const Message refusal = attach_as(nobody);
         EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_ACCESS_DENIED) << refusal.text("text");
@@ -53,8 +56,9 @@ TEST_F(Access, OtherUsersAreRefusedByDefault) {
 // "group:NAME" admits that group's members, and no others.
 TEST_F(Access, GroupIsAdmittedAndNoOther) {
     const group* members = ::getgrgid(nobody);
-    if (!members)
+    if (!members) {
         GTEST_SKIP() << "no group has the number of the user nobody here";
+    }
     PublisherProcess publisher(*this, std::string("access=group:") + members->gr_name);
     publisher.call("publish");
     const Message admitted = attach_as(nobody);
@@ -101,8 +105,9 @@ TEST_F(Access, ReaderDoesNotTrustADirectoryThatAnotherUserMade) {
         reader.call("become uid=" + std::to_string(victim));
         reader.call("subscriber");
         const Message reply = reader.ask("next");
-        if (reply.verb() == "ok")
+        if (reply.verb() == "ok") {
             reader.call("release");
+        }
         attacker.call("destroy_publisher");
         std::filesystem::remove_all(path);
         return reply;

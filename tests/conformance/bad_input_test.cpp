@@ -218,8 +218,9 @@ TEST_F(BadInput, GpuMemoryWithoutADriver) {
     ChildOptions options = in_directory();
     options.environment["LD_LIBRARY_PATH"] = "";
     Process publisher(options);
-    if (publisher.call("cuda").number("present"))
+    if (publisher.call("cuda").number("present")) {
         GTEST_SKIP() << "this host has a driver";
+    }
     publisher.call("publisher");
     const Message refusal = publisher.ask("configure memory=cuda");
     EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_NO_DRIVER);

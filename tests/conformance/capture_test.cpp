@@ -38,8 +38,9 @@ TEST_P(Captures, AreBrokenByReleasesThatMeanWholeContexts) {
 
 // Nor does it pass where the calling thread cannot be put into relaxed mode: captures break, or calls are refused beside them.
 TEST_P(Captures, AreBrokenByThreadsThatAreNotInRelaxedMode) {
-    if (!driver_is_stand_in())
+    if (!driver_is_stand_in()) {
         GTEST_SKIP() << "only the stand-in driver can be told to refuse that";
+    }
     PublisherProcess publisher(*this, "slots=16", "format=NV12 width=320 height=240");
     ChildOptions unguarded = in_directory();
     unguarded.environment["FAKE_CUDA_FAIL"] = "cuThreadExchangeStreamCaptureMode:0";

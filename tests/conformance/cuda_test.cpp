@@ -114,11 +114,12 @@ TEST_P(Cuda, LeaseEndsOnlyAfterTheWorkOfANamedContext) {
 
 // A stream is waited for in the context that it is of, whatever was said of that, and though nobody named the context.
 TEST_P(Cuda, NamedStreamIsFoundInItsOwnContext) {
-    for (const char* release : {"streams", "context"})
+    for (const char* release : {"streams", "context"}) {
         EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}, {"CUFRAMES_RELEASE", release}}),
                                      "count=60 own_context=1 add=0 record=1 unsaid=1"),
                   0)
             << "with CUFRAMES_RELEASE=" << release;
+    }
 }
 
 // The per-thread default stream is that of the thread which names it, whichever thread gives the frame up.
@@ -130,11 +131,12 @@ TEST_P(Cuda, PerThreadStreamIsThatOfTheThreadThatNamesIt) {
 
 // The library's own copy out of a frame is such work too, and nobody has to name its stream.
 TEST_P(Cuda, LeaseEndsOnlyAfterTheLibrarysOwnCopy) {
-    for (const char* context : {"own_context=0", "own_context=1 add=0"})
+    for (const char* context : {"own_context=0", "own_context=1 add=0"}) {
         EXPECT_EQ(count_wrong_copies(with_driver({{"FAKE_CUDA_DELAY_US", "3000"}}),
                                      std::string("count=60 by=library ") + context),
                   0)
             << context;
+    }
 }
 
 // A ring is not unmapped under work that reads it, although its release could not be put behind that work.
@@ -228,8 +230,9 @@ TEST_P(Cuda, ReaderKilledWithQueuedWorkCostsNothing) {
     ASSERT_TRUE(eventually([&] { return publisher.call("subscribers").number("received0") == 4; }));
     reader.kill();
     publisher.await_subscribers(0);
-    for (int slot = 0; slot < 5; ++slot)
+    for (int slot = 0; slot < 5; ++slot) {
         publisher.call("acquire flags=1");
+    }
     EXPECT_EQ(publisher.stat("waited_ns"), 0u);
 }
 
@@ -308,8 +311,9 @@ TEST_P(Cuda, ReaderWithoutADriverIsToldSo) {
     ChildOptions bare = in_directory();
     bare.environment["LD_LIBRARY_PATH"] = "";
     SubscriberProcess reader(*this, "", &bare);
-    if (reader.call("cuda").number("present"))
+    if (reader.call("cuda").number("present")) {
         GTEST_SKIP() << "this host has a driver besides the stand-in";
+    }
     const Message refusal = reader.ask("next");
     EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_NO_DRIVER) << refusal.text("text");
     publisher.call("publish count=20");

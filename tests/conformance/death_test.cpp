@@ -66,8 +66,9 @@ TEST_P(Death, KilledReadersSlotsComeBackBeforeTheNextTenFrames) {
 
     publisher.call("publish count=10 pace_us=10000");
     // All but the newest frame's slot can be taken: none is leased any more.
-    for (int slot = 0; slot < 5; ++slot)
+    for (int slot = 0; slot < 5; ++slot) {
         publisher.call("acquire flags=1");
+    }
     EXPECT_EQ(publisher.stat("dropped"), 0u);
     EXPECT_EQ(publisher.stat("waited_ns"), 0u);
     EXPECT_EQ(publisher.stat("subscribers"), 0u);
@@ -104,8 +105,9 @@ TEST_P(Death, OneStoppedReaderAmongEightHarmsNobody) {
     const auto all_but_one_took_everything = [&] {
         const Message list = publisher.call("subscribers");
         int behind = 0;
-        for (int i = 0; i < 8; ++i)
+        for (int i = 0; i < 8; ++i) {
             behind += list.number("lag" + std::to_string(i)) > 0;
+        }
         return behind <= 1;
     };
     for (int batch = 0; batch < 20; ++batch) {
@@ -211,8 +213,9 @@ TEST_P(Death, KilledReaderIsNoticedThoughAForkOfItLives) {
     const auto fork = static_cast<pid_t>(reader.call("leave_fork_behind").number("pid"));
     reader.kill();
     publisher.await_subscribers(0);
-    for (int slot = 0; slot < 5; ++slot)
+    for (int slot = 0; slot < 5; ++slot) {
         publisher.call("acquire flags=1");
+    }
     ::kill(fork, SIGKILL);
 }
 

@@ -176,8 +176,9 @@ TEST_P(Delivery, EndOfAnEmptyStreamIsReported) {
     publisher.call("configure memory=" + memory());
     publisher.call("publish");
     EXPECT_EQ(slow.ask("next").number("code"), CUFRAMES_ERROR_EOS) << "frames have come since, and the end is told";
-    for (SubscriberProcess* reader : {&early, &late, &slow})
+    for (SubscriberProcess* reader : {&early, &late, &slow}) {
         EXPECT_EQ(reader->call("next").number("sequence"), 1);
+    }
 }
 
 // Geometry changes three times under attached subscribers: all follow by themselves, the strict one gets every frame of
@@ -254,8 +255,9 @@ TEST_P(Delivery, WaitPolicyLosesNoGeneration) {
     reader.send("read count=30 pause_us=100000"); // Five of them take longer than the time-out.
     for (int i = 1; i <= generations; ++i) {
         publisher.call("publish count=5");
-        if (i < generations)
+        if (i < generations) {
             publisher.call("configure memory=" + memory() + (i % 2 ? " format=GRAY8" : " format=Y444"));
+        }
     }
     const Message seen = reader.answer();
     EXPECT_EQ(seen.number("last"), 30);

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // The descriptor in a frame's view leads to its pixels, and to no way to change them.
+#include "picture.hpp"
+#include "ring_test.hpp"
+
+#include <cuframes/cuframes.hpp>
 #include <unistd.h>
 
 #include <cstring>
 #include <optional>
 #include <vector>
-
-#include "picture.hpp"
-#include "ring_test.hpp"
-
-#include <cuframes/cuframes.hpp>
 
 namespace cuframes::test {
 

@@ -2,10 +2,9 @@
 //
 // Rings that grow: a default reader of a default publisher is never refused, gets more frames when it holds more, and
 // loses none by it.
-#include "ring_test.hpp"
-
 #include "deadline.hpp"
 #include "picture.hpp"
+#include "ring_test.hpp"
 
 #include <cuframes/cuframes.hpp>
 

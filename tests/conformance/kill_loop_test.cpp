@@ -28,8 +28,9 @@ class Scene {
 public:
     explicit Scene(const RingTest& test) : test_(test) {
         start_publisher();
-        for (size_t i = 0; i < readers_.size(); ++i)
+        for (size_t i = 0; i < readers_.size(); ++i) {
             start_reader(i);
+        }
     }
 
     void kill(size_t victim) {
@@ -52,16 +53,19 @@ public:
     /// In the end nothing is lost to the dead: all slots but the living readers' and the newest frame's can be taken.
     void expect_all_slots_usable() {
         // More frames than a ring holds: whoever still lived on a dead publisher's is attached to its successor then.
-        for (size_t reader = 0; reader < reader_count(); ++reader)
+        for (size_t reader = 0; reader < reader_count(); ++reader) {
             ask_for_frames(reader);
-        for (size_t reader = 0; reader < reader_count(); ++reader)
+        }
+        for (size_t reader = 0; reader < reader_count(); ++reader) {
             await_frames(reader);
+        }
         publisher_->send("interrupt on=1");
         publisher_->answer("publish");
         publisher_->send("interrupt on=0");
         publisher_->await_subscribers(readers_.size());
-        for (size_t free = 0; free < slots - held_at_rest - 1; ++free)
+        for (size_t free = 0; free < slots - held_at_rest - 1; ++free) {
             ASSERT_TRUE(eventually([&] { return publisher_->ask("acquire flags=1").verb() == "ok"; })) << free;
+        }
     }
 
 private:
@@ -99,14 +103,16 @@ TEST_P(KillLoop, SurvivorsGoOnWhoeverDies) {
     for (unsigned round = 0; round < rounds; ++round) {
         SCOPED_TRACE("round " + std::to_string(round));
         const size_t victim = random() % (scene.reader_count() + 1);
-        for (size_t reader = 0; reader < scene.reader_count(); ++reader)
+        for (size_t reader = 0; reader < scene.reader_count(); ++reader) {
             scene.ask_for_frames(reader);
+        }
         // The moment itself is what is random here; nothing is awaited.
         std::this_thread::sleep_for(std::chrono::microseconds(random() % 6000));
         scene.kill(victim);
         for (size_t reader = 0; reader < scene.reader_count(); ++reader) {
-            if (reader == victim)
+            if (reader == victim) {
                 scene.ask_for_frames(reader);
+            }
             ASSERT_EQ(scene.await_frames(reader), 25) << "reader " << reader;
         }
     }

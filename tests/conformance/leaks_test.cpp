@@ -12,14 +12,18 @@ namespace {
 /// What the process has more of, named; empty: nothing.
 std::string growth(const Message& before, const Message& after) {
     std::string grown;
-    for (const char* what : {"fds", "threads", "memfds", "cuda_objects", "cuda_bytes"})
-        if (after.number(what) > before.number(what))
+    for (const char* what : {"fds", "threads", "memfds", "cuda_objects", "cuda_bytes"}) {
+        if (after.number(what) > before.number(what)) {
             grown += std::string(what) + " " + after.text(what) + ", before " + before.text(what) + "; ";
+        }
+    }
     // malloc keeps arenas and a driver keeps caches as it sees fit; a thousand leaks would show all the same.
-    if (after.number("maps") - before.number("maps") >= 20)
+    if (after.number("maps") - before.number("maps") >= 20) {
         grown += "maps; ";
-    if (after.number("heap") - before.number("heap") >= 256 * 1024)
+    }
+    if (after.number("heap") - before.number("heap") >= 256 * 1024) {
         grown += "heap; ";
+    }
     return grown;
 }
 

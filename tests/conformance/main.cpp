@@ -36,15 +36,17 @@ std::string take_backend(std::vector<char*>& arguments) {
 int main(int argc, char** argv) {
     using namespace cuframes::test;
     std::vector<char*> arguments(argv, argv + argc);
-    if (argc == 2 && std::string(argv[1]) == "--role=agent")
+    if (argc == 2 && std::string(argv[1]) == "--role=agent") {
         return agent_main();
+    }
     const std::string backend = take_backend(arguments);
     if (backend == "cuda" && !absence_of(Backend::cuda).empty() && !std::getenv("CUFRAMES_TEST_REQUIRE_CUDA")) {
         std::cout << "skipped: " << absence_of(Backend::cuda) << std::endl;
         return exit_skipped;
     }
-    if (!backend.empty())
+    if (!backend.empty()) {
         GTEST_FLAG_SET(filter, backend == "cuda" ? "*/cuda" : "-*/cuda");
+    }
     int count = static_cast<int>(arguments.size());
     arguments.push_back(nullptr);
     ::testing::InitGoogleTest(&count, arguments.data());

@@ -13,8 +13,9 @@ class Namespaces : public RingTest {
 protected:
     void SetUp() override {
         RingTest::SetUp();
-        if (IsSkipped() || HasFatalFailure())
+        if (IsSkipped() || HasFatalFailure()) {
             return;
+        }
         container_ = in_directory();
         container_.clone_flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS;
         try {

@@ -55,8 +55,9 @@ TEST_P(Pixels, LargeFramesArriveByteIdentical) {
     PublisherProcess publisher(*this, "slots=6 policy=wait");
     SubscriberProcess reader(*this, "mode=strict max_held=2");
     reader.attach();
-    for (const char* layout : {"format=NV12 width=1920 height=1080", "format=P010_10LE width=3840 height=2160"})
+    for (const char* layout : {"format=NV12 width=1920 height=1080", "format=P010_10LE width=3840 height=2160"}) {
         exchange(publisher, reader, "memory=" + memory() + ' ' + layout, ways_to_write(GetParam()));
+    }
 }
 
 // A destination that has fewer rows than the frame is not written behind its end, but refused, whoever made the ring.

@@ -39,19 +39,22 @@ class Flood {
 public:
     Flood(const RawPeer& peer, M message) : peer_(peer) {
         message.header = {static_cast<uint32_t>(M::type), sizeof(M)};
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < 4; ++i) {
             threads_.emplace_back([this, message] {
-                while (!done_)
+                while (!done_) {
                     peer_.send_bytes(&message, sizeof(message));
+                }
             });
+        }
     }
     Flood(const Flood&) = delete;
     Flood& operator=(const Flood&) = delete;
     ~Flood() {
         done_ = true;
         ::shutdown(peer_.fd(), SHUT_RDWR); // They wait for room.
-        for (std::thread& thread : threads_)
+        for (std::thread& thread : threads_) {
             thread.join();
+        }
     }
 
 private:
@@ -72,8 +75,9 @@ public:
         auto* const generic = reinterpret_cast<sockaddr*>(&address);
         fd_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         if (::bind(listening.get(), generic, size) != 0 || ::listen(listening.get(), 1) != 0 ||
-            ::getsockname(listening.get(), generic, &size) != 0)
+            ::getsockname(listening.get(), generic, &size) != 0) {
             throw std::runtime_error("no listening socket");
+        }
         ::connect(fd_.get(), generic, size);
         deaf_ = UniqueFd(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
         const linger slow = {1, 20};
@@ -113,8 +117,9 @@ TEST_F(Pressure, NoDescriptorOfAReaderBlocksThePublisher) {
         RawPeer::Packet packet = peer.receive();
         MessageHeader header = {};
         std::memcpy(&header, packet.bytes.data(), std::min(packet.bytes.size(), sizeof(header)));
-        for (UniqueFd& fd : packet.fds)
+        for (UniqueFd& fd : packet.fds) {
             given.push_back(std::move(fd));
+        }
         if (header.type == static_cast<uint32_t>(MessageType::generation)) {
             lease = std::move(given.back());
             given.pop_back();
@@ -177,8 +182,9 @@ TEST_F(Pressure, StoppedReaderGoesOnWithTheNewest) {
     publisher.call("publish");
     reader.call("read count=1");
     reader.stop();
-    for (int change = 0; change < 400; ++change) // Each brought three descriptors, which a queue had room for.
+    for (int change = 0; change < 400; ++change) { // Each brought three descriptors, which a queue had room for.
         publisher.call("configure memory=host");
+    }
     publisher.call("publish");
     EXPECT_EQ(publisher.stat("subscribers"), 1u);
     reader.resume();
@@ -191,13 +197,15 @@ TEST_F(Pressure, StoppedReaderGoesOnWithTheNewest) {
 TEST_F(Pressure, SilentConnectionsKeepNobodyOut) {
     PublisherProcess publisher(*this);
     std::vector<RawPeer> silent;
-    for (int i = 0; i < 150; ++i)
+    for (int i = 0; i < 150; ++i) {
         silent.push_back(RawPeer::connect(directory() + "/cam.sock"));
+    }
     SubscriberProcess reader(*this);
     reader.send("connect timeout=5000");
     EXPECT_EQ(reader.receive().number("code"), CUFRAMES_OK);
-    for (const RawPeer& peer : silent)
+    for (const RawPeer& peer : silent) {
         peer.await_close();
+    }
     EXPECT_EQ(publisher.stat("subscribers"), 1u);
 }
 
@@ -243,12 +251,14 @@ TEST_F(Pressure, DescriptorsThatAreSlowToCloseHoldUpNobody) {
     PublisherProcess publisher(*this);
     for (const bool admitted : {false, true}) {
         const RawPeer peer = attach(*this);
-        if (admitted)
+        if (admitted) {
             publisher.await_subscribers(1);
+        }
         for (int i = 0; i < 3; ++i) {
             SlowToClose slow;
-            if (peer.send(Progress{}, {slow.get()})) // The kernel may refuse it for the publisher.
+            if (peer.send(Progress{}, {slow.get()})) { // The kernel may refuse it for the publisher.
                 slow.give_away();
+            }
         }
     }
     SubscriberProcess reader(*this);

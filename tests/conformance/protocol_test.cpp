@@ -110,8 +110,9 @@ TEST_F(Protocol, NamesAreText) {
     publisher_.await_subscribers(2);
     EXPECT_EQ(publisher_.call("subscribers").text("name1"), "caf\xef\xbf\xbd \xc3\xa9\xef\xbf\xbd");
     std::string name;
-    for (int i = 0; i < 40; ++i)
+    for (int i = 0; i < 40; ++i) {
         name += "\xc3\xbc";
+    }
     SubscriberProcess reader(*this, "name=" + name);
     reader.attach();
     EXPECT_EQ(publisher_.call("subscribers").text("name2"), name.substr(0, 62));
@@ -123,8 +124,9 @@ TEST_F(Protocol, UnaskedDescriptorsAreNotKept) {
     for (const size_t count : {1u, 4u, 200u}) {
         const RawPeer peer = connect();
         if (peer.send(RawPeer::valid_hello(),
-                      std::vector<int>(count, STDERR_FILENO))) // Not where the kernel refuses them.
+                      std::vector<int>(count, STDERR_FILENO))) { // Not where the kernel refuses them.
             peer.await_close();
+        }
     }
     publisher_.await_subscribers(1);
     EXPECT_EQ(publisher_.call("resources").number("fds"), before);
@@ -194,8 +196,9 @@ TEST_F(Protocol, MadLeaseWordsCostOnlyTheirOwnersSlots) {
     const RawRing ring(peer);
     const MappedLease page(ring.lease);
     const auto write_all = [&](auto&& word) {
-        for (uint32_t i = 0; i < CUFRAMES_MAX_HELD; ++i)
+        for (uint32_t i = 0; i < CUFRAMES_MAX_HELD; ++i) {
             page->leases[i].store(word(i));
+        }
         page->sleeping.store(0xffffffff);
         page->position.store(0xffffffffffffffff);
         page->received.store(0xffffffffffffffff);

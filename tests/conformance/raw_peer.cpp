@@ -43,12 +43,14 @@ std::array<uint8_t, 16> read_boot_id() {
     std::string text, digits;
     file >> text;
     for (const char c : text) {
-        if (c != '-')
+        if (c != '-') {
             digits += c;
+        }
     }
     std::array<uint8_t, 16> id = {};
-    for (size_t i = 0; i < id.size() && 2 * i + 1 < digits.size(); ++i)
+    for (size_t i = 0; i < id.size() && 2 * i + 1 < digits.size(); ++i) {
         id[i] = static_cast<uint8_t>(std::stoi(digits.substr(2 * i, 2), nullptr, 16));
+    }
     return id;
 }
 
@@ -57,8 +59,9 @@ std::array<uint8_t, 16> read_boot_id() {
 RawPeer RawPeer::connect(const std::string& path) {
     UniqueFd socket = make_socket();
     const sockaddr_un address = address_of(path);
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
         throw std::runtime_error("connect " + path + ": " + std::strerror(errno));
+    }
     return RawPeer(std::move(socket));
 }
 
@@ -66,15 +69,17 @@ UniqueFd RawPeer::listen(const std::string& path) {
     UniqueFd socket = make_socket();
     const sockaddr_un address = address_of(path);
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
-        ::listen(socket.get(), 8) != 0)
+        ::listen(socket.get(), 8) != 0) {
         throw std::runtime_error("listen " + path + ": " + std::strerror(errno));
+    }
     return socket;
 }
 
 RawPeer RawPeer::accept(const UniqueFd& listening) {
     pollfd waiting = {listening.get(), POLLIN, 0};
-    if (::poll(&waiting, 1, static_cast<int>(scaled(default_limit).count())) != 1)
+    if (::poll(&waiting, 1, static_cast<int>(scaled(default_limit).count())) != 1) {
         throw std::runtime_error("nobody connected");
+    }
     return RawPeer(UniqueFd(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC)));
 }
 
@@ -98,8 +103,9 @@ bool RawPeer::send_bytes(const void* bytes, size_t size, const std::vector<int>&
 
 RawPeer::Packet RawPeer::receive() const {
     pollfd waiting = {socket_.get(), POLLIN, 0};
-    if (::poll(&waiting, 1, static_cast<int>(scaled(default_limit).count())) != 1)
+    if (::poll(&waiting, 1, static_cast<int>(scaled(default_limit).count())) != 1) {
         throw std::runtime_error("the other side neither answered nor closed");
+    }
     Packet packet;
     packet.bytes.resize(64 * 1024);
     iovec part = {packet.bytes.data(), packet.bytes.size()};
@@ -111,8 +117,9 @@ RawPeer::Packet RawPeer::receive() const {
     header.msg_controllen = control.size();
     const ssize_t size = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
     packet.bytes.resize(size > 0 ? static_cast<size_t>(size) : 0);
-    if (size > 0)
+    if (size > 0) {
         packet.fds = take_fds(header);
+    }
     return packet;
 }
 
@@ -120,10 +127,12 @@ int RawPeer::await_close() const {
     int error = 0;
     for (Packet packet = receive(); !packet.bytes.empty(); packet = receive()) {
         Refused refused = {};
-        if (packet.bytes.size() == sizeof(refused))
+        if (packet.bytes.size() == sizeof(refused)) {
             std::memcpy(&refused, packet.bytes.data(), sizeof(refused));
-        if (refused.header.type == static_cast<uint32_t>(MessageType::refused))
+        }
+        if (refused.header.type == static_cast<uint32_t>(MessageType::refused)) {
             error = refused.error;
+        }
     }
     return error;
 }

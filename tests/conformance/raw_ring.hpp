@@ -19,8 +19,9 @@ struct RawGeneration {
     explicit RawGeneration(const RawPeer& peer) {
         RawPeer::Packet packet = peer.receive();
         std::memcpy(&message, packet.bytes.data(), std::min(packet.bytes.size(), sizeof(message)));
-        if (message.header.type != static_cast<uint32_t>(MessageType::generation) || packet.fds.size() != 3)
+        if (message.header.type != static_cast<uint32_t>(MessageType::generation) || packet.fds.size() != 3) {
             throw std::runtime_error("not the generation that the protocol promises");
+        }
         control = std::move(packet.fds[0]);
         frames = std::move(packet.fds[1]);
         lease = std::move(packet.fds[2]);
@@ -40,8 +41,9 @@ private:
         const RawPeer::Packet packet = peer.receive();
         Welcome welcome = {};
         std::memcpy(&welcome, packet.bytes.data(), std::min(packet.bytes.size(), sizeof(welcome)));
-        if (welcome.header.type != static_cast<uint32_t>(MessageType::welcome))
+        if (welcome.header.type != static_cast<uint32_t>(MessageType::welcome)) {
             throw std::runtime_error("not the welcome that the protocol promises");
+        }
         return welcome;
     }
 };
@@ -51,8 +53,9 @@ class MappedLease {
 public:
     explicit MappedLease(const UniqueFd& fd)
         : memory_(::mmap(nullptr, lease_page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0)) {
-        if (memory_ == MAP_FAILED)
+        if (memory_ == MAP_FAILED) {
             throw std::runtime_error("mapping the lease page");
+        }
     }
     MappedLease(const MappedLease&) = delete;
     MappedLease& operator=(const MappedLease&) = delete;

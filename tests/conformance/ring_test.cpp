@@ -19,8 +19,9 @@ ChildOptions options_for(const std::string& directory) {
 } // namespace
 
 std::string absence_of(Backend backend) {
-    if (backend == Backend::host)
+    if (backend == Backend::host) {
         return {};
+    }
     return CudaDriver::get() ? std::string() : "no usable CUDA driver: " + CudaDriver::absence();
 }
 
@@ -28,11 +29,13 @@ bool driver_is_stand_in() { return CudaDriver::get() && CudaDriver::get()->exten
 
 void RingTest::SetUp() {
     const std::string absence = absence_of(GetParam());
-    if (absence.empty())
+    if (absence.empty()) {
         return;
+    }
     // Where the build provides a driver its absence is a mistake, not a reason to skip.
-    if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA"))
+    if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA")) {
         FAIL() << absence;
+    }
     GTEST_SKIP() << absence;
 }
 
@@ -41,8 +44,9 @@ ChildOptions RingTest::in_directory() const { return options_for(directory()); }
 ChildOptions HostTest::in_directory() const { return options_for(directory()); }
 
 Process::~Process() {
-    if (!running() || std::uncaught_exceptions() > 0)
+    if (!running() || std::uncaught_exceptions() > 0) {
         return;
+    }
     try {
         EXPECT_EQ(finish(), 0) << "wait status of a child";
     } catch (const std::exception& problem) {
@@ -68,8 +72,9 @@ bool all_threads_sleep(pid_t pid) {
         std::ifstream file(task.path() / "stat");
         std::string text;
         std::getline(file, text);
-        if (text.find(") S ") == std::string::npos)
+        if (text.find(") S ") == std::string::npos) {
             return false;
+        }
     }
     return true;
 }

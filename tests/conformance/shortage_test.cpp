@@ -79,8 +79,9 @@ TEST_F(Shortage, ReaderIsToldThatItIsShort) {
 
 // Descriptors on the way between a user's processes are limited for all of them together: another of them has used that up.
 TEST_F(Shortage, ReaderIsServedWhenDescriptorsMayBeSentAgain) {
-    if (::geteuid() != 0)
+    if (::geteuid() != 0) {
         GTEST_SKIP() << "only root can try another user";
+    }
     temp().open_to_others();
     std::filesystem::create_directory(directory());
     ASSERT_EQ(::chown(directory().c_str(), ordinary_user(), ordinary_user()), 0);
@@ -106,8 +107,9 @@ TEST_F(Shortage, ReaderIsServedWhenDescriptorsMayBeSentAgain) {
 
 // Without a thread to be had a publisher, or a subscriber's callbacks, are refused in words.
 TEST_F(Shortage, NoThreadIsAnErrorAndNotTheEnd) {
-    if (::geteuid() != 0)
+    if (::geteuid() != 0) {
         GTEST_SKIP() << "only root can try another user";
+    }
     temp().open_to_others();
     std::filesystem::create_directory(directory());
     ASSERT_EQ(::chown(directory().c_str(), ordinary_user(), ordinary_user()), 0);

@@ -247,10 +247,11 @@ TEST_P(Waiting, EndWhenGoneReportsTheEndAfterTheLastFrame) {
         SubscriberProcess reader(*this, "mode=strict end_when_gone=1");
         reader.attach();
         publisher.call("publish count=3");
-        if (killed)
+        if (killed) {
             publisher.kill();
-        else
+        } else {
             publisher.call("destroy_publisher");
+        }
         EXPECT_EQ(reader.call("read until=gone").number("received"), 3) << (killed ? "killed" : "closed");
     }
 }

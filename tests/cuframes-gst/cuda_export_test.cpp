@@ -17,8 +17,9 @@ class CudaExport : public CudaTest, public testing::WithParamInterface<Kind> {
 public:
     void SetUp() override {
         CudaTest::SetUp();
-        if (IsSkipped() || HasFatalFailure())
+        if (IsSkipped() || HasFatalFailure()) {
             return;
+        }
         context = GetParam() == Kind::own ? own() : primary();
         stream.reset(gst_cuda_stream_new(context.get()));
         pool = make_pool(context.get(), stream.get(), caps, 1);
@@ -157,8 +158,9 @@ class CudaReuse : public CudaExport {
 public:
     void SetUp() override {
         CudaExport::SetUp();
-        if (IsSkipped() || HasFatalFailure())
+        if (IsSkipped() || HasFatalFailure()) {
             return;
+        }
         reader = std::make_unique<DeviceStream>(driver(), cuda_stream_non_blocking);
         result = std::make_unique<DeviceBuffer>(driver(), 320);
     }
@@ -221,8 +223,9 @@ TEST_P(CudaReuse, AlsoIfAFurtherStreamReadsIt) {
 
 // Whose reader takes long gets its buffer back late, and nobody else.
 TEST_P(CudaReuse, AReaderThatTakesLongHoldsUpNobodyElse) {
-    if (const char* release = std::getenv("CUFRAMES_RELEASE"); release && std::string(release) == "context")
+    if (const char* release = std::getenv("CUFRAMES_RELEASE"); release && std::string(release) == "context") {
         GTEST_SKIP() << "everybody waits for all of the context then, as was asked for";
+    }
     const Pool others = make_pool(context.get(), stream.get(), caps, 1);
     const DeviceStream quick(driver(), cuda_stream_non_blocking);
     Gate gate(driver(), reader->get());
@@ -283,10 +286,11 @@ TEST_P(CudaExport, PlanesInMemoriesOfTheirOwn) {
     const DeviceBuffer chroma(driver(), 64 * 72);
     const GstVideoInfo info = info_of(gray);
     const Buffer planes(gst_buffer_new());
-    for (const DeviceBuffer* part : {&luma, &chroma})
+    for (const DeviceBuffer* part : {&luma, &chroma}) {
         gst_buffer_append_memory(planes.get(),
                                  gst_cuda_allocator_alloc_wrapped(nullptr, context.get(), stream.get(), &info,
                                                                   part->address(), nullptr, [](gpointer) {}));
+    }
     const gsize offsets[GST_VIDEO_MAX_PLANES] = {64, 64 * 72 + 128};
     const gint strides[GST_VIDEO_MAX_PLANES] = {64, 64};
     gst_buffer_add_video_meta_full(planes.get(), GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_NV12, 64, 48, 2, offsets,
@@ -379,9 +383,10 @@ TEST_F(CudaPipeline, ThePluginUsesTheSameObject) {
     EXPECT_TRUE(
         eventually([&] { return (context = gst_element_get_context(pipeline, GST_CUDA_CONTEXT_TYPE)) != nullptr; }));
     GstCudaContext* theirs = nullptr;
-    if (context)
+    if (context) {
         gst_structure_get(gst_context_get_structure(context), GST_CUDA_CONTEXT_TYPE, GST_TYPE_CUDA_CONTEXT, &theirs,
                           nullptr);
+    }
     EXPECT_EQ(theirs, ours.get());
     gst_clear_object(&theirs);
     gst_clear_context(&context);

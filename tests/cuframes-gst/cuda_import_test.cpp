@@ -15,8 +15,9 @@ public:
 
     void SetUp() override {
         CudaTest::SetUp();
-        if (!IsSkipped() && !HasFatalFailure())
+        if (!IsSkipped() && !HasFatalFailure()) {
             block = std::make_unique<DeviceBuffer>(driver(), pitch * (height + height));
+        }
     }
     void TearDown() override {
         CudaTest::TearDown();
@@ -59,8 +60,9 @@ public:
             for (int row = 0; row < rows; ++row) {
                 const auto* data = static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, plane)) +
                                    row * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, plane);
-                if (std::vector<guint8>(data, data + width) != std::vector<guint8>(width, value))
+                if (std::vector<guint8>(data, data + width) != std::vector<guint8>(width, value)) {
                     return false;
+                }
             }
             return true;
         };
@@ -80,8 +82,9 @@ public:
 
     uint64_t device_copies() const { return stand_in().copied().device_to_device; }
     void reset_copies() const {
-        if (stand_in())
+        if (stand_in()) {
             stand_in().reset_copies();
+        }
     }
 
     Diary diary;
@@ -222,8 +225,9 @@ TEST_F(CudaImport, OddChromaIsDownloadedToItsLastByte) {
     const GstVideoInfo info = info_of(caps);
     GstVideoFrame frame;
     ASSERT_TRUE(gst_video_frame_map(&frame, &info, buffer.get(), GST_MAP_READ));
-    for (int row = 0; row < 24; ++row)
+    for (int row = 0; row < 24; ++row) {
         EXPECT_EQ(static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, 1))[row * pitch + 67], 28) << row;
+    }
     gst_video_frame_unmap(&frame);
 }
 
@@ -262,9 +266,10 @@ TEST_F(CudaImport, WhatCannotBeIsRefusedAndLetGo) {
 
 TEST_F(CudaImport, ManyBuffersLeaveNothingBehind) {
     const auto round = [this] {
-        for (int i = 0; i < 300; ++i)
+        for (int i = 0; i < 300; ++i) {
             ASSERT_TRUE(import({luma(), chroma()}, i % 2 ? CUFRAMES_GST_IMPORT_COPY : CUFRAMES_GST_IMPORT_NO_COPY))
                 << failure.text();
+        }
         cuframes_gst_drain();
         driver().check(driver().context_synchronize(), "cuCtxSynchronize");
     };

@@ -53,8 +53,9 @@ private:
     Foreign(Diary& diary, std::vector<int64_t> shape, int64_t pitch)
         : diary_(diary), shape_(std::move(shape)), strides_(shape_.size(), 1) {
         ++diary_.made;
-        for (size_t i = shape_.size() - 1; i-- > 1;)
+        for (size_t i = shape_.size() - 1; i-- > 1;) {
             strides_[i] = strides_[i + 1] * shape_[i + 1];
+        }
         strides_[0] = pitch;
     }
     ~Foreign() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: every format that GStreamer knows has tensors in which each component is where GStreamer has it, or a refusal
 // that says why; one of a later GStreamer is refused as unknown, and its bytes are still there. Nothing here comes from the library's own table: what is compared with is GstVideoFormatInfo.
-#include "tensors/formats.h"
 #include "objects.hpp"
+#include "tensors/formats.h"
 
 #include <gtest/gtest.h>
 
@@ -21,9 +21,11 @@ struct Mapped {
 };
 
 bool is_packed_bits(const GstVideoFormatInfo* format) {
-    for (guint i = 0; i < GST_VIDEO_FORMAT_INFO_N_COMPONENTS(format); ++i)
-        if (GST_VIDEO_FORMAT_INFO_PSTRIDE(format, i) == 0)
+    for (guint i = 0; i < GST_VIDEO_FORMAT_INFO_N_COMPONENTS(format); ++i) {
+        if (GST_VIDEO_FORMAT_INFO_PSTRIDE(format, i) == 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -55,8 +57,9 @@ public:
 /// Where element `flat` of row `y` is, and whether the shape has it.
 const guint8* element(const DLTensor& tensor, int64_t y, int64_t flat) {
     const int64_t channels = tensor.ndim == 3 ? tensor.shape[2] : 1;
-    if (y >= tensor.shape[0] || flat / channels >= tensor.shape[1])
+    if (y >= tensor.shape[0] || flat / channels >= tensor.shape[1]) {
         return nullptr;
+    }
     const int64_t index = y * tensor.strides[0] + flat / channels * tensor.strides[1] + flat % channels;
     return data_of(tensor) + index * tensor.dtype.bits / 8;
 }
@@ -102,8 +105,9 @@ TEST_P(RawFormats, EveryComponentIsInItsPlace) {
         int64_t last = 0;
         guint components = 0;
         for (guint i = 0; i < GST_VIDEO_INFO_N_COMPONENTS(&video); ++i) {
-            if (GST_VIDEO_INFO_COMP_PLANE(&video, i) != plane)
+            if (GST_VIDEO_INFO_COMP_PLANE(&video, i) != plane) {
                 continue;
+            }
             EXPECT_EQ(tensor.shape[0], GST_VIDEO_INFO_COMP_HEIGHT(&video, i));
             EXPECT_GE(tensor.dtype.bits, GST_VIDEO_INFO_COMP_DEPTH(&video, i));
             last = std::max(last, compare_component(tensor, mapped.frame, i));
@@ -165,10 +169,13 @@ std::vector<GstVideoFormat> all_formats() {
 auto cases(bool with_tensors) {
     constexpr std::pair<int, int> sizes[] = {{67, 45}, {64, 48}, {1, 1}};
     std::vector<std::tuple<GstVideoFormat, int, int>> cases;
-    for (const GstVideoFormat format : all_formats())
-        for (const auto& [width, height] : sizes)
-            if (has_tensors(gst_video_format_get_info(format)) == with_tensors)
+    for (const GstVideoFormat format : all_formats()) {
+        for (const auto& [width, height] : sizes) {
+            if (has_tensors(gst_video_format_get_info(format)) == with_tensors) {
                 cases.emplace_back(format, width, height);
+            }
+        }
+    }
     return cases;
 }
 
@@ -195,8 +202,9 @@ TEST(FormatTable, WhatNobodyKnowsIsRefusedInWords) {
     auto geometry = dlpack::make_geometry("NOT_YET_64LE", 64, 48, 4);
     ASSERT_FALSE(geometry);
     EXPECT_EQ(geometry.error().code, CUFRAMES_ERROR_INVALID_ARGUMENT);
-    for (const char* word : {"NOT_YET_64LE", "not known", "plane.bytes"})
+    for (const char* word : {"NOT_YET_64LE", "not known", "plane.bytes"}) {
         EXPECT_NE(geometry.error().message.find(word), std::string::npos) << geometry.error().message;
+    }
 }
 
 TEST(FormatTable, KnowsAllFormatsOfGStreamer) {

@@ -12,25 +12,29 @@ StandIn::StandIn(const CudaDriver& driver)
 
 FakeCudaStats StandIn::alive() const {
     FakeCudaStats result = {};
-    if (stats)
+    if (stats) {
         stats(&result);
+    }
     return result;
 }
 
 FakeCudaCopies StandIn::copied() const {
     FakeCudaCopies result = {};
-    if (copies)
+    if (copies) {
         copies(&result);
+    }
     return result;
 }
 
 Gate::Gate(const CudaDriver& driver, void* stream, GstCudaContext* context) {
     auto* launch = reinterpret_cast<int (*)(void*, void (*)(void*), void*)>(driver.extension("cuLaunchHostFunc"));
-    if (context)
+    if (context) {
         gst_cuda_context_push(context);
+    }
     driver.check(launch(stream, hold, new std::shared_ptr<State>(state_)), "cuLaunchHostFunc");
-    if (context)
+    if (context) {
         gst_cuda_context_pop(nullptr);
+    }
 }
 
 void Gate::hold(void* argument) {
@@ -48,8 +52,9 @@ void Gate::open() {
 
 void CudaTest::SetUp() {
     if (!CudaDriver::get() || !gst_cuda_load_library()) {
-        if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA"))
+        if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA")) {
             FAIL() << CudaDriver::absence();
+        }
         GTEST_SKIP() << "no CUDA here";
     }
     gst_cuda_memory_init_once();
@@ -58,8 +63,9 @@ void CudaTest::SetUp() {
 }
 
 void CudaTest::TearDown() {
-    if (!CudaDriver::get())
+    if (!CudaDriver::get()) {
         return;
+    }
     scratch_.reset();
     cuframes_gst_drain();
     driver().context_set_current(nullptr);
@@ -77,9 +83,10 @@ CudaContext CudaTest::primary() {
     Failure failure;
     const Context context(cuframes_gst_context_new_primary(0, failure.out()));
     GstCudaContext* found = nullptr;
-    if (context)
+    if (context) {
         gst_structure_get(gst_context_get_structure(context.get()), GST_CUDA_CONTEXT_TYPE, GST_TYPE_CUDA_CONTEXT,
                           &found, nullptr);
+    }
     EXPECT_TRUE(found) << failure.text();
     return CudaContext(found);
 }

@@ -45,10 +45,11 @@ public:
             gst_video_format_info_component(info.finfo, plane, component);
             const auto size = static_cast<size_t>(GST_VIDEO_FRAME_COMP_WIDTH(&frame, component[0]) *
                                                   GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, component[0]));
-            for (int y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT(&frame, component[0]); ++y)
+            for (int y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT(&frame, component[0]); ++y) {
                 bytes.append(static_cast<const char*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, plane)) +
                                  y * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, plane),
                              size);
+            }
         }
         gst_video_frame_unmap(&frame);
         return bytes;
@@ -172,9 +173,10 @@ TEST_F(Import, WhatWasExportedComesBackWithoutACopy) {
     const Caps caps = raw_caps("I420", 66, 46);
     const Buffer first = noise(info_of(caps).size);
     std::vector<DLManagedTensorVersioned*> tensors;
-    for (guint plane = 0; plane < 3; ++plane)
+    for (guint plane = 0; plane < 3; ++plane) {
         tensors.push_back(cuframes_gst_buffer_to_dlpack_versioned(
             first.get(), caps.get(), plane, CUFRAMES_GST_VIEW_PIXELS, CUFRAMES_GST_STREAM_NONE, failure.out()));
+    }
     Buffer second = import("I420", 66, 46, tensors, CUFRAMES_GST_IMPORT_NO_COPY);
     ASSERT_TRUE(second) << failure.text();
     EXPECT_EQ(bytes_of(second, "I420", 66, 46), bytes_of(first, "I420", 66, 46));
@@ -223,8 +225,9 @@ TEST_F(Import, ALaterMajorVersionIsOnlyDeleted) {
 }
 
 TEST_F(Import, ManyBuffersLeaveNothingBehind) {
-    for (int i = 0; i < 2000; ++i)
+    for (int i = 0; i < 2000; ++i) {
         ASSERT_TRUE(import("GRAY8", 64, 48, {tensor(luma.data(), {48, 64}, 80)})) << failure.text();
+    }
     EXPECT_TRUE(eventually([&] { return diary.deleted == 2000; }));
 }
 

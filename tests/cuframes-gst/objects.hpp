@@ -61,8 +61,9 @@ inline Buffer noise(gsize size) {
     GstMapInfo map;
     gst_buffer_map(buffer.get(), &map, GST_MAP_WRITE);
     guint32 state = 12345;
-    for (gsize i = 0; i < size; ++i)
+    for (gsize i = 0; i < size; ++i) {
         map.data[i] = static_cast<guint8>((state = state * 1664525 + 1013904223) >> 24);
+    }
     gst_buffer_unmap(buffer.get(), &map);
     return buffer;
 }

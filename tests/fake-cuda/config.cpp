@@ -9,8 +9,9 @@ namespace {
 
 uint64_t number_from(const char* variable, uint64_t fallback) {
     const char* text = std::getenv(variable);
-    if (text == nullptr || *text == '\0')
+    if (text == nullptr || *text == '\0') {
         return fallback;
+    }
     char* end = nullptr;
     const uint64_t value = std::strtoull(text, &end, 10);
     return *end == '\0' ? value : fallback;

@@ -27,10 +27,12 @@ std::vector<CUcontext>& context_stack() {
 }
 
 CUresult create_context(CUcontext* out, unsigned int flags, CUdevice device) {
-    if (out == nullptr)
+    if (out == nullptr) {
         return CUDA_ERROR_INVALID_VALUE;
-    if (!is_device(device))
+    }
+    if (!is_device(device)) {
         return CUDA_ERROR_INVALID_DEVICE;
+    }
     Driver& d = driver();
     std::lock_guard lock(d.mutex);
     *out = make_context(d, new_handle<CUcontext>(d), device, flags)->handle;
@@ -63,8 +65,9 @@ void destroy_context(const ContextRef& context) {
     const Points pending = pending_work(*context);
     d.progressed.wait(lock, [&] { return d.stopping || all_reached(pending); });
     const std::vector<StreamRef> streams = context->streams;
-    for (const StreamRef& stream : streams)
+    for (const StreamRef& stream : streams) {
         close_stream(d, stream);
+    }
     std::erase_if(d.events, [&](const auto& e) { return e.second->context == context->handle; });
     context->legacy = nullptr;
     context->per_thread.clear();
@@ -79,21 +82,26 @@ HostCallbackScope::~HostCallbackScope() { in_host_callback = false; }
 
 CUresult admit(const char* call) {
     const Driver& d = driver();
-    if (d.forked)
+    if (d.forked) {
         return CUDA_ERROR_NOT_INITIALIZED;
-    if (d.stopping || thread_is_over)
+    }
+    if (d.stopping || thread_is_over) {
         return CUDA_ERROR_DEINITIALIZED;
-    if (in_host_callback)
+    }
+    if (in_host_callback) {
         return CUDA_ERROR_NOT_PERMITTED;
+    }
     const CUresult injected = count_and_fault(call);
-    if (injected != CUDA_SUCCESS)
+    if (injected != CUDA_SUCCESS) {
         return injected;
+    }
     return d.initialised ? check_capture_mode(base_name(call)) : CUDA_ERROR_NOT_INITIALIZED;
 }
 
 CUresult current_context(ContextRef& out) {
-    if (context_stack().empty())
+    if (context_stack().empty()) {
         return CUDA_ERROR_INVALID_CONTEXT;
+    }
     Driver& d = driver();
     std::lock_guard lock(d.mutex);
     out = find_context(d, context_stack().back());
@@ -130,13 +138,15 @@ CUresult CUDAAPI cuCtxDestroy_v2(CUcontext handle) {
             Driver& d = driver();
             std::lock_guard lock(d.mutex);
             context = find_context(d, handle);
-            if (!context || !context->alive || context->primary)
+            if (!context || !context->alive || context->primary) {
                 return CUDA_ERROR_INVALID_CONTEXT;
+            }
         }
         destroy_context(context);
         auto& stack = context_stack();
-        if (!stack.empty() && stack.back() == handle)
+        if (!stack.empty() && stack.back() == handle) {
             stack.pop_back();
+        }
         return CUDA_SUCCESS;
     });
 }
@@ -145,8 +155,9 @@ CUresult CUDAAPI cuCtxPushCurrent_v2(CUcontext handle) {
     return guarded(__func__, [&]() -> CUresult {
         Driver& d = driver();
         std::lock_guard lock(d.mutex);
-        if (!find_context(d, handle))
+        if (!find_context(d, handle)) {
             return CUDA_ERROR_INVALID_CONTEXT;
+        }
         context_stack().push_back(handle);
         return CUDA_SUCCESS;
     });
@@ -155,10 +166,12 @@ CUresult CUDAAPI cuCtxPushCurrent_v2(CUcontext handle) {
 CUresult CUDAAPI cuCtxPopCurrent_v2(CUcontext* out) {
     return guarded(__func__, [&]() -> CUresult {
         auto& stack = context_stack();
-        if (stack.empty())
+        if (stack.empty()) {
             return CUDA_ERROR_INVALID_CONTEXT;
-        if (out != nullptr)
+        }
+        if (out != nullptr) {
             *out = stack.back();
+        }
         stack.pop_back();
         return CUDA_SUCCESS;
     });
@@ -166,8 +179,9 @@ CUresult CUDAAPI cuCtxPopCurrent_v2(CUcontext* out) {
 
 CUresult CUDAAPI cuCtxGetCurrent(CUcontext* out) {
     return guarded(__func__, [&]() -> CUresult {
-        if (out == nullptr)
+        if (out == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         *out = context_stack().empty() ? nullptr : context_stack().back();
         return CUDA_SUCCESS;
     });
@@ -179,20 +193,24 @@ CUresult CUDAAPI cuCtxSetCurrent(CUcontext handle) {
         auto& stack = context_stack();
         Driver& d = driver();
         std::lock_guard lock(d.mutex);
-        if (handle != nullptr && !find_context(d, handle))
+        if (handle != nullptr && !find_context(d, handle)) {
             return CUDA_ERROR_INVALID_CONTEXT;
-        if (!stack.empty())
+        }
+        if (!stack.empty()) {
             stack.pop_back();
-        if (handle != nullptr)
+        }
+        if (handle != nullptr) {
             stack.push_back(handle);
+        }
         return CUDA_SUCCESS;
     });
 }
 
 CUresult CUDAAPI cuCtxGetDevice(CUdevice* device) {
     return in_context(__func__, [&](const ContextRef& context) -> CUresult {
-        if (device == nullptr)
+        if (device == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         *device = context->device;
         return CUDA_SUCCESS;
     });
@@ -200,8 +218,9 @@ CUresult CUDAAPI cuCtxGetDevice(CUdevice* device) {
 
 CUresult CUDAAPI cuCtxGetFlags(unsigned int* flags) {
     return in_context(__func__, [&](const ContextRef& context) -> CUresult {
-        if (flags == nullptr)
+        if (flags == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         *flags = context->flags;
         return CUDA_SUCCESS;
     });
@@ -209,8 +228,9 @@ CUresult CUDAAPI cuCtxGetFlags(unsigned int* flags) {
 
 CUresult CUDAAPI cuCtxGetApiVersion(CUcontext, unsigned int* version) {
     return guarded(__func__, [&]() -> CUresult {
-        if (version == nullptr)
+        if (version == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         *version = 3020;
         return CUDA_SUCCESS;
     });
@@ -218,8 +238,9 @@ CUresult CUDAAPI cuCtxGetApiVersion(CUcontext, unsigned int* version) {
 
 CUresult CUDAAPI cuCtxSynchronize(void) {
     return in_context(__func__, [](const ContextRef& context) {
-        if (const CUresult conflict = enter_context(context); conflict != CUDA_SUCCESS)
+        if (const CUresult conflict = enter_context(context); conflict != CUDA_SUCCESS) {
             return conflict;
+        }
         Points pending;
         {
             std::lock_guard lock(driver().mutex);
@@ -231,8 +252,9 @@ CUresult CUDAAPI cuCtxSynchronize(void) {
 
 CUresult CUDAAPI cuCtxGetLimit(size_t* value, CUlimit limit) {
     return in_context(__func__, [&](const ContextRef& context) -> CUresult {
-        if (value == nullptr)
+        if (value == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         std::lock_guard lock(driver().mutex);
         const auto it = context->limits.find(limit);
         *value = it == context->limits.end() ? 1024 : it->second;
@@ -253,12 +275,15 @@ CUresult CUDAAPI cuCtxEnablePeerAccess(CUcontext peer, unsigned int flags) {
         Driver& d = driver();
         std::lock_guard lock(d.mutex);
         const ContextRef other = find_context(d, peer);
-        if (!other || other == context)
+        if (!other || other == context) {
             return CUDA_ERROR_INVALID_CONTEXT;
-        if (flags != 0)
+        }
+        if (flags != 0) {
             return CUDA_ERROR_INVALID_VALUE;
-        if (!can_access(context->device, other->device))
+        }
+        if (!can_access(context->device, other->device)) {
             return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
+        }
         const bool added = context->peers.insert(peer).second;
         return added ? CUDA_SUCCESS : CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED;
     });

@@ -12,8 +12,9 @@ namespace fake_cuda {
 CUresult check_side(const Side& side, const Extent& extent, int device, Access access) {
     const bool known = find_range(side.start) != nullptr;
     // A reservation without memory behind it is an address that only the driver could have given.
-    if (!known && !side.must_be_known && !in_reservation(side.start))
+    if (!known && !side.must_be_known && !in_reservation(side.start)) {
         return CUDA_SUCCESS;
+    }
     const size_t span = extent.span(side.pitch);
     return accessible(side.start, span, device, access) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
@@ -36,11 +37,13 @@ CUresult check(const Copy& copy, int device) {
 // Checked again when its turn comes: memory that went away in between is a GPU fault.
 CUresult perform(const Copy& copy, int device) {
     std::shared_lock lock(address_map().mutex);
-    if (check(copy, device) != CUDA_SUCCESS)
+    if (check(copy, device) != CUDA_SUCCESS) {
         return CUDA_ERROR_ILLEGAL_ADDRESS;
-    for (size_t row = 0; row < copy.extent.height; ++row)
+    }
+    for (size_t row = 0; row < copy.extent.height; ++row) {
         std::memmove(bytes_at(copy.to.start + row * copy.to.pitch), bytes_at(copy.from.start + row * copy.from.pitch),
                      copy.extent.width);
+    }
     return CUDA_SUCCESS;
 }
 
@@ -67,17 +70,21 @@ Plan plan(Copy& copy, int device) {
 }
 
 CUresult launch(const ContextRef& context, CUstream handle, Copy copy, Mode mode) {
-    if (copy.extent.empty())
+    if (copy.extent.empty()) {
         return CUDA_SUCCESS;
+    }
     const StreamRef stream = find_stream(handle, context);
-    if (!stream)
+    if (!stream) {
         return CUDA_ERROR_INVALID_HANDLE;
-    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+    }
+    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS) {
         return conflict;
+    }
     const int device = stream->context->device;
     const Plan p = plan(copy, device);
-    if (p.refused != CUDA_SUCCESS)
+    if (p.refused != CUDA_SUCCESS) {
         return p.refused;
+    }
     count_copy(p.from_device, p.to_device, copy.extent.bytes());
     const Point done = submit(stream, {[copy, device] { return perform(copy, device); }, {}, {}});
     // As documented ("API synchronization behavior"): pageable memory is staged before the call
@@ -105,36 +112,42 @@ struct Half {
 };
 
 CUresult side_of(const Half& half, const Extent& extent, Side& out) {
-    if (half.type == CU_MEMORYTYPE_ARRAY)
+    if (half.type == CU_MEMORYTYPE_ARRAY) {
         return CUDA_ERROR_NOT_SUPPORTED;
-    if (half.type == CU_MEMORYTYPE_HOST)
+    }
+    if (half.type == CU_MEMORYTYPE_HOST) {
         out = host_side(half.host);
-    else if (half.type == CU_MEMORYTYPE_DEVICE)
+    } else if (half.type == CU_MEMORYTYPE_DEVICE) {
         out = device_side(half.device);
-    else if (half.type == CU_MEMORYTYPE_UNIFIED)
+    } else if (half.type == CU_MEMORYTYPE_UNIFIED) {
         out = {static_cast<uintptr_t>(half.device), 0, false};
-    else
+    } else {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     out.pitch = half.pitch != 0 ? half.pitch : half.x + extent.width;
     constexpr size_t max_pitch = std::numeric_limits<int>::max();
-    if (out.start == 0 || out.pitch < half.x + extent.width || out.pitch > max_pitch)
+    if (out.start == 0 || out.pitch < half.x + extent.width || out.pitch > max_pitch) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     out.start += half.y * out.pitch + half.x;
     return CUDA_SUCCESS;
 }
 
 CUresult launch_2d(const ContextRef& context, CUstream stream, const CUDA_MEMCPY2D* c, Mode mode) {
-    if (c == nullptr)
+    if (c == nullptr) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     Copy copy;
     copy.extent = {c->WidthInBytes, c->Height};
-    if (copy.extent.empty())
+    if (copy.extent.empty()) {
         return CUDA_SUCCESS;
+    }
     const Half from = {c->srcMemoryType, c->srcHost, c->srcDevice, c->srcXInBytes, c->srcY, c->srcPitch};
     const Half to = {c->dstMemoryType, c->dstHost, c->dstDevice, c->dstXInBytes, c->dstY, c->dstPitch};
     CUresult refused = side_of(from, copy.extent, copy.from);
-    if (refused == CUDA_SUCCESS)
+    if (refused == CUDA_SUCCESS) {
         refused = side_of(to, copy.extent, copy.to);
+    }
     return refused != CUDA_SUCCESS ? refused : launch(context, stream, copy, mode);
 }
 

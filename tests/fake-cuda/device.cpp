@@ -62,10 +62,12 @@ int attribute_value(CUdevice_attribute attribute, CUdevice device) {
 template <typename Out, typename Compute>
 CUresult query(const char* call, Out* out, CUdevice device, Compute&& compute) {
     return guarded(call, [&]() -> CUresult {
-        if (out == nullptr)
+        if (out == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
-        if (!is_device(device))
+        }
+        if (!is_device(device)) {
             return CUDA_ERROR_INVALID_DEVICE;
+        }
         *out = compute();
         return CUDA_SUCCESS;
     });
@@ -87,8 +89,9 @@ CUuuid device_uuid(CUdevice device) {
 CUdevice device_by_uuid(const CUuuid& uuid) {
     for (CUdevice device = 0; device < config().devices; ++device) {
         const CUuuid candidate = device_uuid(device);
-        if (std::memcmp(candidate.bytes, uuid.bytes, sizeof uuid.bytes) == 0)
+        if (std::memcmp(candidate.bytes, uuid.bytes, sizeof uuid.bytes) == 0) {
             return device;
+        }
     }
     return -1;
 }
@@ -101,25 +104,31 @@ extern "C" {
 
 CUresult CUDAAPI cuInit(unsigned int flags) {
     Driver& d = driver();
-    if (d.forked)
+    if (d.forked) {
         return CUDA_ERROR_NOT_INITIALIZED;
-    if (d.stopping)
+    }
+    if (d.stopping) {
         return CUDA_ERROR_DEINITIALIZED;
+    }
     const CUresult injected = count_and_fault(__func__);
-    if (injected != CUDA_SUCCESS)
+    if (injected != CUDA_SUCCESS) {
         return injected;
-    if (flags != 0)
+    }
+    if (flags != 0) {
         return CUDA_ERROR_INVALID_VALUE;
-    if (config().no_device)
+    }
+    if (config().no_device) {
         return CUDA_ERROR_NO_DEVICE;
+    }
     d.initialised = true;
     return CUDA_SUCCESS;
 }
 
 // Works without cuInit(), as the real one does.
 CUresult CUDAAPI cuDriverGetVersion(int* version) {
-    if (version == nullptr)
+    if (version == nullptr) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     *version = config().driver_version;
     return count_and_fault(__func__);
 }
@@ -134,10 +143,12 @@ CUresult CUDAAPI cuDeviceGetCount(int* count) {
 
 CUresult CUDAAPI cuDeviceGetName(char* name, int length, CUdevice device) {
     return guarded(__func__, [&]() -> CUresult {
-        if (name == nullptr || length <= 0)
+        if (name == nullptr || length <= 0) {
             return CUDA_ERROR_INVALID_VALUE;
-        if (!is_device(device))
+        }
+        if (!is_device(device)) {
             return CUDA_ERROR_INVALID_DEVICE;
+        }
         std::snprintf(name, static_cast<size_t>(length), "Fake CUDA device %d (test double)", device);
         return CUDA_SUCCESS;
     });
@@ -152,8 +163,9 @@ CUresult CUDAAPI cuDeviceGetUuid_v2(CUuuid* uuid, CUdevice device) {
 }
 
 CUresult CUDAAPI cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice device) {
-    if (attribute <= 0 || attribute >= CU_DEVICE_ATTRIBUTE_MAX)
+    if (attribute <= 0 || attribute >= CU_DEVICE_ATTRIBUTE_MAX) {
         return guarded(__func__, [] { return CUDA_ERROR_INVALID_VALUE; });
+    }
     return query(__func__, value, device, [&] { return attribute_value(attribute, device); });
 }
 
@@ -163,25 +175,29 @@ CUresult CUDAAPI cuDeviceTotalMem_v2(size_t* bytes, CUdevice device) {
 
 CUresult CUDAAPI cuDeviceGetPCIBusId(char* id, int length, CUdevice device) {
     return guarded(__func__, [&]() -> CUresult {
-        if (id == nullptr || length < 13)
+        if (id == nullptr || length < 13) {
             return CUDA_ERROR_INVALID_VALUE;
-        if (!is_device(device))
+        }
+        if (!is_device(device)) {
             return CUDA_ERROR_INVALID_DEVICE;
+        }
         std::snprintf(id, static_cast<size_t>(length), "0000:%02x:00.0", device + 1);
         return CUDA_SUCCESS;
     });
 }
 
 CUresult CUDAAPI cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice peer) {
-    if (!is_device(peer))
+    if (!is_device(peer)) {
         return guarded(__func__, [] { return CUDA_ERROR_INVALID_DEVICE; });
+    }
     return query(__func__, can, device, [&] { return device != peer && can_access(device, peer) ? 1 : 0; });
 }
 
 CUresult CUDAAPI cuMemGetInfo_v2(size_t* free, size_t* total) {
     return in_context(__func__, [&](const ContextRef&) -> CUresult {
-        if (free == nullptr || total == nullptr)
+        if (free == nullptr || total == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         const size_t used = device_bytes_in_use();
         *total = device_memory;
         *free = used < device_memory ? device_memory - used : 0;

@@ -81,8 +81,9 @@ const ErrorText* text_of(CUresult code) {
 
 // The real calls set the pointer to NULL for a code that they do not know.
 CUresult look_up(CUresult code, const char** out, const char* ErrorText::* member) {
-    if (out == nullptr)
+    if (out == nullptr) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     const ErrorText* text = text_of(code);
     *out = text != nullptr ? text->*member : nullptr;
     return text != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
@@ -92,8 +93,9 @@ CUresult look_up(CUresult code, const char** out, const char* ErrorText::* membe
 
 std::optional<CUresult> error_by_name(std::string_view name) {
     for (const ErrorText& e : error_texts) {
-        if (name == e.name)
+        if (name == e.name) {
             return e.code;
+        }
     }
     return std::nullopt;
 }

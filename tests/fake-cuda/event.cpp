@@ -26,14 +26,17 @@ std::shared_ptr<Capture> capture_of(const EventRef& event) {
 CUresult record(const ContextRef& context, CUevent handle, CUstream stream_handle) {
     const EventRef event = find_event(handle);
     const StreamRef stream = find_stream(stream_handle, context);
-    if (!event || !stream || stream->context->handle != event->context)
+    if (!event || !stream || stream->context->handle != event->context) {
         return CUDA_ERROR_INVALID_HANDLE;
-    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+    }
+    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS) {
         return conflict;
+    }
     {
         std::lock_guard lock(driver().mutex);
-        if (capture_record(stream, *event))
+        if (capture_record(stream, *event)) {
             return CUDA_SUCCESS;
+        }
     }
     const auto capture = std::make_shared<Capture>();
     const Point point = submit(stream, {{}, {}, capture});
@@ -47,8 +50,9 @@ bool has_context_events() { return config().driver_version >= context_events_ver
 
 // Captures every stream of the context, non-blocking and per-thread ones included.
 CUresult record_context(CUcontext context_handle, CUevent handle) {
-    if (!has_context_events())
+    if (!has_context_events()) {
         return CUDA_ERROR_NOT_SUPPORTED;
+    }
     const EventRef event = find_event(handle);
     Driver& d = driver();
     ContextRef context;
@@ -56,13 +60,16 @@ CUresult record_context(CUcontext context_handle, CUevent handle) {
         std::lock_guard lock(d.mutex);
         context = find_context(d, context_handle);
     }
-    if (!context)
+    if (!context) {
         return CUDA_ERROR_INVALID_CONTEXT;
-    if (const CUresult conflict = enter_context(context); conflict != CUDA_SUCCESS)
+    }
+    if (const CUresult conflict = enter_context(context); conflict != CUDA_SUCCESS) {
         return conflict;
+    }
     std::lock_guard lock(d.mutex);
-    if (!event || event->context != context_handle)
+    if (!event || event->context != context_handle) {
         return CUDA_ERROR_INVALID_HANDLE;
+    }
     event->graph.reset();
     event->capture = std::make_shared<Capture>();
     event->capture->points = pending_work(*context);
@@ -71,16 +78,19 @@ CUresult record_context(CUcontext context_handle, CUevent handle) {
 }
 
 CUresult wait_context(CUcontext context_handle, CUevent handle) {
-    if (!has_context_events())
+    if (!has_context_events()) {
         return CUDA_ERROR_NOT_SUPPORTED;
+    }
     const EventRef event = find_event(handle);
-    if (!event)
+    if (!event) {
         return CUDA_ERROR_INVALID_HANDLE;
+    }
     Driver& d = driver();
     std::lock_guard lock(d.mutex);
     const ContextRef context = find_context(d, context_handle);
-    if (!context)
+    if (!context) {
         return CUDA_ERROR_INVALID_CONTEXT;
+    }
     if (event->capture) {
         const Points& captured = event->capture->points;
         context->barriers.insert(context->barriers.end(), captured.begin(), captured.end());
@@ -91,15 +101,19 @@ CUresult wait_context(CUcontext context_handle, CUevent handle) {
 CUresult elapsed(float* milliseconds, CUevent start_handle, CUevent end_handle) {
     const EventRef start = find_event(start_handle);
     const EventRef end = find_event(end_handle);
-    if (milliseconds == nullptr)
+    if (milliseconds == nullptr) {
         return CUDA_ERROR_INVALID_VALUE;
-    if (!start || !end || ((start->flags | end->flags) & CU_EVENT_DISABLE_TIMING) != 0)
+    }
+    if (!start || !end || ((start->flags | end->flags) & CU_EVENT_DISABLE_TIMING) != 0) {
         return CUDA_ERROR_INVALID_HANDLE;
+    }
     std::lock_guard lock(driver().mutex);
-    if (!start->capture || !end->capture)
+    if (!start->capture || !end->capture) {
         return CUDA_ERROR_INVALID_HANDLE;
-    if (!all_reached(start->capture->points) || !all_reached(end->capture->points))
+    }
+    if (!all_reached(start->capture->points) || !all_reached(end->capture->points)) {
         return CUDA_ERROR_NOT_READY;
+    }
     const std::chrono::duration<float, std::milli> span = end->capture->time - start->capture->time;
     *milliseconds = span.count();
     return CUDA_SUCCESS;
@@ -113,8 +127,9 @@ CUresult CUDAAPI cuEventCreate(CUevent* out, unsigned int flags) {
     return in_context(__func__, [&](const ContextRef& context) -> CUresult {
         constexpr unsigned int known = CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
         const bool bad_ipc = (flags & CU_EVENT_INTERPROCESS) != 0 && (flags & CU_EVENT_DISABLE_TIMING) == 0;
-        if (out == nullptr || (flags & ~known) != 0 || bad_ipc)
+        if (out == nullptr || (flags & ~known) != 0 || bad_ipc) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         Driver& d = driver();
         std::lock_guard lock(d.mutex);
         auto event = std::make_shared<Event>();
@@ -157,11 +172,13 @@ CUresult CUDAAPI cuCtxWaitEvent(CUcontext context, CUevent event) {
 CUresult CUDAAPI cuEventQuery(CUevent handle) {
     return in_context(__func__, [&](const ContextRef&) -> CUresult {
         const EventRef event = find_event(handle);
-        if (!event)
+        if (!event) {
             return CUDA_ERROR_INVALID_HANDLE;
+        }
         std::lock_guard lock(driver().mutex);
-        if (const CUresult captured = check_captured_event(*event); captured != CUDA_SUCCESS)
+        if (const CUresult captured = check_captured_event(*event); captured != CUDA_SUCCESS) {
             return captured;
+        }
         const bool done = !event->capture || all_reached(event->capture->points);
         return done ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
     });
@@ -170,12 +187,14 @@ CUresult CUDAAPI cuEventQuery(CUevent handle) {
 CUresult CUDAAPI cuEventSynchronize(CUevent handle) {
     return in_context(__func__, [&](const ContextRef& context) -> CUresult {
         const EventRef event = find_event(handle);
-        if (!event)
+        if (!event) {
             return CUDA_ERROR_INVALID_HANDLE;
+        }
         {
             std::lock_guard lock(driver().mutex);
-            if (const CUresult captured = check_captured_event(*event); captured != CUDA_SUCCESS)
+            if (const CUresult captured = check_captured_event(*event); captured != CUDA_SUCCESS) {
                 return captured;
+            }
         }
         const auto capture = capture_of(event);
         return capture ? wait_for(context, capture->points) : CUDA_SUCCESS;
@@ -186,20 +205,25 @@ CUresult CUDAAPI cuStreamWaitEvent(CUstream stream_handle, CUevent handle, unsig
     return in_context(__func__, [&](const ContextRef& context) -> CUresult {
         const EventRef event = find_event(handle);
         const StreamRef stream = find_stream(stream_handle, context);
-        if (!event || !stream)
+        if (!event || !stream) {
             return CUDA_ERROR_INVALID_HANDLE;
-        if (flags > CU_EVENT_WAIT_EXTERNAL)
+        }
+        if (flags > CU_EVENT_WAIT_EXTERNAL) {
             return CUDA_ERROR_INVALID_VALUE;
-        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+        }
+        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS) {
             return conflict;
+        }
         {
             std::lock_guard lock(driver().mutex);
-            if (const auto captured = capture_wait(stream, *event))
+            if (const auto captured = capture_wait(stream, *event)) {
                 return *captured;
+            }
         }
         const auto capture = capture_of(event);
-        if (capture)
+        if (capture) {
             submit(stream, {{}, capture->points, {}});
+        }
         return CUDA_SUCCESS;
     });
 }

@@ -71,10 +71,12 @@ std::string_view base_name(std::string_view call) {
 }
 
 CUresult parse_error(const std::string& text, CUresult fallback) {
-    if (text.empty())
+    if (text.empty()) {
         return fallback;
-    if (std::isdigit(static_cast<unsigned char>(text[0])) != 0)
+    }
+    if (std::isdigit(static_cast<unsigned char>(text[0])) != 0) {
         return static_cast<CUresult>(std::atoi(text.c_str()));
+    }
     return error_by_name(text).value_or(fallback);
 }
 
@@ -83,12 +85,14 @@ CUresult count_and_fault(std::string_view call) {
     const std::string_view base = base_name(call);
     std::lock_guard lock(b.mutex);
     auto it = b.counts.find(base);
-    if (it == b.counts.end())
+    if (it == b.counts.end()) {
         it = b.counts.emplace(std::string(base), 0).first;
+    }
     const uint64_t invocation = ++it->second;
     for (const Fault& fault : b.faults) {
-        if (fault.call == base && (fault.nth == 0 || fault.nth == invocation))
+        if (fault.call == base && (fault.nth == 0 || fault.nth == invocation)) {
             return fault.error;
+        }
     }
     return CUDA_SUCCESS;
 }

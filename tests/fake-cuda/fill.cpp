@@ -14,8 +14,9 @@ namespace {
 template <typename Value>
 CUresult perform(const Side& to, const Extent& extent, Value value, int device) {
     std::shared_lock lock(address_map().mutex);
-    if (check_side(to, extent, device, Access::write) != CUDA_SUCCESS)
+    if (check_side(to, extent, device, Access::write) != CUDA_SUCCESS) {
         return CUDA_ERROR_ILLEGAL_ADDRESS;
+    }
     for (size_t row = 0; row < extent.height; ++row) {
         auto* first = reinterpret_cast<Value*>(bytes_at(to.start + row * to.pitch));
         std::fill_n(first, extent.width / sizeof(Value), value);
@@ -28,23 +29,28 @@ enum class Mode { synchronous, asynchronous };
 template <typename Value>
 CUresult launch(const ContextRef& context, CUstream handle, const Side& to, const Extent& extent, Value value,
                 Mode mode) {
-    if (extent.empty())
+    if (extent.empty()) {
         return CUDA_SUCCESS;
+    }
     const bool aligned = to.start % sizeof(Value) == 0 && to.pitch % sizeof(Value) == 0;
-    if (!aligned || (extent.height > 1 && to.pitch < extent.width))
+    if (!aligned || (extent.height > 1 && to.pitch < extent.width)) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     const StreamRef stream = find_stream(handle, context);
-    if (!stream)
+    if (!stream) {
         return CUDA_ERROR_INVALID_HANDLE;
-    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+    }
+    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS) {
         return conflict;
+    }
     const int device = stream->context->device;
     bool host_target = false;
     {
         std::shared_lock lock(address_map().mutex);
         const CUresult refused = check_side(to, extent, device, Access::write);
-        if (refused != CUDA_SUCCESS)
+        if (refused != CUDA_SUCCESS) {
             return refused;
+        }
         host_target = find_device_range(to.start) == nullptr;
     }
     count_fill(extent.bytes());
@@ -58,8 +64,9 @@ template <typename Value>
 CUresult fill(const char* call, CUdeviceptr to, size_t pitch, Value value, size_t width, size_t height, CUstream stream,
               Mode mode) {
     return in_context(call, [&](const ContextRef& context) -> CUresult {
-        if (width > std::numeric_limits<size_t>::max() / sizeof(Value))
+        if (width > std::numeric_limits<size_t>::max() / sizeof(Value)) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         const Side side = {static_cast<uintptr_t>(to), pitch, true};
         return launch(context, stream, side, {width * sizeof(Value), height}, value, mode);
     });

@@ -46,8 +46,9 @@ bool is_exempt(std::string_view call) {
 
 // Whether the capture keeps this thread from unsafe calls.
 bool restrains(const GraphCapture& capture) {
-    if (thread_mode == CU_STREAM_CAPTURE_MODE_RELAXED || capture.mode == CU_STREAM_CAPTURE_MODE_RELAXED)
+    if (thread_mode == CU_STREAM_CAPTURE_MODE_RELAXED || capture.mode == CU_STREAM_CAPTURE_MODE_RELAXED) {
         return false;
+    }
     return capture.thread == std::this_thread::get_id() ||
            (thread_mode == CU_STREAM_CAPTURE_MODE_GLOBAL && capture.mode == CU_STREAM_CAPTURE_MODE_GLOBAL);
 }
@@ -66,11 +67,13 @@ bool invalidate(Applies&& applies) {
 }
 
 CUresult begin(const StreamRef& stream, CUstreamCaptureMode mode) {
-    if (stream->legacy)
+    if (stream->legacy) {
         return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    }
     std::lock_guard lock(driver().mutex);
-    if (stream->graph)
+    if (stream->graph) {
         return CUDA_ERROR_ILLEGAL_STATE;
+    }
     auto capture = std::make_shared<GraphCapture>();
     capture->origin = stream;
     capture->mode = mode;
@@ -85,37 +88,45 @@ CUresult end(const ContextRef& context, const StreamRef& stream, CUgraph* out) {
     Driver& d = driver();
     std::lock_guard lock(d.mutex);
     const std::shared_ptr<GraphCapture> capture = stream->graph;
-    if (out == nullptr || !capture)
+    if (out == nullptr || !capture) {
         return out == nullptr ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_ILLEGAL_STATE;
+    }
     *out = nullptr;
-    if (capture->origin != stream)
+    if (capture->origin != stream) {
         return CUDA_ERROR_STREAM_CAPTURE_UNMATCHED;
-    if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != std::this_thread::get_id())
+    }
+    if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != std::this_thread::get_id()) {
         return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+    }
     capture->ended = true;
     for (const StreamRef& other : context->streams) {
-        if (other->graph == capture)
+        if (other->graph == capture) {
             other->graph.reset();
+        }
     }
     std::erase(book().captures, capture);
     book().under_way = book().captures.size();
-    if (capture->invalidated)
+    if (capture->invalidated) {
         return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
-    if (!capture->forked.empty())
+    }
+    if (!capture->forked.empty()) {
         return CUDA_ERROR_STREAM_CAPTURE_UNJOINED;
+    }
     *out = new_handle<CUgraph>(d);
     book().graphs.emplace(*out, std::move(capture->nodes));
     return CUDA_SUCCESS;
 }
 
 CUresult status_of(const StreamRef& stream, CUstreamCaptureStatus* out) {
-    if (out == nullptr)
+    if (out == nullptr) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     std::lock_guard lock(driver().mutex);
     if (stream->legacy) {
         for (const StreamRef& other : stream->context->streams) {
-            if (other->blocking && other->graph)
+            if (other->blocking && other->graph) {
                 return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT; // which breaks nothing
+            }
         }
     }
     *out = !stream->graph               ? CU_STREAM_CAPTURE_STATUS_NONE
@@ -135,20 +146,23 @@ CUresult on_stream(const char* call, CUstream handle, Body&& body) {
 } // namespace
 
 CUresult check_capture_mode(std::string_view call) {
-    if (book().under_way == 0)
+    if (book().under_way == 0) {
         return CUDA_SUCCESS;
+    }
     std::lock_guard lock(driver().mutex);
     const auto restrained = [](const GraphCapture& capture) { return restrains(capture); };
     if (!is_exempt(call) && std::any_of(book().captures.begin(), book().captures.end(), [](const auto& capture) {
             return restrains(*capture) && capture->thread != std::this_thread::get_id();
-        }))
+        })) {
         ++book().unguarded;
+    }
     return is_unsafe(call) && invalidate(restrained) ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : CUDA_SUCCESS;
 }
 
 CUresult enter_stream(const StreamRef& stream) {
-    if (!stream->legacy || book().under_way == 0)
+    if (!stream->legacy || book().under_way == 0) {
         return CUDA_SUCCESS;
+    }
     std::lock_guard lock(driver().mutex);
     return invalidate([&](const GraphCapture& capture) {
         const auto& streams = stream->context->streams;
@@ -178,12 +192,14 @@ CUresult enter_context(const ContextRef& context) {
 }
 
 bool capture_operation(const StreamRef& stream, const Operation& operation) {
-    if (!stream->graph)
+    if (!stream->graph) {
         return false;
+    }
     if (operation.effect) {
         stream->graph->nodes.push_back(operation.effect);
-        if (stream->graph->origin != stream)
+        if (stream->graph->origin != stream) {
             stream->graph->forked.insert(stream.get());
+        }
     }
     return true;
 }
@@ -196,8 +212,9 @@ bool capture_record(const StreamRef& stream, Event& event) {
 
 std::optional<CUresult> capture_wait(const StreamRef& stream, const Event& event) {
     if (event.graph) {
-        if (event.graph->ended)
+        if (event.graph->ended) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         stream->graph = event.graph;
         event.graph->forked.erase(event.graph_stream);
         return CUDA_SUCCESS;
@@ -210,10 +227,12 @@ std::optional<CUresult> capture_wait(const StreamRef& stream, const Event& event
 }
 
 CUresult check_captured_event(const Event& event) {
-    if (!event.graph)
+    if (!event.graph) {
         return CUDA_SUCCESS;
-    if (event.graph->ended)
+    }
+    if (event.graph->ended) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     event.graph->invalidated = true;
     return CUDA_ERROR_CAPTURED_EVENT;
 }
@@ -244,8 +263,9 @@ CUresult CUDAAPI cuStreamIsCapturing(CUstream handle, CUstreamCaptureStatus* sta
 
 CUresult CUDAAPI cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
     return guarded(__func__, [&]() -> CUresult {
-        if (mode == nullptr)
+        if (mode == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         std::swap(*mode, thread_mode);
         return CUDA_SUCCESS;
     });
@@ -256,8 +276,9 @@ CUresult CUDAAPI cuGraphInstantiateWithFlags(CUgraphExec* out, CUgraph graph, un
         Driver& d = driver();
         std::lock_guard lock(d.mutex);
         const auto known = book().graphs.find(graph);
-        if (out == nullptr || known == book().graphs.end())
+        if (out == nullptr || known == book().graphs.end()) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         *out = new_handle<CUgraphExec>(d);
         book().executables.emplace(*out, known->second);
         return CUDA_SUCCESS;
@@ -266,18 +287,21 @@ CUresult CUDAAPI cuGraphInstantiateWithFlags(CUgraphExec* out, CUgraph graph, un
 
 CUresult CUDAAPI cuGraphLaunch(CUgraphExec executable, CUstream handle) {
     return on_stream(__func__, handle, [&](const ContextRef&, const StreamRef& stream) -> CUresult {
-        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS) {
             return conflict;
+        }
         std::vector<Effect> nodes;
         {
             std::lock_guard lock(driver().mutex);
             const auto known = book().executables.find(executable);
-            if (known == book().executables.end())
+            if (known == book().executables.end()) {
                 return CUDA_ERROR_INVALID_VALUE;
+            }
             nodes = known->second;
         }
-        for (Effect& node : nodes)
+        for (Effect& node : nodes) {
             submit(stream, {std::move(node), {}, {}});
+        }
         return CUDA_SUCCESS;
     });
 }

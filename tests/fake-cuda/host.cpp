@@ -2,10 +2,11 @@
 #include "call.hpp"
 #include "memory.hpp"
 
+#include <sys/mman.h>
+
 #include <cinttypes>
 #include <cstdio>
 #include <mutex>
-#include <sys/mman.h>
 #include <vector>
 
 // Host memory that the GPU may use: allocated by the driver, or the application's and registered.
@@ -30,18 +31,22 @@ bool is_mapped_at_all(uintptr_t start, uintptr_t end) {
 // kernel refuses to pin anything else, and a later write to it would kill this process.
 bool is_mapped(uintptr_t start, uintptr_t end, bool writable) {
     const std::unique_ptr<FILE, FileCloser> maps(std::fopen("/proc/self/maps", "re"));
-    if (!maps)
+    if (!maps) {
         return is_mapped_at_all(start, end);
+    }
     char line[512];
     while (start < end && std::fgets(line, sizeof line, maps.get()) != nullptr) {
         uintptr_t from = 0, to = 0;
         char permissions[5] = {};
-        if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &from, &to, permissions) != 3)
+        if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &from, &to, permissions) != 3) {
             continue;
-        if (to <= start)
+        }
+        if (to <= start) {
             continue;
-        if (from > start || permissions[0] != 'r' || (writable && permissions[1] != 'w'))
+        }
+        if (from > start || permissions[0] != 'r' || (writable && permissions[1] != 'w')) {
             return false;
+        }
         start = to;
     }
     return start >= end;
@@ -52,13 +57,16 @@ CUresult register_host(void* pointer, size_t size, unsigned int flags, const Con
     constexpr unsigned int known = CU_MEMHOSTREGISTER_PORTABLE | CU_MEMHOSTREGISTER_DEVICEMAP |
                                    CU_MEMHOSTREGISTER_IOMEMORY | CU_MEMHOSTREGISTER_READ_ONLY;
     const bool read_only = (flags & CU_MEMHOSTREGISTER_READ_ONLY) != 0;
-    if (base == 0 || size == 0 || base + size < base || (flags & ~known) != 0)
+    if (base == 0 || size == 0 || base + size < base || (flags & ~known) != 0) {
         return CUDA_ERROR_INVALID_VALUE;
-    if (!is_mapped(base, base + size, !read_only))
+    }
+    if (!is_mapped(base, base + size, !read_only)) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     std::unique_lock lock(address_map().mutex);
-    if (overlaps_range(base, size))
+    if (overlaps_range(base, size)) {
         return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
+    }
     Range range;
     range.base = base;
     range.size = size;
@@ -73,8 +81,9 @@ CUresult register_host(void* pointer, size_t size, unsigned int flags, const Con
 CUresult allocate_host(void** out, size_t size, const Context& context) {
     CUdeviceptr pointer = 0;
     const CUresult result = allocate(out != nullptr ? &pointer : nullptr, size, RangeKind::pinned, context);
-    if (result == CUDA_SUCCESS)
+    if (result == CUDA_SUCCESS) {
         *out = reinterpret_cast<void*>(pointer); // NOLINT(performance-no-int-to-ptr)
+    }
     return result;
 }
 
@@ -114,13 +123,15 @@ CUresult CUDAAPI cuMemHostUnregister(void* pointer) {
 // Host and device share one address space here, as with unified addressing on a 64-bit host.
 CUresult CUDAAPI cuMemHostGetDevicePointer_v2(CUdeviceptr* out, void* pointer, unsigned int flags) {
     return in_context(__func__, [&](const ContextRef&) -> CUresult {
-        if (out == nullptr || flags != 0)
+        if (out == nullptr || flags != 0) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         const auto address = reinterpret_cast<uintptr_t>(pointer);
         std::shared_lock lock(address_map().mutex);
         const Range* range = find_range(address);
-        if (range == nullptr || range->on_device())
+        if (range == nullptr || range->on_device()) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         *out = address;
         return CUDA_SUCCESS;
     });
@@ -130,8 +141,9 @@ CUresult CUDAAPI cuMemHostGetFlags(unsigned int* flags, void* pointer) {
     return in_context(__func__, [&](const ContextRef&) -> CUresult {
         std::shared_lock lock(address_map().mutex);
         const Range* range = find_range(reinterpret_cast<uintptr_t>(pointer));
-        if (flags == nullptr || range == nullptr || range->on_device())
+        if (flags == nullptr || range == nullptr || range->on_device()) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         *flags = CU_MEMHOSTALLOC_DEVICEMAP;
         return CUDA_SUCCESS;
     });

@@ -26,8 +26,9 @@ Word& word_at(CUdeviceptr address) {
 template <typename Word>
 CUresult write_word(CUdeviceptr address, Word value, int device) {
     std::shared_lock lock(address_map().mutex);
-    if (!is_word<Word>(address, device, Access::write))
+    if (!is_word<Word>(address, device, Access::write)) {
         return CUDA_ERROR_ILLEGAL_ADDRESS;
+    }
     std::atomic_ref<Word>(word_at<Word>(address)).store(value, std::memory_order_release);
     return CUDA_SUCCESS;
 }
@@ -58,11 +59,13 @@ CUresult await_word(CUdeviceptr address, Word value, unsigned int condition, con
     constexpr auto pause = std::chrono::microseconds(50);
     for (; still_wanted(context); std::this_thread::sleep_for(pause)) {
         std::shared_lock lock(address_map().mutex);
-        if (!is_word<Word>(address, context->device, Access::read))
+        if (!is_word<Word>(address, context->device, Access::read)) {
             return CUDA_ERROR_ILLEGAL_ADDRESS;
+        }
         const std::atomic_ref<Word> word(word_at<Word>(address));
-        if (satisfied(word.load(std::memory_order_acquire), value, condition))
+        if (satisfied(word.load(std::memory_order_acquire), value, condition)) {
             break;
+        }
     }
     return CUDA_SUCCESS;
 }
@@ -72,19 +75,24 @@ CUresult launch(const char* call, CUstream handle, CUdeviceptr address, Access a
                 unsigned int known_flags, Effect (*effect)(CUdeviceptr, Word, unsigned int, const ContextRef&),
                 Word value) {
     return in_context(call, [&](const ContextRef& context) -> CUresult {
-        if (config().no_memops)
+        if (config().no_memops) {
             return CUDA_ERROR_NOT_SUPPORTED;
+        }
         const StreamRef stream = find_stream(handle, context);
-        if (!stream)
+        if (!stream) {
             return CUDA_ERROR_INVALID_HANDLE;
-        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+        }
+        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS) {
             return conflict;
-        if ((flags & ~known_flags) != 0)
+        }
+        if ((flags & ~known_flags) != 0) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         {
             std::shared_lock lock(address_map().mutex);
-            if (!is_word<Word>(address, stream->context->device, access))
+            if (!is_word<Word>(address, stream->context->device, access)) {
                 return CUDA_ERROR_INVALID_VALUE;
+            }
         }
         submit(stream, {effect(address, value, flags, stream->context), {}, {}});
         return CUDA_SUCCESS;

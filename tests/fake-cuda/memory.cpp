@@ -5,8 +5,9 @@
 #include "context.hpp"
 #include "device.hpp"
 
-#include <mutex>
 #include <sys/mman.h>
+
+#include <mutex>
 
 namespace fake_cuda {
 namespace {
@@ -20,13 +21,15 @@ size_t page_rounded(size_t size) {
 }
 
 void unmap(const Range& range) {
-    if (range.kind == RangeKind::device || range.kind == RangeKind::pinned)
+    if (range.kind == RangeKind::device || range.kind == RangeKind::pinned) {
         munmap(reinterpret_cast<void*>(range.base), page_rounded(range.size)); // NOLINT
+    }
 }
 
 CUresult free_device_memory(CUdeviceptr pointer) {
-    if (pointer == 0)
+    if (pointer == 0) {
         return CUDA_SUCCESS;
+    }
     drain_owner(pointer, RangeKind::device);
     return release(pointer, RangeKind::device);
 }
@@ -34,14 +37,17 @@ CUresult free_device_memory(CUdeviceptr pointer) {
 } // namespace
 
 CUresult allocate(CUdeviceptr* out, size_t size, RangeKind kind, const Context& context, CUmemoryPool pool) {
-    if (out == nullptr || size == 0)
+    if (out == nullptr || size == 0) {
         return CUDA_ERROR_INVALID_VALUE;
-    if (size > device_memory)
+    }
+    if (size > device_memory) {
         return CUDA_ERROR_OUT_OF_MEMORY;
+    }
     void* pages =
         mmap(nullptr, page_rounded(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (pages == MAP_FAILED)
+    if (pages == MAP_FAILED) {
         return CUDA_ERROR_OUT_OF_MEMORY;
+    }
     Range range;
     range.base = reinterpret_cast<uintptr_t>(pages);
     range.size = size;
@@ -60,8 +66,9 @@ CUresult release(uintptr_t address, RangeKind kind) {
     AddressMap& map = address_map();
     std::unique_lock lock(map.mutex);
     const auto it = map.ranges.find(address);
-    if (it == map.ranges.end() || it->second.kind != kind)
+    if (it == map.ranges.end() || it->second.kind != kind) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     unmap(it->second);
     map.ranges.erase(it);
     return CUDA_SUCCESS;
@@ -71,8 +78,9 @@ void free_memory_of(CUcontext owner) {
     AddressMap& map = address_map();
     std::unique_lock lock(map.mutex);
     std::erase_if(map.ranges, [owner](const auto& entry) {
-        if (entry.second.owner != owner)
+        if (entry.second.owner != owner) {
             return false;
+        }
         unmap(entry.second);
         return true;
     });
@@ -84,8 +92,9 @@ void drain_owner(uintptr_t address, RangeKind kind) {
     {
         std::shared_lock lock(address_map().mutex);
         const Range* range = find_range(address);
-        if (range == nullptr || range->base != address || range->kind != kind)
+        if (range == nullptr || range->base != address || range->kind != kind) {
             return;
+        }
         owner = range->owner;
     }
     Driver& d = driver();
@@ -94,8 +103,9 @@ void drain_owner(uintptr_t address, RangeKind kind) {
     {
         std::lock_guard lock(d.mutex);
         context = find_context(d, owner);
-        if (!context)
+        if (!context) {
             return;
+        }
         pending = pending_work(*context);
     }
     wait_for(context, pending);
@@ -116,10 +126,12 @@ CUresult CUDAAPI cuMemAllocPitch_v2(CUdeviceptr* out, size_t* pitch, size_t widt
                                     unsigned int element_size) {
     return in_context(__func__, [&](const ContextRef& context) -> CUresult {
         const bool element_ok = element_size == 4 || element_size == 8 || element_size == 16;
-        if (pitch == nullptr || !element_ok || width == 0 || height == 0)
+        if (pitch == nullptr || !element_ok || width == 0 || height == 0) {
             return CUDA_ERROR_INVALID_VALUE;
-        if (width > device_memory || height > device_memory / width)
+        }
+        if (width > device_memory || height > device_memory / width) {
             return CUDA_ERROR_OUT_OF_MEMORY;
+        }
         *pitch = (width + pitch_alignment - 1) / pitch_alignment * pitch_alignment;
         return allocate(out, *pitch * height, RangeKind::device, *context);
     });
@@ -133,12 +145,15 @@ CUresult CUDAAPI cuMemGetAddressRange_v2(CUdeviceptr* base, size_t* size, CUdevi
     return in_context(__func__, [&](const ContextRef&) -> CUresult {
         std::shared_lock lock(address_map().mutex);
         const Range* range = find_range(pointer);
-        if (range == nullptr)
+        if (range == nullptr) {
             return CUDA_ERROR_NOT_FOUND;
-        if (base != nullptr)
+        }
+        if (base != nullptr) {
             *base = range->base;
-        if (size != nullptr)
+        }
+        if (size != nullptr) {
             *size = range->size;
+        }
         return CUDA_SUCCESS;
     });
 }

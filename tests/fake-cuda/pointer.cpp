@@ -28,8 +28,9 @@ CUresult attribute_of(void* out, CUpointer_attribute attribute, const Range& ran
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
         return put<CUdeviceptr>(out, pointer);
     case CU_POINTER_ATTRIBUTE_HOST_POINTER:
-        if (range.on_device())
+        if (range.on_device()) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         return put<CUdeviceptr>(out, pointer);
     case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
     case CU_POINTER_ATTRIBUTE_IS_MANAGED:
@@ -66,8 +67,9 @@ CUresult CUDAAPI cuPointerGetAttribute(void* out, CUpointer_attribute attribute,
     return guarded(__func__, [&]() -> CUresult {
         std::shared_lock lock(address_map().mutex);
         const Range* range = find_range(pointer);
-        if (out == nullptr || range == nullptr)
+        if (out == nullptr || range == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         return attribute_of(out, attribute, *range, pointer);
     });
 }
@@ -76,22 +78,24 @@ CUresult CUDAAPI cuPointerGetAttribute(void* out, CUpointer_attribute attribute,
 CUresult CUDAAPI cuPointerGetAttributes(unsigned int count, CUpointer_attribute* attributes, void** out,
                                         CUdeviceptr pointer) {
     return guarded(__func__, [&]() -> CUresult {
-        if (attributes == nullptr || out == nullptr)
+        if (attributes == nullptr || out == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         Range unknown;
         unknown.kind = RangeKind::pinned;
         unknown.device = -2; // as documented for an unregistered pointer
         std::shared_lock lock(address_map().mutex);
         const Range* range = find_range(pointer);
         for (unsigned int i = 0; i < count; ++i) {
-            if (range != nullptr)
+            if (range != nullptr) {
                 attribute_of(out[i], attributes[i], *range, pointer);
-            else if (attributes[i] == CU_POINTER_ATTRIBUTE_MEMORY_TYPE)
+            } else if (attributes[i] == CU_POINTER_ATTRIBUTE_MEMORY_TYPE) {
                 put<unsigned int>(out[i], 0);
-            else if (attributes[i] == CU_POINTER_ATTRIBUTE_MAPPED)
+            } else if (attributes[i] == CU_POINTER_ATTRIBUTE_MAPPED) {
                 put<bool>(out[i], false);
-            else if (attributes[i] != CU_POINTER_ATTRIBUTE_ACCESS_FLAGS)
+            } else if (attributes[i] != CU_POINTER_ATTRIBUTE_ACCESS_FLAGS) {
                 attribute_of(out[i], attributes[i], unknown, 0);
+            }
         }
         return CUDA_SUCCESS;
     });

@@ -42,8 +42,9 @@ CUmemoryPool default_pool(int device) {
     Pools& all = pools();
     std::lock_guard lock(all.mutex);
     const auto [it, added] = all.defaults.emplace(device, fresh);
-    if (added)
+    if (added) {
         all.live[fresh] = {device, true, {}};
+    }
     return it->second;
 }
 
@@ -58,35 +59,42 @@ cuuint64_t bytes_from(CUmemoryPool pool) {
     std::shared_lock lock(map.mutex);
     cuuint64_t bytes = 0;
     for (const auto& [base, range] : map.ranges) {
-        if (range.pool == pool)
+        if (range.pool == pool) {
             bytes += range.size;
+        }
     }
     return bytes;
 }
 
 CUresult allocate_async(const ContextRef& context, CUdeviceptr* out, size_t size, CUmemoryPool pool, CUstream stream) {
     const StreamRef queue = find_stream(stream, context);
-    if (!queue)
+    if (!queue) {
         return CUDA_ERROR_INVALID_HANDLE;
-    if (const CUresult conflict = enter_stream(queue); conflict != CUDA_SUCCESS)
+    }
+    if (const CUresult conflict = enter_stream(queue); conflict != CUDA_SUCCESS) {
         return conflict;
-    if (!is_live(pool))
+    }
+    if (!is_live(pool)) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     return allocate(out, size, RangeKind::device, *context, pool);
 }
 
 CUresult free_async(const ContextRef& context, CUdeviceptr pointer, CUstream handle) {
     const StreamRef stream = find_stream(handle, context);
-    if (!stream)
+    if (!stream) {
         return CUDA_ERROR_INVALID_HANDLE;
-    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+    }
+    if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS) {
         return conflict;
+    }
     {
         AddressMap& map = address_map();
         std::unique_lock lock(map.mutex);
         const auto it = map.ranges.find(pointer);
-        if (it == map.ranges.end() || it->second.kind != RangeKind::device || it->second.freed)
+        if (it == map.ranges.end() || it->second.kind != RangeKind::device || it->second.freed) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         it->second.freed = true;
     }
     const auto effect = [pointer] { return release(pointer, RangeKind::device); };
@@ -128,8 +136,9 @@ CUresult CUDAAPI cuMemFreeAsync(CUdeviceptr pointer, CUstream stream) {
 
 CUresult CUDAAPI cuDeviceGetDefaultMemPool(CUmemoryPool* out, CUdevice device) {
     return guarded(__func__, [&]() -> CUresult {
-        if (out == nullptr || !is_device(device))
+        if (out == nullptr || !is_device(device)) {
             return out == nullptr ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_INVALID_DEVICE;
+        }
         *out = default_pool(device);
         return CUDA_SUCCESS;
     });
@@ -142,10 +151,12 @@ CUresult CUDAAPI cuDeviceGetMemPool(CUmemoryPool* out, CUdevice device) {
 CUresult CUDAAPI cuMemPoolCreate(CUmemoryPool* out, const CUmemPoolProps* props) {
     return guarded(__func__, [&]() -> CUresult {
         if (out == nullptr || props == nullptr || props->location.type != CU_MEM_LOCATION_TYPE_DEVICE ||
-            !is_device(props->location.id))
+            !is_device(props->location.id)) {
             return CUDA_ERROR_INVALID_VALUE;
-        if (props->handleTypes != CU_MEM_HANDLE_TYPE_NONE)
+        }
+        if (props->handleTypes != CU_MEM_HANDLE_TYPE_NONE) {
             return CUDA_ERROR_NOT_SUPPORTED;
+        }
         *out = fresh_handle();
         Pools& all = pools();
         std::lock_guard lock(all.mutex);
@@ -159,8 +170,9 @@ CUresult CUDAAPI cuMemPoolDestroy(CUmemoryPool pool) {
         Pools& all = pools();
         std::lock_guard lock(all.mutex);
         const auto it = all.live.find(pool);
-        if (it == all.live.end() || it->second.is_default)
+        if (it == all.live.end() || it->second.is_default) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         all.live.erase(it);
         return CUDA_SUCCESS;
     });
@@ -175,8 +187,9 @@ CUresult CUDAAPI cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute at
         Pools& all = pools();
         std::lock_guard lock(all.mutex);
         const auto it = all.live.find(pool);
-        if (it == all.live.end() || value == nullptr)
+        if (it == all.live.end() || value == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         it->second.attributes[attribute] =
             is_wide(attribute) ? *static_cast<cuuint64_t*>(value) : static_cast<cuuint64_t>(*static_cast<int*>(value));
         return CUDA_SUCCESS;
@@ -189,14 +202,16 @@ CUresult CUDAAPI cuMemPoolGetAttribute(CUmemoryPool pool, CUmemPool_attribute at
         Pools& all = pools();
         std::lock_guard lock(all.mutex);
         const auto it = all.live.find(pool);
-        if (it == all.live.end() || value == nullptr)
+        if (it == all.live.end() || value == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
-        if (attribute == CU_MEMPOOL_ATTR_RELEASE_THRESHOLD)
+        }
+        if (attribute == CU_MEMPOOL_ATTR_RELEASE_THRESHOLD) {
             *static_cast<cuuint64_t*>(value) = it->second.attributes[attribute];
-        else if (is_wide(attribute))
+        } else if (is_wide(attribute)) {
             *static_cast<cuuint64_t*>(value) = used;
-        else
+        } else {
             *static_cast<int*>(value) = static_cast<int>(it->second.attributes[attribute]);
+        }
         return CUDA_SUCCESS;
     });
 }

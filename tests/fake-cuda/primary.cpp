@@ -20,18 +20,22 @@ extern "C" {
 
 CUresult CUDAAPI cuDevicePrimaryCtxRetain(CUcontext* out, CUdevice device) {
     return guarded(__func__, [&]() -> CUresult {
-        if (out == nullptr)
+        if (out == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
-        if (!is_device(device))
+        }
+        if (!is_device(device)) {
             return CUDA_ERROR_INVALID_DEVICE;
+        }
         std::lock_guard one_at_a_time(lifecycle());
         Driver& d = driver();
         std::lock_guard lock(d.mutex);
         PrimaryContext& primary = d.primaries[static_cast<size_t>(device)];
-        if (primary.handle == nullptr)
+        if (primary.handle == nullptr) {
             primary.handle = new_handle<CUcontext>(d);
-        if (primary.retained++ == 0)
+        }
+        if (primary.retained++ == 0) {
             make_context(d, primary.handle, device, primary.flags)->primary = true;
+        }
         *out = primary.handle;
         return CUDA_SUCCESS;
     });
@@ -39,31 +43,37 @@ CUresult CUDAAPI cuDevicePrimaryCtxRetain(CUcontext* out, CUdevice device) {
 
 CUresult CUDAAPI cuDevicePrimaryCtxRelease_v2(CUdevice device) {
     return guarded(__func__, [&]() -> CUresult {
-        if (!is_device(device))
+        if (!is_device(device)) {
             return CUDA_ERROR_INVALID_DEVICE;
+        }
         std::lock_guard one_at_a_time(lifecycle());
         ContextRef last;
         {
             Driver& d = driver();
             std::lock_guard lock(d.mutex);
             PrimaryContext& primary = d.primaries[static_cast<size_t>(device)];
-            if (primary.retained == 0)
+            if (primary.retained == 0) {
                 return CUDA_ERROR_INVALID_CONTEXT;
-            if (--primary.retained == 0)
+            }
+            if (--primary.retained == 0) {
                 last = find_context(d, primary.handle);
+            }
         }
-        if (last)
+        if (last) {
             destroy_context(last);
+        }
         return CUDA_SUCCESS;
     });
 }
 
 CUresult CUDAAPI cuDevicePrimaryCtxGetState(CUdevice device, unsigned int* flags, int* active) {
     return guarded(__func__, [&]() -> CUresult {
-        if (!is_device(device))
+        if (!is_device(device)) {
             return CUDA_ERROR_INVALID_DEVICE;
-        if (flags == nullptr || active == nullptr)
+        }
+        if (flags == nullptr || active == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         Driver& d = driver();
         std::lock_guard lock(d.mutex);
         const PrimaryContext& primary = d.primaries[static_cast<size_t>(device)];
@@ -75,8 +85,9 @@ CUresult CUDAAPI cuDevicePrimaryCtxGetState(CUdevice device, unsigned int* flags
 
 CUresult CUDAAPI cuDevicePrimaryCtxSetFlags_v2(CUdevice device, unsigned int flags) {
     return guarded(__func__, [&]() -> CUresult {
-        if (!is_device(device))
+        if (!is_device(device)) {
             return CUDA_ERROR_INVALID_DEVICE;
+        }
         Driver& d = driver();
         std::lock_guard lock(d.mutex);
         d.primaries[static_cast<size_t>(device)].flags = flags;

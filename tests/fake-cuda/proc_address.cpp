@@ -199,11 +199,13 @@ struct Found {
 Found look_up(std::string_view symbol, int version) {
     Found found;
     for (const Entry& entry : entries) {
-        if (base_name(entry.name) != symbol || entry.since > config().driver_version)
+        if (base_name(entry.name) != symbol || entry.since > config().driver_version) {
             continue;
+        }
         found.known = true;
-        if (entry.since <= version)
+        if (entry.since <= version) {
             found.function = entry.function;
+        }
     }
     return found;
 }
@@ -215,8 +217,9 @@ using namespace fake_cuda;
 
 extern "C" CUresult CUDAAPI cuGetProcAddress_v2(const char* symbol, void** function, int version, cuuint64_t,
                                                 CUdriverProcAddressQueryResult* status) {
-    if (symbol == nullptr || function == nullptr || version > config().driver_version)
+    if (symbol == nullptr || function == nullptr || version > config().driver_version) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     const Found found = look_up(symbol, version);
     *function = found.function;
     if (status != nullptr) {
@@ -229,8 +232,9 @@ extern "C" CUresult CUDAAPI cuGetProcAddress_v2(const char* symbol, void** funct
 
 // The form of CUDA 11.3 has no status and reports a missing symbol as an error.
 extern "C" CUresult CUDAAPI cuGetProcAddress(const char* symbol, void** function, int version, cuuint64_t) {
-    if (symbol == nullptr || function == nullptr)
+    if (symbol == nullptr || function == nullptr) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     *function = look_up(symbol, version).function;
     return *function != nullptr ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
 }

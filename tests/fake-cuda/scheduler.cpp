@@ -2,9 +2,10 @@
 #include "graph.hpp"
 #include "stream.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <csignal>
-#include <pthread.h>
 
 // How operations are ordered and executed: everything here runs under Driver::mutex except the
 // effects themselves. A dependency always points at something submitted earlier, so that the
@@ -15,14 +16,16 @@ namespace {
 using Lock = std::unique_lock<std::mutex>;
 
 void append_unreached(Points& points, const Point& point) {
-    if (!point.reached())
+    if (!point.reached()) {
         points.push_back(point);
+    }
 }
 
 void append_blocking_streams(Points& points, const Context& context) {
     for (const StreamRef& stream : context.streams) {
-        if (stream->blocking && !stream->legacy)
+        if (stream->blocking && !stream->legacy) {
             append_unreached(points, stream->end());
+        }
     }
 }
 
@@ -32,10 +35,11 @@ Points implicit_order(const Stream& stream) {
     Context& context = *stream.context;
     std::erase_if(context.barriers, [](const Point& p) { return p.reached(); });
     Points points = context.barriers;
-    if (stream.legacy)
+    if (stream.legacy) {
         append_blocking_streams(points, context);
-    else if (stream.blocking && context.legacy)
+    } else if (stream.blocking && context.legacy) {
         append_unreached(points, context.legacy->end());
+    }
     return points;
 }
 
@@ -51,8 +55,9 @@ std::chrono::microseconds next_delay(Stream& stream) {
 
 void complete(Driver& d, Stream& stream, Operation& operation) {
     ++stream.timeline->completed;
-    if (operation.stamp)
+    if (operation.stamp) {
         operation.stamp->time = std::chrono::steady_clock::now();
+    }
     d.progressed.notify_all();
 }
 
@@ -62,28 +67,32 @@ void apply_late(Driver& d, Stream& stream, Operation& operation, Lock& lock) {
     lock.unlock();
     std::this_thread::sleep_until(due);
     lock.lock();
-    if (d.stopping || stream.context->fault != CUDA_SUCCESS)
+    if (d.stopping || stream.context->fault != CUDA_SUCCESS) {
         return;
+    }
     ++d.running_effects;
     lock.unlock();
     const CUresult result = operation.effect();
     operation.effect = nullptr;
     lock.lock();
     --d.running_effects;
-    if (result != CUDA_SUCCESS && stream.context->fault == CUDA_SUCCESS)
+    if (result != CUDA_SUCCESS && stream.context->fault == CUDA_SUCCESS) {
         stream.context->fault = result;
+    }
 }
 
 void run_front(Driver& d, Stream& stream, Lock& lock) {
     Operation operation = std::move(stream.queue.front());
     stream.queue.pop_front();
     d.progressed.wait(lock, [&] { return d.stopping || all_reached(operation.after); });
-    if (!d.stopping && operation.effect)
+    if (!d.stopping && operation.effect) {
         apply_late(d, stream, operation, lock);
-    if (!d.stopping)
+    }
+    if (!d.stopping) {
         complete(d, stream, operation);
-    else
+    } else {
         d.progressed.notify_all();
+    }
 }
 
 void work(const StreamRef& stream) {
@@ -124,25 +133,30 @@ StreamRef add_stream(Driver& d, const ContextRef& context, unsigned int flags) {
 
 void close_stream(Driver& d, const StreamRef& stream) {
     stream->closed = true;
-    if (stream->handle != nullptr)
+    if (stream->handle != nullptr) {
         d.streams.erase(stream->handle);
-    if (stream->worker_started)
+    }
+    if (stream->worker_started) {
         stream->work.notify_all();
-    else
+    } else {
         drop_from_context(*stream);
+    }
 }
 
 StreamRef find_stream(CUstream handle, const ContextRef& current) {
     Driver& d = driver();
     std::lock_guard lock(d.mutex);
-    if (!current->alive)
+    if (!current->alive) {
         return nullptr;
-    if (handle == nullptr || handle == CU_STREAM_LEGACY)
+    }
+    if (handle == nullptr || handle == CU_STREAM_LEGACY) {
         return current->legacy;
+    }
     if (handle == CU_STREAM_PER_THREAD) {
         StreamRef& mine = current->per_thread[std::this_thread::get_id()];
-        if (!mine)
+        if (!mine) {
             mine = add_stream(d, current, CU_STREAM_DEFAULT);
+        }
         return mine;
     }
     const auto it = d.streams.find(handle);
@@ -152,8 +166,9 @@ StreamRef find_stream(CUstream handle, const ContextRef& current) {
 Point submit(const StreamRef& stream, Operation operation) {
     Driver& d = driver();
     std::lock_guard lock(d.mutex);
-    if (capture_operation(stream, operation))
+    if (capture_operation(stream, operation)) {
         return {stream->timeline, stream->timeline->completed};
+    }
     std::erase_if(operation.after, [](const Point& p) { return p.reached(); });
     const Points order = implicit_order(*stream);
     operation.after.insert(operation.after.end(), order.begin(), order.end());
@@ -163,8 +178,9 @@ Point submit(const StreamRef& stream, Operation operation) {
         complete(d, *stream, operation);
         return stream->end();
     }
-    if (!stream->worker_started)
+    if (!stream->worker_started) {
         start_worker(stream);
+    }
     ++stream->timeline->submitted;
     stream->queue.push_back(std::move(operation));
     stream->work.notify_all();
@@ -182,15 +198,17 @@ Points pending_work(const StreamRef& stream) {
     std::lock_guard lock(driver().mutex);
     Points points;
     append_unreached(points, stream->end());
-    if (stream->legacy)
+    if (stream->legacy) {
         append_blocking_streams(points, *stream->context);
+    }
     return points;
 }
 
 Points pending_work(const Context& context) {
     Points points;
-    for (const StreamRef& stream : context.streams)
+    for (const StreamRef& stream : context.streams) {
         append_unreached(points, stream->end());
+    }
     return points;
 }
 

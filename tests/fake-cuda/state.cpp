@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "state.hpp"
 
-#include <algorithm>
 #include <pthread.h>
+
+#include <algorithm>
 
 namespace fake_cuda {
 namespace {
@@ -13,16 +14,18 @@ constexpr auto exit_patience = std::chrono::seconds(2);
 // The real driver does not survive fork() either: every call in the child fails from then on.
 // Nothing else may be touched here, for another thread may have held any lock at the fork.
 void mark_forked() {
-    if (driver().initialised)
+    if (driver().initialised) {
         driver().forked = true;
+    }
 }
 
 // Runs at exit(), after main's own destructors: queued work is dropped, an effect that is being
 // applied is let finish, so that no worker writes into memory that is being torn down.
 __attribute__((destructor)) void stop_workers() {
     Driver& d = driver();
-    if (d.forked || !d.initialised)
+    if (d.forked || !d.initialised) {
         return;
+    }
     std::unique_lock lock(d.mutex);
     d.stopping = true;
     d.progressed.notify_all();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "fake_cuda.h"
-
 #include "graph.hpp"
 #include "pool.hpp"
 #include "transfer.hpp"
@@ -52,10 +51,12 @@ void count_range(FakeCudaStats& out, const Range& range) {
 void count_memory(FakeCudaStats& out) {
     AddressMap& map = address_map();
     std::shared_lock lock(map.mutex);
-    for (const auto& [base, range] : map.ranges)
+    for (const auto& [base, range] : map.ranges) {
         count_range(out, range);
-    for (const auto& [handle, allocation] : map.handles)
+    }
+    for (const auto& [handle, allocation] : map.handles) {
         out.vmm_handles += allocation->handle_references;
+    }
     out.reservations = map.reservations.size();
     out.vmm_bytes = live_vmm_bytes();
 }

@@ -9,8 +9,9 @@ using namespace fake_cuda;
 namespace {
 
 CUresult create_stream(const ContextRef& context, CUstream* out, unsigned int flags, int priority) {
-    if (out == nullptr || (flags & ~static_cast<unsigned int>(CU_STREAM_NON_BLOCKING)) != 0)
+    if (out == nullptr || (flags & ~static_cast<unsigned int>(CU_STREAM_NON_BLOCKING)) != 0) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     Driver& d = driver();
     std::lock_guard lock(d.mutex);
     const StreamRef stream = add_stream(d, context, flags);
@@ -33,8 +34,9 @@ CUresult with_stream(const char* call, CUstream handle, Body&& body) {
 template <typename Out, typename Read>
 CUresult read_stream(const char* call, CUstream handle, Out* out, Read&& read) {
     return with_stream(call, handle, [&](const ContextRef&, const StreamRef& stream) -> CUresult {
-        if (out == nullptr)
+        if (out == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         *out = read(*stream);
         return CUDA_SUCCESS;
     });
@@ -54,10 +56,12 @@ CUresult CUDAAPI cuStreamCreateWithPriority(CUstream* out, unsigned int flags, i
 
 CUresult CUDAAPI cuCtxGetStreamPriorityRange(int* least, int* greatest) {
     return in_context(__func__, [&](const ContextRef&) -> CUresult {
-        if (least != nullptr)
+        if (least != nullptr) {
             *least = 0;
-        if (greatest != nullptr)
+        }
+        if (greatest != nullptr) {
             *greatest = -5;
+        }
         return CUDA_SUCCESS;
     });
 }
@@ -68,8 +72,9 @@ CUresult CUDAAPI cuStreamDestroy_v2(CUstream handle) {
         Driver& d = driver();
         std::lock_guard lock(d.mutex);
         const auto it = d.streams.find(handle);
-        if (it == d.streams.end())
+        if (it == d.streams.end()) {
             return CUDA_ERROR_INVALID_HANDLE;
+        }
         close_stream(d, StreamRef(it->second));
         return CUDA_SUCCESS;
     });
@@ -84,8 +89,9 @@ CUresult CUDAAPI cuStreamSynchronize(CUstream handle) {
 
 CUresult CUDAAPI cuStreamQuery(CUstream handle) {
     return with_stream(__func__, handle, [](const ContextRef&, const StreamRef& stream) {
-        if (const CUresult conflict = enter_wait(stream); conflict != CUDA_SUCCESS)
+        if (const CUresult conflict = enter_wait(stream); conflict != CUDA_SUCCESS) {
             return conflict;
+        }
         return pending_work(stream).empty() ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
     });
 }
@@ -108,10 +114,12 @@ CUresult CUDAAPI cuStreamGetId(CUstream handle, unsigned long long* id) {
 
 CUresult CUDAAPI cuLaunchHostFunc(CUstream handle, CUhostFn function, void* data) {
     return with_stream(__func__, handle, [&](const ContextRef&, const StreamRef& stream) -> CUresult {
-        if (function == nullptr)
+        if (function == nullptr) {
             return CUDA_ERROR_INVALID_VALUE;
-        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+        }
+        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS) {
             return conflict;
+        }
         const auto effect = [function, data] {
             const HostCallbackScope scope;
             function(data);
@@ -124,10 +132,12 @@ CUresult CUDAAPI cuLaunchHostFunc(CUstream handle, CUhostFn function, void* data
 
 CUresult CUDAAPI cuStreamAddCallback(CUstream handle, CUstreamCallback callback, void* data, unsigned int flags) {
     return with_stream(__func__, handle, [&](const ContextRef&, const StreamRef& stream) -> CUresult {
-        if (callback == nullptr || flags != 0)
+        if (callback == nullptr || flags != 0) {
             return CUDA_ERROR_INVALID_VALUE;
-        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS)
+        }
+        if (const CUresult conflict = enter_stream(stream); conflict != CUDA_SUCCESS) {
             return conflict;
+        }
         const auto effect = [handle, callback, data] {
             const HostCallbackScope scope;
             callback(handle, CUDA_SUCCESS, data);

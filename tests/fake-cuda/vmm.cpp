@@ -4,19 +4,21 @@
 #include "call.hpp"
 #include "device.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
 #include <mutex>
-#include <unistd.h>
 
 // Physical allocations and their handles: create, export, import, release.
 namespace fake_cuda {
 
 CUmemGenericAllocationHandle publish_handle(const AllocationRef& allocation) {
     AddressMap& map = address_map();
-    if (allocation->handle == 0)
+    if (allocation->handle == 0) {
         allocation->handle = 0xa000 + 0x10 * map.next_id++;
+    }
     ++allocation->handle_references;
     map.handles[allocation->handle] = allocation;
     return allocation->handle;
@@ -25,12 +27,15 @@ CUmemGenericAllocationHandle publish_handle(const AllocationRef& allocation) {
 namespace {
 
 CUresult check_properties(const CUmemAllocationProp* prop) {
-    if (prop == nullptr || prop->type != CU_MEM_ALLOCATION_TYPE_PINNED)
+    if (prop == nullptr || prop->type != CU_MEM_ALLOCATION_TYPE_PINNED) {
         return CUDA_ERROR_INVALID_VALUE;
-    if (prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE)
+    }
+    if (prop->location.type != CU_MEM_LOCATION_TYPE_DEVICE) {
         return CUDA_ERROR_NOT_SUPPORTED;
-    if (!is_device(prop->location.id))
+    }
+    if (!is_device(prop->location.id)) {
         return CUDA_ERROR_INVALID_DEVICE;
+    }
     constexpr unsigned int known = CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
     const auto wanted = static_cast<unsigned int>(prop->requestedHandleTypes);
     return (wanted & ~known) == 0 ? CUDA_SUCCESS : CUDA_ERROR_NOT_SUPPORTED;
@@ -39,18 +44,23 @@ CUresult check_properties(const CUmemAllocationProp* prop) {
 CUresult create(CUmemGenericAllocationHandle* out, size_t size, const CUmemAllocationProp* prop,
                 unsigned long long flags) {
     const CUresult refused = check_properties(prop);
-    if (refused != CUDA_SUCCESS)
+    if (refused != CUDA_SUCCESS) {
         return refused;
-    if (out == nullptr || flags != 0 || !is_granular(size))
+    }
+    if (out == nullptr || flags != 0 || !is_granular(size)) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     const bool exportable = prop->requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE;
-    if (exportable && config().no_vmm)
+    if (exportable && config().no_vmm) {
         return CUDA_ERROR_NOT_SUPPORTED;
-    if (size > device_memory || live_vmm_bytes() > device_memory - size)
+    }
+    if (size > device_memory || live_vmm_bytes() > device_memory - size) {
         return CUDA_ERROR_OUT_OF_MEMORY;
+    }
     const int fd = create_backing(size, prop->location.id);
-    if (fd < 0)
+    if (fd < 0) {
         return errno == EMFILE ? CUDA_ERROR_OPERATING_SYSTEM : CUDA_ERROR_OUT_OF_MEMORY;
+    }
     const auto allocation = std::make_shared<VmmAllocation>(fd, size, prop->location.id, exportable);
     std::unique_lock lock(address_map().mutex);
     *out = publish_handle(allocation);
@@ -66,32 +76,40 @@ AllocationRef find_allocation(CUmemGenericAllocationHandle handle) {
 
 CUresult export_fd(int* out, CUmemGenericAllocationHandle handle, CUmemAllocationHandleType type) {
     const AllocationRef allocation = find_allocation(handle);
-    if (!allocation || out == nullptr)
+    if (!allocation || out == nullptr) {
         return CUDA_ERROR_INVALID_VALUE;
-    if (type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR)
+    }
+    if (type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) {
         return CUDA_ERROR_NOT_SUPPORTED;
-    if (!allocation->exportable)
+    }
+    if (!allocation->exportable) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     const int fd = fcntl(allocation->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
+    if (fd < 0) {
         return CUDA_ERROR_OPERATING_SYSTEM;
+    }
     *out = fd;
     return CUDA_SUCCESS;
 }
 
 // The caller keeps its descriptor.
 CUresult import_fd(CUmemGenericAllocationHandle* out, int fd, CUmemAllocationHandleType type) {
-    if (out == nullptr)
+    if (out == nullptr) {
         return CUDA_ERROR_INVALID_VALUE;
-    if (type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR || config().no_vmm)
+    }
+    if (type != CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR || config().no_vmm) {
         return CUDA_ERROR_NOT_SUPPORTED;
+    }
     Backing backing;
     const CUresult refused = inspect_backing(fd, backing);
-    if (refused != CUDA_SUCCESS)
+    if (refused != CUDA_SUCCESS) {
         return refused;
+    }
     const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (own < 0)
+    if (own < 0) {
         return CUDA_ERROR_OPERATING_SYSTEM;
+    }
     const auto allocation = std::make_shared<VmmAllocation>(own, backing.size, backing.device, true);
     std::unique_lock lock(address_map().mutex);
     *out = publish_handle(allocation);
@@ -102,8 +120,9 @@ CUresult drop_handle(CUmemGenericAllocationHandle handle) {
     AddressMap& map = address_map();
     std::unique_lock lock(map.mutex);
     const auto it = map.handles.find(handle);
-    if (it == map.handles.end())
+    if (it == map.handles.end()) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     if (--it->second->handle_references == 0) {
         it->second->handle = 0;
         map.handles.erase(it);
@@ -122,8 +141,9 @@ CUresult CUDAAPI cuMemGetAllocationGranularity(size_t* granularity, const CUmemA
                                                CUmemAllocationGranularity_flags) {
     return guarded(__func__, [&]() -> CUresult {
         const CUresult refused = check_properties(prop);
-        if (refused != CUDA_SUCCESS || granularity == nullptr)
+        if (refused != CUDA_SUCCESS || granularity == nullptr) {
             return refused != CUDA_SUCCESS ? refused : CUDA_ERROR_INVALID_VALUE;
+        }
         *granularity = vmm_granularity;
         return CUDA_SUCCESS;
     });
@@ -156,14 +176,16 @@ CUresult CUDAAPI cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* pro
                                                         CUmemGenericAllocationHandle handle) {
     return guarded(__func__, [&]() -> CUresult {
         const AllocationRef allocation = find_allocation(handle);
-        if (prop == nullptr || !allocation)
+        if (prop == nullptr || !allocation) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         *prop = {};
         prop->type = CU_MEM_ALLOCATION_TYPE_PINNED;
         prop->location.type = CU_MEM_LOCATION_TYPE_DEVICE;
         prop->location.id = allocation->device;
-        if (allocation->exportable)
+        if (allocation->exportable) {
             prop->requestedHandleTypes = CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+        }
         return CUDA_SUCCESS;
     });
 }
@@ -172,8 +194,9 @@ CUresult CUDAAPI cuMemRetainAllocationHandle(CUmemGenericAllocationHandle* out, 
     return guarded(__func__, [&]() -> CUresult {
         std::unique_lock lock(address_map().mutex);
         const Range* range = find_range(reinterpret_cast<uintptr_t>(address));
-        if (out == nullptr || range == nullptr || !range->backing)
+        if (out == nullptr || range == nullptr || !range->backing) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         *out = publish_handle(range->backing);
         return CUDA_SUCCESS;
     });

@@ -2,13 +2,14 @@
 #include "device.hpp"
 #include "vmm.hpp"
 
-#include <atomic>
-#include <cstring>
 #include <fcntl.h>
-#include <string>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <string>
 
 // The memfd that stands for GPU memory, and how an importer recognises it.
 namespace fake_cuda {
@@ -54,8 +55,9 @@ size_t live_vmm_bytes() { return live_bytes; }
 
 int create_backing(size_t size, int device) {
     const int fd = memfd_create(backing_name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
+    if (fd < 0) {
         return -1;
+    }
     Trailer trailer = {};
     std::memcpy(trailer.magic, backing_magic, sizeof backing_magic);
     trailer.size = size;
@@ -64,27 +66,32 @@ int create_backing(size_t size, int device) {
     const bool ready = ftruncate(fd, end + static_cast<off_t>(trailer_size)) == 0 &&
                        pwrite(fd, &trailer, sizeof trailer, end) == sizeof trailer &&
                        fcntl(fd, F_ADD_SEALS, backing_seals) == 0;
-    if (ready)
+    if (ready) {
         return fd;
+    }
     close(fd);
     return -1;
 }
 
 CUresult inspect_backing(int fd, Backing& out) {
     struct stat status = {};
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || has_foreign_name(fd))
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || has_foreign_name(fd)) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     const int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & backing_seals) != backing_seals)
+    if (seals < 0 || (seals & backing_seals) != backing_seals) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     const auto total = static_cast<size_t>(status.st_size);
     Trailer trailer = {};
     if (total <= trailer_size ||
-        pread(fd, &trailer, sizeof trailer, static_cast<off_t>(total - trailer_size)) != sizeof trailer)
+        pread(fd, &trailer, sizeof trailer, static_cast<off_t>(total - trailer_size)) != sizeof trailer) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     if (std::memcmp(trailer.magic, backing_magic, sizeof backing_magic) != 0 || trailer.size != total - trailer_size ||
-        !is_granular(trailer.size))
+        !is_granular(trailer.size)) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     out.size = trailer.size;
     out.device = device_by_uuid(trailer.device);
     return out.device >= 0 ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;

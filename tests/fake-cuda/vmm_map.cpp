@@ -3,9 +3,10 @@
 #include "device.hpp"
 #include "vmm.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <mutex>
-#include <sys/mman.h>
 #include <vector>
 
 // Virtual addresses: reserve, map, grant access, unmap.
@@ -22,24 +23,29 @@ uintptr_t reserve_aligned(size_t size, size_t alignment, uintptr_t wish) {
     constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     const size_t padded = size + alignment;
     void* mapped = mmap(address_of(wish), padded, PROT_NONE, flags, -1, 0);
-    if (mapped == MAP_FAILED)
+    if (mapped == MAP_FAILED) {
         return 0;
+    }
     const auto start = reinterpret_cast<uintptr_t>(mapped);
     const uintptr_t aligned = (start + alignment - 1) / alignment * alignment;
-    if (aligned != start)
+    if (aligned != start) {
         munmap(mapped, aligned - start);
-    if (start + padded != aligned + size)
+    }
+    if (start + padded != aligned + size) {
         munmap(address_of(aligned + size), start + padded - aligned - size);
+    }
     return aligned;
 }
 
 CUresult reserve(CUdeviceptr* out, size_t size, size_t alignment, CUdeviceptr wish, unsigned long long flags) {
     const bool power_of_two = (alignment & (alignment - 1)) == 0;
-    if (out == nullptr || flags != 0 || !is_granular(size) || !power_of_two)
+    if (out == nullptr || flags != 0 || !is_granular(size) || !power_of_two) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     const uintptr_t base = reserve_aligned(size, std::max(alignment, vmm_granularity), wish);
-    if (base == 0)
+    if (base == 0) {
         return CUDA_ERROR_OUT_OF_MEMORY;
+    }
     AddressMap& map = address_map();
     std::unique_lock lock(map.mutex);
     map.reservations[base] = size;
@@ -51,8 +57,9 @@ CUresult unreserve(CUdeviceptr base, size_t size) {
     AddressMap& map = address_map();
     std::unique_lock lock(map.mutex);
     const auto it = map.reservations.find(base);
-    if (it == map.reservations.end() || it->second != size || overlaps_range(base, size))
+    if (it == map.reservations.end() || it->second != size || overlaps_range(base, size)) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     munmap(address_of(base), size);
     map.reservations.erase(it);
     return CUDA_SUCCESS;
@@ -61,8 +68,9 @@ CUresult unreserve(CUdeviceptr base, size_t size) {
 bool inside_reservation(uintptr_t base, size_t size) {
     const auto& reservations = address_map().reservations;
     auto it = reservations.upper_bound(base);
-    if (it == reservations.begin())
+    if (it == reservations.begin()) {
         return false;
+    }
     --it;
     return base + size > base && base + size <= it->first + it->second;
 }
@@ -72,13 +80,16 @@ CUresult map_memory(CUdeviceptr base, size_t size, size_t offset, CUmemGenericAl
     AddressMap& map = address_map();
     std::unique_lock lock(map.mutex);
     const auto it = map.handles.find(handle);
-    if (it == map.handles.end() || offset != 0 || flags != 0 || !is_granular(size) || size > it->second->size)
+    if (it == map.handles.end() || offset != 0 || flags != 0 || !is_granular(size) || size > it->second->size) {
         return CUDA_ERROR_INVALID_VALUE;
-    if (base % vmm_granularity != 0 || !inside_reservation(base, size) || overlaps_range(base, size))
+    }
+    if (base % vmm_granularity != 0 || !inside_reservation(base, size) || overlaps_range(base, size)) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     // No access until cuMemSetAccess grants some.
-    if (mmap(address_of(base), size, PROT_NONE, MAP_SHARED | MAP_FIXED, it->second->fd, 0) == MAP_FAILED)
+    if (mmap(address_of(base), size, PROT_NONE, MAP_SHARED | MAP_FIXED, it->second->fd, 0) == MAP_FAILED) {
         return CUDA_ERROR_MAP_FAILED;
+    }
     Range range;
     range.base = base;
     range.size = size;
@@ -97,8 +108,10 @@ std::vector<Range*> whole_mappings(uintptr_t base, size_t size) {
     uintptr_t next = base;
     while (next < base + size) {
         Range* range = find_range(next);
-        if (range == nullptr || range->kind != RangeKind::mapping || range->base != next || range->end() > base + size)
+        if (range == nullptr || range->kind != RangeKind::mapping || range->base != next ||
+            range->end() > base + size) {
             return {};
+        }
         found.push_back(range);
         next = range->end();
     }
@@ -109,11 +122,13 @@ CUresult unmap_memory(CUdeviceptr base, size_t size) {
     AddressMap& map = address_map();
     std::unique_lock lock(map.mutex);
     const std::vector<Range*> mappings = whole_mappings(base, size);
-    if (mappings.empty())
+    if (mappings.empty()) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-    if (mmap(address_of(base), size, PROT_NONE, flags, -1, 0) == MAP_FAILED)
+    if (mmap(address_of(base), size, PROT_NONE, flags, -1, 0) == MAP_FAILED) {
         return CUDA_ERROR_UNMAP_FAILED;
+    }
     for (const Range* range : mappings) {
         const uintptr_t mapped = range->base; // outlives the range
         map.ranges.erase(mapped);
@@ -122,10 +137,12 @@ CUresult unmap_memory(CUdeviceptr base, size_t size) {
 }
 
 CUresult check_grant(const CUmemAccessDesc& grant, const Range& range) {
-    if (grant.location.type != CU_MEM_LOCATION_TYPE_DEVICE)
+    if (grant.location.type != CU_MEM_LOCATION_TYPE_DEVICE) {
         return CUDA_ERROR_NOT_SUPPORTED;
-    if (!is_device(grant.location.id) || !can_access(grant.location.id, range.device))
+    }
+    if (!is_device(grant.location.id) || !can_access(grant.location.id, range.device)) {
         return CUDA_ERROR_INVALID_DEVICE;
+    }
     const bool known = grant.flags == CU_MEM_ACCESS_FLAGS_PROT_NONE || grant.flags == CU_MEM_ACCESS_FLAGS_PROT_READ ||
                        grant.flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
     return known ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
@@ -136,10 +153,11 @@ CUresult check_grant(const CUmemAccessDesc& grant, const Range& range) {
 int protection_of(const Range& range) {
     int protection = PROT_NONE;
     for (const CUmemAccess_flags flags : range.access) {
-        if (flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE)
+        if (flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE) {
             protection |= PROT_READ | PROT_WRITE;
-        else if (flags == CU_MEM_ACCESS_FLAGS_PROT_READ)
+        } else if (flags == CU_MEM_ACCESS_FLAGS_PROT_READ) {
             protection |= PROT_READ;
+        }
     }
     return protection;
 }
@@ -147,20 +165,24 @@ int protection_of(const Range& range) {
 CUresult set_access(CUdeviceptr base, size_t size, const CUmemAccessDesc* grants, size_t count) {
     std::unique_lock lock(address_map().mutex);
     const std::vector<Range*> mappings = whole_mappings(base, size);
-    if (mappings.empty() || grants == nullptr || count == 0)
+    if (mappings.empty() || grants == nullptr || count == 0) {
         return CUDA_ERROR_INVALID_VALUE;
+    }
     for (const Range* range : mappings) {
         for (size_t i = 0; i < count; ++i) {
             const CUresult refused = check_grant(grants[i], *range);
-            if (refused != CUDA_SUCCESS)
+            if (refused != CUDA_SUCCESS) {
                 return refused;
+            }
         }
     }
     for (Range* range : mappings) {
-        for (size_t i = 0; i < count; ++i)
+        for (size_t i = 0; i < count; ++i) {
             range->access[static_cast<size_t>(grants[i].location.id)] = grants[i].flags;
-        if (mprotect(address_of(range->base), range->size, protection_of(*range)) != 0)
+        }
+        if (mprotect(address_of(range->base), range->size, protection_of(*range)) != 0) {
             return CUDA_ERROR_OPERATING_SYSTEM;
+        }
     }
     return CUDA_SUCCESS;
 }
@@ -194,12 +216,14 @@ CUresult CUDAAPI cuMemSetAccess(CUdeviceptr base, size_t size, const CUmemAccess
 CUresult CUDAAPI cuMemGetAccess(unsigned long long* flags, const CUmemLocation* location, CUdeviceptr pointer) {
     return guarded(__func__, [&]() -> CUresult {
         if (flags == nullptr || location == nullptr || location->type != CU_MEM_LOCATION_TYPE_DEVICE ||
-            !is_device(location->id))
+            !is_device(location->id)) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         std::shared_lock lock(address_map().mutex);
         const Range* range = find_range(pointer);
-        if (range == nullptr || range->kind != RangeKind::mapping)
+        if (range == nullptr || range->kind != RangeKind::mapping) {
             return CUDA_ERROR_INVALID_VALUE;
+        }
         *flags = range->access[static_cast<size_t>(location->id)];
         return CUDA_SUCCESS;
     });

@@ -23,8 +23,9 @@ protected:
         pipeline.play();
         const BusNews news = pipeline.wait_for(GST_MESSAGE_ERROR);
         EXPECT_EQ(news.library, library) << description << ": " << news.text;
-        for (const std::string& word : words)
+        for (const std::string& word : words) {
             EXPECT_NE(news.text.find(word), std::string::npos) << "'" << word << "' in: " << news.text;
+        }
     }
 
     void expect_nothing_left() const { EXPECT_EQ(directory.contents(), std::vector<std::string>()); }
@@ -155,8 +156,9 @@ protected:
         pipeline.play();
         const BusNews news = pipeline.wait_for(GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
         EXPECT_EQ(news.library, "CUFRAMES_ERROR_INVALID_ARGUMENT") << news.text;
-        for (const std::string& word : GetParam().words)
+        for (const std::string& word : GetParam().words) {
             EXPECT_NE(news.text.find(word), std::string::npos) << "'" << word << "' in: " << news.text;
+        }
     }
 };
 
@@ -172,8 +174,9 @@ class CudaHostileVideoMeta : public HostileVideoMeta {
 protected:
     void SetUp() override {
         if (cuframes_cuda_self_test(0) != CUFRAMES_OK || !have_element("cudaupload")) {
-            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA"))
+            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA")) {
                 FAIL() << cuframes_last_error_message();
+            }
             GTEST_SKIP() << "no CUDA here";
         }
     }

@@ -20,8 +20,9 @@ protected:
         double worst = 0;
         for (int i = 0; i < count; ++i) {
             const Sample sample = reader.pull();
-            if (!sample)
+            if (!sample) {
                 throw std::runtime_error("the stream ended early");
+            }
             GstBuffer* buffer = gst_sample_get_buffer(sample.get());
             const GstClockTime here = gst_element_get_base_time(reader.get()) + GST_BUFFER_PTS(buffer);
             const auto offset = static_cast<int64_t>(GST_BUFFER_OFFSET(buffer));

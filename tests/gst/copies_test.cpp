@@ -68,8 +68,9 @@ TEST_F(Copies, DrawingOnAPublishedFrameHappensOnACopy) {
 // filesink knows no GstVideoMeta: it gets the default layout, in place, since that is how slots in host memory lie. The
 // width is one without padding in the default layout, whose content would be undefined.
 TEST_F(Copies, ElementsWithoutVideoMetaGetTheDefaultLayout) {
-    if (!have_element("x264enc") || !have_element("avdec_h264"))
+    if (!have_element("x264enc") || !have_element("avdec_h264")) {
         GTEST_SKIP() << "no H.264 encoder or software decoder is installed";
+    }
     const std::string source = "videotestsrc num-buffers=8 pattern=ball animation-mode=frames ! " +
                                raw_caps("I420", 328, 242) + " ! x264enc ! h264parse ! avdec_h264";
     const std::filesystem::path direct = directory.path() / "direct.yuv", shared = directory.path() / "shared.yuv";

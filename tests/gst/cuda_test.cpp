@@ -16,8 +16,9 @@ class Cuda : public GstTest {
 protected:
     void SetUp() override {
         if (cuframes_cuda_self_test(0) != CUFRAMES_OK || !have_element("cudaupload")) {
-            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA"))
+            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA")) {
                 FAIL() << cuframes_last_error_message();
+            }
             GTEST_SKIP() << "no CUDA here";
         }
     }
@@ -104,8 +105,9 @@ TEST_F(Cuda, MemoryObjectsAreUsedAgain) {
     reader.play();
     std::set<GstMemory*> objects;
     int frames = 0;
-    for (; const Sample sample = reader.pull(); ++frames)
+    for (; const Sample sample = reader.pull(); ++frames) {
         objects.insert(gst_buffer_peek_memory(gst_sample_get_buffer(sample.get()), 0));
+    }
     EXPECT_EQ(frames, 60);
     EXPECT_LE(objects.size(), 12u) << "as many as a ring with one reader keeps";
 }
@@ -165,14 +167,16 @@ public:
     Holder(const Holder&) = delete;
     Holder& operator=(const Holder&) = delete;
     ~Holder() {
-        for (cuframes_frame* frame : frames_)
+        for (cuframes_frame* frame : frames_) {
             cuframes_frame_unref(frame);
+        }
         cuframes_subscriber_destroy(subscriber_);
     }
 
     void take() {
-        for (cuframes_frame*& frame : frames_)
+        for (cuframes_frame*& frame : frames_) {
             EXPECT_EQ(cuframes_subscriber_next(subscriber_, 20'000, &frame), CUFRAMES_OK);
+        }
     }
 
 private:
@@ -208,8 +212,9 @@ public:
     int end() {
         void* graph = nullptr;
         const int result = driver_.capture_end(stream_.get(), &graph);
-        if (graph)
+        if (graph) {
             driver_.graph_destroy(graph);
+        }
         return result;
     }
     /// Calls of other threads that a capture may object to.
@@ -240,8 +245,9 @@ TEST_F(Cuda, SourceBreaksNoCapture) {
         for (int round = 0; round < 5; ++round) {
             capture.begin();
             std::vector<Sample> held;
-            for (int i = 0; i < 4; ++i)
+            for (int i = 0; i < 4; ++i) {
                 held.push_back(reader.pull());
+            }
             held.clear();
             EXPECT_EQ(capture.end(), 0) << options << ", round " << round;
         }

@@ -9,9 +9,11 @@ namespace {
 class SoftwareDecoder : public GstTest, public testing::WithParamInterface<const char*> {
 protected:
     void SetUp() override {
-        for (const char* name : {"x264enc", "avdec_h264", "matroskamux", "matroskademux"})
-            if (!have_element(name))
+        for (const char* name : {"x264enc", "avdec_h264", "matroskamux", "matroskademux"}) {
+            if (!have_element(name)) {
                 GTEST_SKIP() << name << " is not installed";
+            }
+        }
         Pipeline encoder("videotestsrc num-buffers=90 pattern=ball animation-mode=frames ! " +
                          raw_caps("I420", 322, 242) + " ! x264enc key-int-max=30 " + GetParam() +
                          " ! h264parse ! matroskamux ! filesink location=" + clip());
@@ -60,8 +62,9 @@ TEST_P(SoftwareDecoder, NeverWaitsForAReaderThatHoldsAllItMay) {
     publisher.play();
     reader.play();
     std::vector<Sample> held;
-    for (int i = 0; i < 6; ++i)
+    for (int i = 0; i < 6; ++i) {
         held.push_back(reader.pull());
+    }
     const std::string before = digest(held.front().get());
     publisher.await_end();
     EXPECT_EQ(publisher.stat("published") + publisher.stat("dropped"), 90);

@@ -139,8 +139,9 @@ GstPadProbeReturn CaptureTimes::note(GstPad* pad, GstPadProbeInfo* info, gpointe
 GstClockTime CaptureTimes::of(guint64 offset) {
     const std::lock_guard lock(mutex_);
     const auto found = times_.find(offset);
-    if (found == times_.end())
+    if (found == times_.end()) {
         throw std::runtime_error("no frame with this offset was sent");
+    }
     return found->second;
 }
 

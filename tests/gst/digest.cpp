@@ -14,9 +14,10 @@ gsize visible_bytes(const GstVideoFrame& frame, guint plane) {
     gint components[GST_VIDEO_MAX_COMPONENTS];
     gst_video_format_info_component(frame.info.finfo, plane, components);
     gsize bytes = 0;
-    for (guint i = 0; i < GST_VIDEO_MAX_COMPONENTS && components[i] >= 0; ++i)
+    for (guint i = 0; i < GST_VIDEO_MAX_COMPONENTS && components[i] >= 0; ++i) {
         bytes = std::max(bytes, static_cast<gsize>(GST_VIDEO_FRAME_COMP_WIDTH(&frame, components[i])) *
                                     static_cast<gsize>(GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, components[i])));
+    }
     return bytes;
 }
 
@@ -31,8 +32,9 @@ guint visible_rows(const GstVideoFrame& frame, guint plane) {
 void add_plane(GChecksum* checksum, const GstVideoFrame& frame, guint plane) {
     const auto* row = static_cast<const guchar*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, plane));
     const gsize bytes = visible_bytes(frame, plane);
-    for (guint y = 0; y < visible_rows(frame, plane); ++y, row += GST_VIDEO_FRAME_PLANE_STRIDE(&frame, plane))
+    for (guint y = 0; y < visible_rows(frame, plane); ++y, row += GST_VIDEO_FRAME_PLANE_STRIDE(&frame, plane)) {
         g_checksum_update(checksum, row, static_cast<gssize>(bytes));
+    }
 }
 
 } // namespace
@@ -41,11 +43,13 @@ std::string digest(GstSample* sample) {
     GstVideoInfo info;
     GstVideoFrame frame;
     if (!gst_video_info_from_caps(&info, gst_sample_get_caps(sample)) ||
-        !gst_video_frame_map(&frame, &info, gst_sample_get_buffer(sample), GST_MAP_READ))
+        !gst_video_frame_map(&frame, &info, gst_sample_get_buffer(sample), GST_MAP_READ)) {
         throw std::runtime_error("a sample cannot be mapped as the frame that its caps say it is");
+    }
     GChecksum* checksum = g_checksum_new(G_CHECKSUM_SHA1);
-    for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES(&frame); ++plane)
+    for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES(&frame); ++plane) {
         add_plane(checksum, frame, plane);
+    }
     const std::string text = g_checksum_get_string(checksum);
     g_checksum_free(checksum);
     gst_video_frame_unmap(&frame);

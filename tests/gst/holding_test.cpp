@@ -94,12 +94,14 @@ TEST_F(Holding, ManyDefaultReadersOfADefaultPublisher) {
     RemotePipeline publisher(camera());
     publisher.play();
     std::string line;
-    for (int i = 0; i < 24; ++i)
+    for (int i = 0; i < 24; ++i) {
         line += "cuframessrc name=r" + std::to_string(i) + " key=hold ! fakesink sync=true ";
+    }
     Pipeline readers(line);
     readers.play();
-    for (int i = 0; i < 24; ++i)
+    for (int i = 0; i < 24; ++i) {
         EXPECT_TRUE(eventually([&] { return readers.stat("r" + std::to_string(i), "received") >= 5; })) << i;
+    }
     EXPECT_EQ(readers.wait_for(GST_MESSAGE_ERROR, milliseconds(1)).text, "");
 }
 
@@ -118,10 +120,11 @@ TEST_F(Holding, TimesRiseBehindACameraWithLatency) {
             const Sample sample = reader.pull();
             ASSERT_TRUE(sample);
             const GstClockTime now = GST_BUFFER_PTS(gst_sample_get_buffer(sample.get()));
-            if (i == 0)
+            if (i == 0) {
                 EXPECT_EQ(now, 0u) << "a picture at once";
-            else
+            } else {
                 EXPECT_GT(now, last) << mode << " " << i;
+            }
             last = now;
         }
         EXPECT_LT(last, GST_SECOND);

@@ -23,9 +23,11 @@ protected:
         guint count = 0;
         GParamSpec** all = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
         std::vector<GParamSpec*> own;
-        for (guint i = 0; i < count; ++i)
-            if (all[i]->owner_type == G_OBJECT_TYPE(element))
+        for (guint i = 0; i < count; ++i) {
+            if (all[i]->owner_type == G_OBJECT_TYPE(element)) {
                 own.push_back(all[i]);
+            }
+        }
         g_free(all);
         return own;
     }
@@ -46,19 +48,21 @@ TEST_P(Inspect, EveryPropertyIsDescribedAndSettableInReadyOnly) {
 
 TEST_P(Inspect, WhatIsSetIsWhatIsRead) {
     for (GParamSpec* property : own_properties()) {
-        if (!(property->flags & G_PARAM_WRITABLE))
+        if (!(property->flags & G_PARAM_WRITABLE)) {
             continue;
+        }
         GValue value = G_VALUE_INIT, back = G_VALUE_INIT;
         g_value_init(&value, property->value_type);
         g_value_init(&back, property->value_type);
-        if (G_IS_PARAM_SPEC_STRING(property))
+        if (G_IS_PARAM_SPEC_STRING(property)) {
             g_value_set_static_string(&value, "group:video");
-        else if (G_IS_PARAM_SPEC_ENUM(property))
+        } else if (G_IS_PARAM_SPEC_ENUM(property)) {
             g_value_set_enum(&value, 1);
-        else if (G_IS_PARAM_SPEC_UINT(property))
+        } else if (G_IS_PARAM_SPEC_UINT(property)) {
             g_value_set_uint(&value, 17);
-        else
+        } else {
             g_value_set_int(&value, 3);
+        }
         g_object_set_property(G_OBJECT(element), property->name, &value);
         g_object_get_property(G_OBJECT(element), property->name, &back);
         EXPECT_EQ(g_param_values_cmp(property, &value, &back), 0) << property->name;
@@ -167,18 +171,21 @@ protected:
         GValue before = G_VALUE_INIT, other = G_VALUE_INIT, after = G_VALUE_INIT;
         g_object_get_property(G_OBJECT(element), property->name, &before);
         g_value_init(&other, property->value_type);
-        if (G_IS_PARAM_SPEC_STRING(property))
+        if (G_IS_PARAM_SPEC_STRING(property)) {
             g_value_set_static_string(&other, "another");
-        else
+        } else {
             gst_value_deserialize(&other, G_IS_PARAM_SPEC_ENUM(property) ? "1" : "5");
+        }
         g_object_set_property(G_OBJECT(element), property->name, &other);
         g_object_get_property(G_OBJECT(element), property->name, &after);
         const bool taken = g_param_values_cmp(property, &after, &other) == 0;
         EXPECT_EQ(g_param_values_cmp(property, &after, &before) != 0, taken) << property->name;
-        if (taken)
+        if (taken) {
             g_object_set_property(G_OBJECT(element), property->name, &before);
-        for (GValue* value : {&before, &other, &after})
+        }
+        for (GValue* value : {&before, &other, &after}) {
             g_value_unset(value);
+        }
         return taken;
     }
 
@@ -193,8 +200,9 @@ TEST_P(Settings, KeepTheirValueWithAWarningWhileTheElementRuns) {
         for (GParamSpec* property : settings) {
             const Warnings warnings;
             EXPECT_FALSE(takes_another_value(property)) << property->name;
-            for (const char* word : {property->name, gst_element_state_get_name(state)})
+            for (const char* word : {property->name, gst_element_state_get_name(state)}) {
                 EXPECT_NE(warnings.text().find(word), std::string::npos) << word << " in: " << warnings.text();
+            }
         }
     }
 }
@@ -202,11 +210,13 @@ TEST_P(Settings, KeepTheirValueWithAWarningWhileTheElementRuns) {
 TEST_P(Settings, CanChangeBeforeAndAfterItRuns) {
     for (const GstState state : {GST_STATE_NULL, GST_STATE_READY, GST_STATE_PLAYING, GST_STATE_READY}) {
         reach(state);
-        if (state == GST_STATE_PLAYING)
+        if (state == GST_STATE_PLAYING) {
             continue;
+        }
         const Warnings warnings;
-        for (GParamSpec* property : settings)
+        for (GParamSpec* property : settings) {
             EXPECT_TRUE(takes_another_value(property)) << property->name;
+        }
         EXPECT_EQ(warnings.text(), "");
     }
 }

@@ -68,8 +68,9 @@ TEST_F(Life, EndOfStreamReachesEveryReader) {
     }
     publisher.play();
     publisher.await_end();
-    for (const auto& reader : readers)
+    for (const auto& reader : readers) {
         EXPECT_EQ(reader->wait_for(GST_MESSAGE_EOS).kind, BusNews::end_of_stream);
+    }
 }
 
 TEST_F(Life, OnGoneEosEndsTheStream) {
@@ -79,8 +80,9 @@ TEST_F(Life, OnGoneEosEndsTheStream) {
     reader.play();
     ASSERT_TRUE(reader.pull());
     publisher.process().kill();
-    while (reader.pull())
+    while (reader.pull()) {
         continue;
+    }
     EXPECT_EQ(reader.wait_for(GST_MESSAGE_EOS).kind, BusNews::end_of_stream);
 }
 
@@ -91,8 +93,9 @@ TEST_F(Life, OnGoneErrorNamesThePublisher) {
     reader.play();
     ASSERT_TRUE(reader.pull());
     publisher.process().kill();
-    while (reader.pull())
+    while (reader.pull()) {
         continue;
+    }
     const BusNews news = reader.wait_for(GST_MESSAGE_ERROR);
     EXPECT_EQ(news.library, "CUFRAMES_ERROR_PUBLISHER_GONE");
     EXPECT_NE(news.text.find("life"), std::string::npos) << news.text;

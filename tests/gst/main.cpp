@@ -23,8 +23,9 @@ int main(int argc, char** argv) {
     }
     gst_init(&argc, &argv);
     cuframes::test::register_custom_meta();
-    if (is_child)
+    if (is_child) {
         return cuframes::test::pipeline_main();
+    }
     testing::InitGoogleTest(&argc, argv);
     return RUN_ALL_TESTS();
 }

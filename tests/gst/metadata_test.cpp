@@ -18,8 +18,9 @@ protected:
     Sample one_decorated_sample(bool other_rows = false) {
         publisher = std::make_unique<RemotePipeline>("videotestsrc num-buffers=5 ! " + raw_caps("NV12", 66, 47) +
                                                      " ! " + lossless_sink("meta"));
-        if (other_rows)
+        if (other_rows) {
             publisher->call(Message("pad-rows"));
+        }
         publisher->call(Message("decorate"));
         reader = std::make_unique<Pipeline>(strict_reader("meta"));
         publisher->play();
@@ -36,8 +37,9 @@ class CudaMetadata : public Metadata {
 protected:
     void SetUp() override {
         if (cuframes_cuda_self_test(0) != CUFRAMES_OK || !have_element("cudaupload")) {
-            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA"))
+            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA")) {
                 FAIL() << cuframes_last_error_message();
+            }
             GTEST_SKIP() << "no CUDA here";
         }
     }
@@ -120,8 +122,9 @@ TEST_F(Metadata, RegionOfInterestAndTimeCodeArrive) {
 
 TEST_F(Metadata, MetasThatCannotBeSerializedAreCounted) {
     ASSERT_TRUE(one_decorated_sample());
-    while (reader->pull())
+    while (reader->pull()) {
         continue;
+    }
     publisher->await_end();
     EXPECT_EQ(publisher->stat("metas-not-serialized"), 5);
     EXPECT_EQ(reader->stat("src", "metas-skipped"), 0u);
@@ -137,8 +140,9 @@ TEST_F(CudaMetadata, FrameFlagsArriveInADownloadedFrameToo) {
     const MetaWatch watch(reader->element("src"));
     publisher->play();
     reader->play();
-    while (reader->pull())
+    while (reader->pull()) {
         continue;
+    }
     EXPECT_EQ(watch.flags(), std::vector<int>(5, GST_VIDEO_FRAME_FLAG_INTERLACED | GST_VIDEO_FRAME_FLAG_TFF));
     EXPECT_EQ(reader->stat("src", "copied"), 5u);
 }
@@ -194,8 +198,9 @@ TEST_F(Metadata, VideoMetaDescribesTheSlotAfterACopyToo) {
     const Sample sample = one_decorated_sample(true);
     ASSERT_TRUE(sample);
     expect_meta_to_fit(sample.get());
-    if (HasFatalFailure())
+    if (HasFatalFailure()) {
         return;
+    }
     EXPECT_EQ(gst_buffer_get_video_meta(gst_sample_get_buffer(sample.get()))->alignment.padding_left, 0u);
     Pipeline reference("videotestsrc num-buffers=2 ! " + raw_caps("NV12", 66, 47) + " ! appsink name=out sync=false");
     reference.play();

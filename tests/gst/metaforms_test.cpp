@@ -145,8 +145,9 @@ std::vector<GstVideoRegionOfInterestMeta*> regions_of(const Buffer& buffer) {
     std::vector<GstVideoRegionOfInterestMeta*> all;
     gpointer state = nullptr;
     while (GstMeta* meta =
-               gst_buffer_iterate_meta_filtered(buffer.get(), &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE))
+               gst_buffer_iterate_meta_filtered(buffer.get(), &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
         all.push_back(reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta));
+    }
     return all;
 }
 
@@ -333,9 +334,11 @@ void add_analytics(GstBuffer*) {}
 Bytes entry(const std::string& name, guint8 version, const Bytes& payload) {
     const auto total = static_cast<guint32>(2 * sizeof(guint32) + name.size() + 2 + payload.size());
     Bytes bytes;
-    for (const guint32 number : {total, static_cast<guint32>(name.size())})
-        for (int shift = 0; shift < 32; shift += 8)
+    for (const guint32 number : {total, static_cast<guint32>(name.size())}) {
+        for (int shift = 0; shift < 32; shift += 8) {
             bytes.push_back(static_cast<guint8>(number >> shift));
+        }
+    }
     bytes.insert(bytes.end(), name.begin(), name.end());
     bytes.push_back(0);
     bytes.push_back(version);
@@ -462,8 +465,9 @@ TEST_F(HostileMetas, NamesWithoutEndFillNoMemory) {
     EXPECT_EQ(quark, 0u);
     EXPECT_FALSE(names.find(std::string(5000, 'n'), &quark));
     int accepted = 0;
-    for (int i = 0; i < 70000; ++i)
+    for (int i = 0; i < 70000; ++i) {
         accepted += names.find("name " + std::to_string(i) + " of a hostile publisher", &quark) ? 1 : 0;
+    }
     EXPECT_EQ(accepted, 65536);
     EXPECT_TRUE(names.find("name 0 of a hostile publisher", &quark));
 }
@@ -471,13 +475,15 @@ TEST_F(HostileMetas, NamesWithoutEndFillNoMemory) {
 TEST_F(HostileMetas, ParametersThatNestWithoutEndDoNotUseUpTheStack) {
     GByteArray* array = g_byte_array_new();
     gst::ByteWriter bytes(array);
-    for (const guint32 number : {0u, 0u, 1u, 2u, 3u, 4u})
+    for (const guint32 number : {0u, 0u, 1u, 2u, 3u, 4u}) {
         bytes.u32(number);
+    }
     bytes.text("r");
     bytes.u32(1);
     std::string nested;
-    for (int i = 0; i < 100000; ++i)
+    for (int i = 0; i < 100000; ++i) {
         nested += "a,b=[";
+    }
     bytes.text(nested.c_str());
     unpack(entry("cuframes/region-of-interest", 1, {array->data, array->data + array->len}));
     g_byte_array_unref(array);

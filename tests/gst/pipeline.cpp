@@ -34,10 +34,12 @@ BusNews news_of(GstMessage* message) {
     default:
         break;
     }
-    if (error)
+    if (error) {
         news.text = error->message;
-    if (details && gst_structure_get_string(details, "cuframes-error"))
+    }
+    if (details && gst_structure_get_string(details, "cuframes-error")) {
         news.library = gst_structure_get_string(details, "cuframes-error");
+    }
     g_clear_error(&error);
     return news;
 }
@@ -63,8 +65,9 @@ Pipeline::~Pipeline() {
 
 GstElement* Pipeline::element(const std::string& name) const {
     GstElement* found = gst_bin_get_by_name(GST_BIN(pipeline_), name.c_str());
-    if (!found)
+    if (!found) {
         throw std::runtime_error("no element " + name);
+    }
     gst_object_unref(found); // the pipeline keeps it
     return found;
 }
@@ -82,8 +85,9 @@ BusNews Pipeline::wait_for(int kinds, milliseconds limit) {
     GstMessage* message =
         gst_bus_timed_pop_filtered(bus, nanoseconds(limit), static_cast<GstMessageType>(kinds | GST_MESSAGE_ERROR));
     gst_object_unref(bus);
-    if (!message)
+    if (!message) {
         return {};
+    }
     BusNews news = news_of(message);
     gst_message_unref(message);
     return news;
@@ -92,19 +96,22 @@ BusNews Pipeline::wait_for(int kinds, milliseconds limit) {
 std::string Pipeline::run_to_end() {
     play();
     const BusNews news = wait_for(GST_MESSAGE_EOS);
-    if (news.kind == BusNews::end_of_stream)
+    if (news.kind == BusNews::end_of_stream) {
         return {};
+    }
     return news.kind == BusNews::error ? news.text : "nothing came";
 }
 
 Structure Pipeline::wait_for_publisher(const std::string& state, milliseconds limit) {
     for (;;) {
         BusNews news = wait_for(GST_MESSAGE_ELEMENT, limit);
-        if (news.kind != BusNews::element)
+        if (news.kind != BusNews::element) {
             throw std::runtime_error("no message that the publisher is " + state + "; " + news.text);
+        }
         const GstStructure* said = news.structure.get();
-        if (gst_structure_has_name(said, "cuframes-publisher") && state == gst_structure_get_string(said, "state"))
+        if (gst_structure_has_name(said, "cuframes-publisher") && state == gst_structure_get_string(said, "state")) {
             return std::move(news.structure);
+        }
     }
 }
 
@@ -114,8 +121,9 @@ Sample Pipeline::pull(const std::string& appsink, milliseconds limit) {
 
 std::vector<std::string> Pipeline::digest_all(const std::string& appsink) {
     std::vector<std::string> digests;
-    while (const Sample sample = pull(appsink))
+    while (const Sample sample = pull(appsink)) {
         digests.push_back(digest(sample.get()));
+    }
     return digests;
 }
 
@@ -131,12 +139,15 @@ uint64_t Pipeline::stat(const std::string& name, const std::string& field) const
 
 uint64_t number_in(const GstStructure* structure, const std::string& field) {
     const GValue* value = gst_structure_get_value(structure, field.c_str());
-    if (!value)
+    if (!value) {
         throw std::runtime_error("no field " + field);
-    if (G_VALUE_HOLDS_UINT64(value))
+    }
+    if (G_VALUE_HOLDS_UINT64(value)) {
         return g_value_get_uint64(value);
-    if (G_VALUE_HOLDS_UINT(value))
+    }
+    if (G_VALUE_HOLDS_UINT(value)) {
         return g_value_get_uint(value);
+    }
     return static_cast<uint64_t>(g_value_get_int(value));
 }
 

@@ -12,9 +12,11 @@ namespace cuframes::test {
 namespace {
 
 GstState state_named(const std::string& name) {
-    for (const GstState state : {GST_STATE_NULL, GST_STATE_READY, GST_STATE_PAUSED, GST_STATE_PLAYING})
-        if (g_ascii_strcasecmp(gst_element_state_get_name(state), name.c_str()) == 0)
+    for (const GstState state : {GST_STATE_NULL, GST_STATE_READY, GST_STATE_PAUSED, GST_STATE_PLAYING}) {
+        if (g_ascii_strcasecmp(gst_element_state_get_name(state), name.c_str()) == 0) {
             return state;
+        }
+    }
     throw std::runtime_error("no state " + name);
 }
 
@@ -61,15 +63,17 @@ private:
 
     Message await_end(const Message&) {
         const BusNews news = pipeline_->wait_for(GST_MESSAGE_EOS);
-        if (news.kind != BusNews::end_of_stream)
+        if (news.kind != BusNews::end_of_stream) {
             throw std::runtime_error("instead of EOS: " + news.text);
+        }
         return Message("ok");
     }
 
     Message await_error(const Message&) {
         const BusNews news = pipeline_->wait_for(GST_MESSAGE_ERROR);
-        if (news.kind != BusNews::error)
+        if (news.kind != BusNews::error) {
             throw std::runtime_error("no error came");
+        }
         return Message("ok").set("library", news.library).set("text", news.text);
     }
 
@@ -144,8 +148,9 @@ private:
 std::optional<Message> read_line() {
     std::string text(64 * 1024, '\0');
     const ssize_t size = ::recv(child_line_fd, text.data(), text.size(), 0);
-    if (size <= 0)
+    if (size <= 0) {
         return std::nullopt;
+    }
     text.resize(static_cast<size_t>(size));
     return Message::parse(text);
 }
@@ -153,8 +158,9 @@ std::optional<Message> read_line() {
 Message obey(const Verbs& verbs, const Message& request) {
     try {
         const auto found = verbs.find(request.verb());
-        if (found == verbs.end())
+        if (found == verbs.end()) {
             throw std::runtime_error("unknown verb " + request.verb());
+        }
         return found->second(request);
     } catch (const std::exception& problem) {
         return Message("error").set("text", problem.what());

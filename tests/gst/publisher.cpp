@@ -21,8 +21,9 @@ RemotePipeline::RemotePipeline(const std::string& description, std::map<std::str
 Message RemotePipeline::call(Message request, milliseconds limit) {
     child_.send(request);
     const Message reply = child_.receive(limit);
-    if (reply.verb() != "ok")
+    if (reply.verb() != "ok") {
         throw ChildError(request.encode() + " failed: " + reply.text("text"));
+    }
     return reply;
 }
 

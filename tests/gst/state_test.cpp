@@ -45,8 +45,9 @@ TEST_F(States, ReaderOfAPublisherThatIsPaused) {
     ASSERT_TRUE(reader.pull());
     publisher.set_state(GST_STATE_PAUSED);
     ASSERT_TRUE(publisher.settled(GST_STATE_PAUSED));
-    while (reader.pull("out", milliseconds(200)))
+    while (reader.pull("out", milliseconds(200))) {
         continue;
+    }
     expect_stop(reader);
 }
 
@@ -115,8 +116,9 @@ GstBufferPool* proposed_pool(GstElement* sink) {
     GstCaps* wanted = gst_pad_get_current_caps(pad);
     GstQuery* query = gst_query_new_allocation(wanted, TRUE);
     GstBufferPool* pool = nullptr;
-    if (gst_pad_query(pad, query) && gst_query_get_n_allocation_pools(query) > 0)
+    if (gst_pad_query(pad, query) && gst_query_get_n_allocation_pools(query) > 0) {
         gst_query_parse_nth_allocation_pool(query, 0, &pool, nullptr, nullptr, nullptr);
+    }
     gst_query_unref(query);
     gst_caps_unref(wanted);
     gst_object_unref(pad);
@@ -148,18 +150,21 @@ TEST_F(States, PoolsThatAreDrainedSideBySide) {
                 gst_clear_buffer(&buffer);
             });
         }
-        for (const std::atomic<pid_t>& id : ids)
+        for (const std::atomic<pid_t>& id : ids) {
             ASSERT_TRUE(eventually([&] { return sleeps(id); }));
+        }
         const auto start = Clock::now();
         std::thread first([&] { gst_buffer_pool_set_flushing(pools[0], TRUE); });
         gst_buffer_pool_set_flushing(pools[1], TRUE);
         first.join();
-        for (std::jthread& thread : threads)
+        for (std::jthread& thread : threads) {
             thread.join();
+        }
         ASSERT_LT(Clock::now() - start, std::chrono::seconds(15))
             << "a thread has slept through it, in round " << round;
-        for (GstBufferPool* pool : pools)
+        for (GstBufferPool* pool : pools) {
             gst_buffer_pool_set_flushing(pool, FALSE);
+        }
     }
     for (GstBufferPool* pool : pools) {
         gst_buffer_pool_set_active(pool, FALSE);

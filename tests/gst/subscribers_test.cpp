@@ -90,8 +90,9 @@ TEST_F(Subscribers, StatisticsShowEachReader) {
     const auto entry = [&]() -> Structure {
         const Structure stats = publisher.stats("sink");
         const GValue* list = gst_structure_get_value(stats.get(), "subscribers");
-        if (gst_value_array_get_size(list) != 1)
+        if (gst_value_array_get_size(list) != 1) {
             return nullptr;
+        }
         return Structure(gst_structure_copy(gst_value_get_structure(gst_value_array_get_value(list, 0))));
     };
     ASSERT_TRUE(eventually([&] { return entry() != nullptr; }));

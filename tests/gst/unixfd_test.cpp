@@ -4,9 +4,8 @@
 #include "fixture.hpp"
 
 #include <cuframes/cuframes.h>
-#include <gst/allocators/allocators.h>
-
 #include <fcntl.h>
+#include <gst/allocators/allocators.h>
 #include <linux/falloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -26,12 +25,14 @@ namespace {
 class UnixFd : public GstTest {
 protected:
     void SetUp() override {
-        if (!have_element("unixfdsink") || !have_element("unixfdsrc"))
+        if (!have_element("unixfdsink") || !have_element("unixfdsrc")) {
             GTEST_SKIP() << "no unixfd elements are installed";
+        }
         guint major = 0, minor = 0, micro = 0, nano = 0;
         gst_version(&major, &minor, &micro, &nano);
-        if (std::tie(major, minor, micro) < std::make_tuple(1U, 26U, 1U))
+        if (std::tie(major, minor, micro) < std::make_tuple(1U, 26U, 1U)) {
             GTEST_SKIP() << "this unixfdsrc does not find pixels at an offset";
+        }
     }
 
     std::string socket() const { return (directory.path() / "bridge.unixfd").string(); }
@@ -100,8 +101,9 @@ TEST_F(UnixFd, CopiesInPlaceOfSlotsGoOnToo) {
 }
 
 TEST_F(UnixFd, FramesOfARingOnTheGpuGoOnWhenDownloadedCuda) {
-    if (cuframes_cuda_self_test(0) != CUFRAMES_OK)
+    if (cuframes_cuda_self_test(0) != CUFRAMES_OK) {
         GTEST_SKIP() << "no CUDA here";
+    }
     const std::string source =
         "videotestsrc num-buffers=12 pattern=ball animation-mode=frames ! " + raw_caps("NV12", 324, 242);
     RemotePipeline publisher(source + " ! " + lossless_sink("fd") + " memory=cuda");
@@ -133,12 +135,14 @@ TEST_F(UnixFd, WhatAReaderBehindHoldsKeepsItsPixels) {
         const int64_t published = publisher.stat("published");
         ASSERT_TRUE(eventually([&] { return publisher.stat("published") >= published + 200; }));
         EXPECT_GE(passing_on.stat("held", "src"), 8);
-        for (size_t i = 0; i < held.size(); ++i)
+        for (size_t i = 0; i < held.size(); ++i) {
             EXPECT_EQ(digest(held[i].get()), before[i]) << i;
+        }
         held.clear();
         EXPECT_TRUE(eventually([&] { return passing_on.stat("held", "src") <= 5; }));
-        for (int i = 0; i < 6; ++i)
+        for (int i = 0; i < 6; ++i) {
             held.push_back(last.pull());
+        }
         EXPECT_TRUE(eventually([&] { return passing_on.stat("held", "src") >= 6; }));
         // And who goes without a word gives back what he had.
         last.set_state(GST_STATE_NULL);
@@ -162,8 +166,9 @@ TEST_F(UnixFd, NobodyCanWriteThroughTheDescriptor) {
     const int given = gst_fd_memory_get_fd(memory);
     const int again = ::open(("/proc/self/fd/" + std::to_string(given)).c_str(), O_RDWR | O_CLOEXEC);
     for (const int fd : {given, again}) {
-        if (fd < 0)
+        if (fd < 0) {
             continue; // Then it cannot even be opened for writing.
+        }
         ASSERT_TRUE(::fcntl(fd, F_GET_SEALS) & F_SEAL_FUTURE_WRITE) << "this is not the ring's";
         EXPECT_EQ(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
         void* readable = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, fd, 0);
@@ -175,8 +180,9 @@ TEST_F(UnixFd, NobodyCanWriteThroughTheDescriptor) {
         EXPECT_NE(::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), 0);
         EXPECT_NE(::fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
     }
-    if (again >= 0)
+    if (again >= 0) {
         ::close(again);
+    }
 }
 
 // What an element downstream answers to the ALLOCATION query.
@@ -192,13 +198,15 @@ public:
 private:
     static GstPadProbeReturn answer(GstPad*, GstPadProbeInfo* info, gpointer self) {
         GstQuery* query = GST_PAD_PROBE_INFO_QUERY(info);
-        if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION)
+        if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION) {
             return GST_PAD_PROBE_OK;
+        }
         GstAllocator* allocator = gst_shm_allocator_get();
         gst_query_add_allocation_param(query, allocator, nullptr);
         gst_object_unref(allocator);
-        if (static_cast<Answer*>(self)->with_pool_)
+        if (static_cast<Answer*>(self)->with_pool_) {
             gst_query_add_allocation_pool(query, nullptr, 320 * 240, 2, 0);
+        }
         return GST_PAD_PROBE_HANDLED;
     }
 
@@ -213,8 +221,9 @@ TEST_F(UnixFd, OnlyElementsThatHandDescriptorsOnGetThem) {
     for (const std::optional<bool> with_pool : {std::optional<bool>(), std::optional(false), std::optional(true)}) {
         Pipeline reader(line);
         std::optional<Answer> answer;
-        if (with_pool)
+        if (with_pool) {
             answer.emplace(reader, *with_pool);
+        }
         reader.play();
         const Sample sample = reader.pull();
         ASSERT_TRUE(sample);
@@ -261,10 +270,11 @@ TEST_F(UnixFd, APartOfAFrameKeepsItsSlot) {
     EXPECT_TRUE(eventually([&] {
         const Sample next = reader.pull();
         GstMemory* memory = gst_buffer_peek_memory(gst_sample_get_buffer(next.get()), 0);
-        if (!seen[0])
+        if (!seen[0]) {
             seen[0] = memory;
-        else if (memory == seen[0])
+        } else if (memory == seen[0]) {
             seen[1] = memory;
+        }
         return seen[1] != nullptr;
     }));
 }

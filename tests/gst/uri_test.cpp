@@ -16,8 +16,9 @@ using Element = std::unique_ptr<GstElement, ElementDeleter>;
 Element make(const std::string& uri, GstURIType type, std::string* why = nullptr) {
     GError* error = nullptr;
     GstElement* made = gst_element_make_from_uri(type, uri.c_str(), nullptr, &error);
-    if (error && why)
+    if (error && why) {
         *why = error->message;
+    }
     g_clear_error(&error);
     return Element(made ? GST_ELEMENT(gst_object_ref_sink(made)) : nullptr);
 }

@@ -34,8 +34,9 @@ public:
     std::optional<Message> take() {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [this] { return closed_ || !messages_.empty(); });
-        if (messages_.empty())
+        if (messages_.empty()) {
             return std::nullopt;
+        }
         Message message = std::move(messages_.front());
         messages_.pop_front();
         return message;
@@ -51,8 +52,9 @@ private:
 std::optional<Message> read_line() {
     std::string text(64 * 1024, '\0');
     const ssize_t size = ::recv(child_line_fd, text.data(), text.size(), 0);
-    if (size <= 0)
+    if (size <= 0) {
         return std::nullopt;
+    }
     text.resize(static_cast<size_t>(size));
     return Message::parse(text);
 }
@@ -60,8 +62,9 @@ std::optional<Message> read_line() {
 Message obey(const Verbs& verbs, const Message& request) {
     try {
         const auto found = verbs.find(request.verb());
-        if (found == verbs.end())
+        if (found == verbs.end()) {
             throw std::runtime_error("unknown verb " + request.verb());
+        }
         return found->second(request);
     } catch (const CallFailed& failure) {
         return Message("error").set("code", failure.code()).set("text", failure.what());

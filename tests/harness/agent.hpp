@@ -26,8 +26,9 @@ private:
 };
 
 inline int must(int result) {
-    if (result < 0)
+    if (result < 0) {
         throw CallFailed(result);
+    }
     return result;
 }
 
@@ -56,9 +57,10 @@ public:
     /// The answer to an earlier send(), which has to be "ok".
     Message answer(const std::string& question = "an earlier line", milliseconds limit = default_limit) {
         const Message reply = receive(limit);
-        if (reply.verb() != "ok")
+        if (reply.verb() != "ok") {
             throw ChildError("'" + question + "' failed: " +
                              cuframes_error_name(static_cast<int>(reply.number("code"))) + ": " + reply.text("text"));
+        }
         return reply;
     }
 };

@@ -28,8 +28,9 @@ public:
     int end() {
         void* graph = nullptr;
         const int result = driver_.capture_end(stream_.get(), &graph);
-        if (graph)
+        if (graph) {
             driver_.check(driver_.graph_destroy(graph), "cuGraphDestroy");
+        }
         return result;
     }
 
@@ -81,8 +82,9 @@ SubscriberRef subscribe(const char* key, const char* name) {
 void read_one(cuframes_subscriber* subscriber, const DeviceBuffer& target, void* stream) {
     cuframes_frame* frame = nullptr;
     const int result = cuframes_subscriber_next(subscriber, 20, &frame);
-    if (result == CUFRAMES_ERROR_TIMEOUT)
+    if (result == CUFRAMES_ERROR_TIMEOUT) {
         return;
+    }
     if (result == CUFRAMES_ERROR_LEASES_EXHAUSTED) {
         must(cuframes_subscriber_wait_lease(subscriber, 20'000));
         return;
@@ -94,8 +96,9 @@ void read_one(cuframes_subscriber* subscriber, const DeviceBuffer& target, void*
     cuframes_image image = image_in(memory, geometry);
     must(cuframes_frame_read(frame, &image));
     image.memory = CUFRAMES_MEMORY_CUDA;
-    for (uint32_t i = 0; i < image.plane_count; ++i)
+    for (uint32_t i = 0; i < image.plane_count; ++i) {
         image.planes[i] = reinterpret_cast<void*>(target.address() + geometry.planes[i].offset);
+    }
     image.cuda_stream = stream;
     must(cuframes_frame_read(frame, &image));
 }
@@ -104,8 +107,9 @@ void attach_and_leave() {
     SubscriberRef subscriber = subscribe("cam", "passer-by");
     cuframes_frame* frame = nullptr;
     const int result = cuframes_subscriber_next(subscriber.get(), 20, &frame);
-    if (result != CUFRAMES_ERROR_TIMEOUT)
+    if (result != CUFRAMES_ERROR_TIMEOUT) {
         must(result);
+    }
     const FrameRef held(frame, cuframes_frame_unref);
     subscriber.reset(); // Before the frame.
 }
@@ -133,8 +137,9 @@ void publish_some(cuframes_publisher* publisher, const DeviceBuffer& source, voi
         must(cuframes_slot_write(slot, &image));
         cuframes_frame_info info;
         CUFRAMES_INIT(info);
-        if (publishes)
+        if (publishes) {
             must(cuframes_slot_publish(slot, &info, stream, nullptr));
+        }
     }
 }
 
@@ -158,29 +163,34 @@ Message CaptureRole::capture_beside(const Message& request) {
     const PublisherRef owned(publisher, cuframes_publisher_destroy);
     const std::vector<std::function<void()>> others = {
         [&] {
-            for (int i = 0; i < 4; ++i)
+            for (int i = 0; i < 4; ++i) {
                 read_one(subscriber_.handle(), memory, reading.get());
+            }
         },
         [] { attach_and_leave(); },
         [&] { publish_some(publisher, source, writing.get()); },
         [] { must(cuframes_cuda_self_test(0)); },
     };
     // Once without, so that what is made once is there.
-    for (const auto& other : others)
+    for (const auto& other : others) {
         other();
+    }
     Capture capture(driver, cuda_stream_non_blocking);
     const uint64_t before = unguarded_calls(driver);
     int64_t broken = 0;
     for (int64_t round = request.number("rounds", 10); round > 0; --round) {
         capture.begin();
         std::vector<std::future<void>> running;
-        for (const auto& other : others)
+        for (const auto& other : others) {
             running.push_back(std::async(std::launch::async, other));
-        for (std::future<void>& one : running)
+        }
+        for (std::future<void>& one : running) {
             one.wait();
+        }
         broken += capture.end() != 0;
-        for (std::future<void>& one : running)
+        for (std::future<void>& one : running) {
             one.get();
+        }
     }
     const uint64_t unguarded = unguarded_calls(driver) - before;
     return Message("ok").set("broken", broken).set("unguarded", unguarded);
@@ -191,12 +201,14 @@ Message CaptureRole::release_while_capturing(const Message& request) {
     void* context = driver.use_primary_context(0);
     Capture capture(driver, static_cast<unsigned>(request.number("flags", cuda_stream_non_blocking)));
     std::vector<cuframes_frame*> frames(static_cast<size_t>(request.number("held", 1)));
-    for (cuframes_frame*& frame : frames)
+    for (cuframes_frame*& frame : frames) {
         must(cuframes_subscriber_next(subscriber_.handle(), 20'000, &frame));
+    }
     capture.begin();
     for (cuframes_frame* frame : frames) {
-        if (request.number("record"))
+        if (request.number("record")) {
             must(cuframes_frame_record_stream(frame, capture.stream(), nullptr));
+        }
         std::thread([frame] { cuframes_frame_unref(frame); }).join();
     }
     Message reply("ok");

@@ -29,20 +29,23 @@ std::vector<std::string> make_environment(const std::map<std::string, std::strin
     std::vector<std::string> result;
     for (char** entry = environ; *entry; ++entry) {
         const std::string pair = *entry;
-        if (changes.count(pair.substr(0, pair.find('='))) == 0)
+        if (changes.count(pair.substr(0, pair.find('='))) == 0) {
             result.push_back(pair);
+        }
     }
     for (const auto& [name, value] : changes) {
-        if (!value.empty())
+        if (!value.empty()) {
             result.push_back(name + '=' + value);
+        }
     }
     return result;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
     std::vector<char*> result;
-    for (std::string& text : strings)
+    for (std::string& text : strings) {
         result.push_back(text.data());
+    }
     result.push_back(nullptr);
     return result;
 }
@@ -79,8 +82,9 @@ bool furnish_mount_namespace() {
 
 Child::Child(const ChildOptions& options) : role_(options.role) {
     int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         throw ChildError(reason("socketpair"));
+    }
     line_ = UniqueFd(ends[0]);
     // Above fd 3, so that dup2() to 3 is a real one and drops CLOEXEC.
     const UniqueFd low_end(ends[1]);
@@ -93,25 +97,30 @@ Child::Child(const ChildOptions& options) : role_(options.role) {
     const std::vector<char*> variable_pointers = pointers(variables);
     // The raw call is fork() with namespace flags.
     pid_ = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD | options.clone_flags, nullptr, nullptr, nullptr, nullptr));
-    if (pid_ == 0)
+    if (pid_ == 0) {
         start_child(options, program.c_str(), far_end.get(), const_cast<char**>(argument_pointers.data()),
                     const_cast<char**>(variable_pointers.data()));
-    if (pid_ < 0)
+    }
+    if (pid_ < 0) {
         throw ChildError(reason("clone"));
+    }
     pidfd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-    if (!pidfd_.valid())
+    if (!pidfd_.valid()) {
         throw ChildError(reason("pidfd_open"));
+    }
 }
 
 Child::~Child() {
-    if (running())
+    if (running()) {
         kill();
+    }
 }
 
 void Child::send(const Message& message) {
     const std::string line = message.encode();
-    if (::send(line_.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size()))
+    if (::send(line_.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) {
         throw ChildError(reason("sending '" + line + "' to " + role_));
+    }
 }
 
 Message Child::receive(milliseconds limit) {
@@ -132,8 +141,9 @@ Message Child::receive(milliseconds limit) {
 }
 
 void Child::signal(int number) {
-    if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0) != 0)
+    if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0) != 0) {
         throw ChildError(reason("signal"));
+    }
 }
 
 void Child::kill() {
@@ -144,8 +154,9 @@ void Child::kill() {
 void Child::stop() {
     signal(SIGSTOP);
     int status = 0;
-    if (::waitpid(pid_, &status, WUNTRACED) != pid_ || !WIFSTOPPED(status))
+    if (::waitpid(pid_, &status, WUNTRACED) != pid_ || !WIFSTOPPED(status)) {
         throw ChildError(role_ + " did not stop");
+    }
 }
 
 void Child::resume() { signal(SIGCONT); }

@@ -9,8 +9,9 @@ namespace {
 template <typename Function>
 bool find(void* library, const char* name, Function& function, std::string& problem) {
     function = reinterpret_cast<Function>(::dlsym(library, name));
-    if (!function)
+    if (!function) {
         problem = std::string("the driver has no ") + name;
+    }
     return function != nullptr;
 }
 
@@ -57,8 +58,9 @@ const CudaDriver::Attempt& CudaDriver::attempt() {
     static const Attempt result = [] {
         Attempt fresh;
         auto driver = std::make_unique<CudaDriver>();
-        if (driver->load(fresh.problem))
+        if (driver->load(fresh.problem)) {
             fresh.driver = std::move(driver);
+        }
         return fresh;
     }();
     return result;
@@ -69,8 +71,9 @@ const CudaDriver* CudaDriver::get() { return attempt().driver.get(); }
 std::string CudaDriver::absence() { return attempt().problem; }
 
 void CudaDriver::check(int result, const char* call) const {
-    if (result != 0)
+    if (result != 0) {
         throw std::runtime_error(std::string(call) + " returned " + std::to_string(result));
+    }
 }
 
 void* CudaDriver::extension(const char* symbol) const { return ::dlsym(library_, symbol); }

@@ -84,8 +84,9 @@ public:
         : driver_(other.driver_), address_(std::exchange(other.address_, 0)), size_(other.size_) {}
     DeviceBuffer& operator=(DeviceBuffer&&) = delete;
     ~DeviceBuffer() {
-        if (address_)
+        if (address_) {
             driver_->memory_free(address_);
+        }
     }
 
     CudaDevicePointer address() const { return address_; }
@@ -107,8 +108,9 @@ public:
         : driver_(other.driver_), stream_(std::exchange(other.stream_, nullptr)) {}
     DeviceStream& operator=(DeviceStream&&) = delete;
     ~DeviceStream() {
-        if (stream_)
+        if (stream_) {
             driver_->stream_destroy(stream_);
+        }
     }
 
     void* get() const { return stream_; }

@@ -28,8 +28,9 @@ public:
         : driver_(driver), scratch_(driver, bytes), rounds_(rounds) {}
 
     void queue(void* stream) const {
-        for (int64_t i = 0; i < rounds_; ++i)
+        for (int64_t i = 0; i < rounds_; ++i) {
             driver_.check(driver_.fill_async(scratch_.address(), 0x5A, scratch_.size(), stream), "cuMemsetD8Async");
+        }
     }
 
 private:
@@ -54,8 +55,9 @@ void use_context(const CudaDriver& driver, const Message& request, cuframes_subs
     context = driver.use_primary_context(0);
     if (request.number("own_context")) {
         driver.check(driver.context_create(&context, 0, 0), "cuCtxCreate");
-        if (request.number("add", 1))
+        if (request.number("add", 1)) {
             must(cuframes_subscriber_add_cuda_context(subscriber, context));
+        }
     }
 }
 
@@ -97,8 +99,9 @@ Message CudaRole::copy_late(const Message& request) {
     const Backlog backlog(driver, static_cast<size_t>(request.number("backlog_bytes", 1 << 20)),
                           request.number("backlog", 8));
     std::vector<DeviceStream> streams;
-    for (int i = 0; i < 2; ++i)
+    for (int i = 0; i < 2; ++i) {
         streams.emplace_back(driver, cuda_stream_non_blocking);
+    }
     std::vector<LateCopy> copies;
     std::optional<Picture> picture;
     int64_t exhausted = 0;
@@ -114,27 +117,31 @@ Message CudaRole::copy_late(const Message& request) {
         }
         must(result);
         const cuframes_frame_view* view = cuframes_frame_get(frame);
-        if (!picture)
+        if (!picture) {
             picture.emplace(*view->geometry);
+        }
         const bool per_thread = request.text("stream") == "per_thread";
         void* stream = per_thread ? cuda_stream_per_thread : streams[copies.size() % streams.size()].get();
         backlog.queue(stream);
         copies.push_back({DeviceBuffer(driver, view->geometry->frame_size), view->sequence});
-        if (request.text("by") == "library")
+        if (request.text("by") == "library") {
             copy_by_library(frame, copies.back().pixels, stream, context);
-        else
+        } else {
             driver.check(driver.copy_async(copies.back().pixels.address(),
                                            reinterpret_cast<CudaDevicePointer>(view->data), view->geometry->frame_size,
                                            stream),
                          "cuMemcpyDtoDAsync");
+        }
         // An application may not know which context a stream is of, or be wrong about it; but a default stream is of any.
-        if (request.number("record"))
+        if (request.number("record")) {
             must(cuframes_frame_record_stream(frame, stream, request.number("unsaid") ? nullptr : context));
+        }
         // Wherever the last reference is given up.
         std::thread([frame] { cuframes_frame_unref(frame); }).join();
     }
-    for (const DeviceStream& stream : streams)
+    for (const DeviceStream& stream : streams) {
         stream.synchronize();
+    }
     driver.check(driver.context_synchronize(), "cuCtxSynchronize");
     const int64_t wrong =
         count_wrong(driver, copies, *picture, static_cast<uint32_t>(request.number("incarnation", 1)));
@@ -157,8 +164,9 @@ Message CudaRole::release_after_close(const Message& request) {
                  "cuMemcpyDtoDAsync");
     // While the stream captures, the release cannot be put behind the copy.
     void* graph = nullptr;
-    if (request.number("capture"))
+    if (request.number("capture")) {
         driver.check(driver.capture_begin(stream.get(), cuda_capture_global), "cuStreamBeginCapture");
+    }
     subscriber_.close();
     cuframes_frame_unref(frame);
     if (request.number("capture")) {

@@ -24,8 +24,9 @@ inline constexpr milliseconds default_limit{30'000};
 inline bool eventually(const std::function<bool()>& condition, milliseconds limit = default_limit) {
     const auto end = Clock::now() + scaled(limit);
     while (!condition()) {
-        if (Clock::now() >= end)
+        if (Clock::now() >= end) {
             return condition();
+        }
         std::this_thread::sleep_for(milliseconds(2));
     }
     return true;

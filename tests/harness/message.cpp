@@ -44,20 +44,22 @@ Message Message::parse(std::string_view line) {
         const std::string_view word = line.substr(0, end);
         line.remove_prefix(std::min(end + 1, line.size()));
         const size_t equals = word.find('=');
-        if (equals != std::string_view::npos)
+        if (equals != std::string_view::npos) {
             message.values_[std::string(word.substr(0, equals))] = unescape(word.substr(equals + 1));
-        else if (message.verb_.empty())
+        } else if (message.verb_.empty()) {
             message.verb_ = std::string(word);
-        else if (!word.empty())
+        } else if (!word.empty()) {
             throw std::runtime_error("not key=value: " + std::string(word));
+        }
     }
     return message;
 }
 
 std::string Message::encode() const {
     std::string line = verb_;
-    for (const auto& [key, value] : values_)
+    for (const auto& [key, value] : values_) {
         line += ' ' + key + '=' + escape(value);
+    }
     return line;
 }
 

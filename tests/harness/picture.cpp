@@ -54,8 +54,9 @@ uint64_t word_at(const std::vector<uint8_t>& bytes, size_t offset) {
 const std::vector<std::string>& known_formats() {
     static const std::vector<std::string> names = [] {
         std::vector<std::string> all;
-        for (const auto& entry : shapes())
+        for (const auto& entry : shapes()) {
             all.push_back(entry.first);
+        }
         return all;
     }();
     return names;
@@ -64,8 +65,9 @@ const std::vector<std::string>& known_formats() {
 cuframes_geometry make_geometry(const std::string& format, uint32_t width, uint32_t height, uint32_t alignment,
                                 uint32_t lead) {
     const auto found = shapes().find(format);
-    if (found == shapes().end())
+    if (found == shapes().end()) {
         throw std::runtime_error("unknown format " + format);
+    }
     cuframes_geometry geometry = {};
     geometry.width = width;
     geometry.height = height;
@@ -86,8 +88,9 @@ cuframes_geometry make_geometry(const std::string& format, uint32_t width, uint3
 Picture::Picture(const cuframes_geometry& geometry) : geometry_(geometry) {
     for (uint32_t i = 0; i < geometry.plane_count; ++i) {
         const size_t size = size_t{geometry.planes[i].row_bytes} * geometry.planes[i].rows;
-        if (size < 2 * sizeof(uint64_t))
+        if (size < 2 * sizeof(uint64_t)) {
             throw std::runtime_error("a plane is too small to carry a number at both ends");
+        }
         planes_.emplace_back(size);
     }
 }
@@ -100,23 +103,26 @@ std::vector<uint8_t> Picture::expected_plane(uint32_t plane, uint64_t number) co
         const uint64_t word = mix(seed + offset);
         std::memcpy(bytes.data() + offset, &word, sizeof(word));
     }
-    for (; offset < bytes.size(); ++offset)
+    for (; offset < bytes.size(); ++offset) {
         bytes[offset] = static_cast<uint8_t>(mix(seed + offset));
+    }
     std::memcpy(bytes.data(), &number, sizeof(number));
     std::memcpy(bytes.data() + bytes.size() - sizeof(number), &number, sizeof(number));
     return bytes;
 }
 
 void Picture::draw(uint64_t number) {
-    for (uint32_t i = 0; i < planes_.size(); ++i)
+    for (uint32_t i = 0; i < planes_.size(); ++i) {
         planes_[i] = expected_plane(i, number);
+    }
 }
 
 std::optional<uint64_t> Picture::number() const {
     const uint64_t number = word_at(planes_[0], 0);
     for (const auto& plane : planes_) {
-        if (word_at(plane, 0) != number || word_at(plane, plane.size() - sizeof(number)) != number)
+        if (word_at(plane, 0) != number || word_at(plane, plane.size() - sizeof(number)) != number) {
             return std::nullopt;
+        }
     }
     return number;
 }
@@ -125,8 +131,9 @@ std::string Picture::difference(uint64_t number) const {
     for (uint32_t i = 0; i < planes_.size(); ++i) {
         const std::vector<uint8_t> expected = expected_plane(i, number);
         const auto at = std::mismatch(expected.begin(), expected.end(), planes_[i].begin());
-        if (at.first == expected.end())
+        if (at.first == expected.end()) {
             continue;
+        }
         const uint32_t row_bytes = geometry_.planes[i].row_bytes;
         const auto offset = static_cast<size_t>(at.first - expected.begin());
         return "frame " + std::to_string(number) + ", plane " + std::to_string(i) + ", row " +
@@ -153,9 +160,10 @@ void Picture::copy_to_slot(void* slot) const {
     for (uint32_t i = 0; i < geometry_.plane_count; ++i) {
         const cuframes_plane& plane = geometry_.planes[i];
         auto* to = static_cast<uint8_t*>(slot) + plane.offset;
-        for (uint32_t row = 0; row < plane.rows; ++row)
+        for (uint32_t row = 0; row < plane.rows; ++row) {
             std::memcpy(to + size_t{row} * plane.pitch, planes_[i].data() + size_t{row} * plane.row_bytes,
                         plane.row_bytes);
+        }
     }
 }
 
@@ -163,9 +171,10 @@ void Picture::copy_from_slot(const void* slot) {
     for (uint32_t i = 0; i < geometry_.plane_count; ++i) {
         const cuframes_plane& plane = geometry_.planes[i];
         const auto* from = static_cast<const uint8_t*>(slot) + plane.offset;
-        for (uint32_t row = 0; row < plane.rows; ++row)
+        for (uint32_t row = 0; row < plane.rows; ++row) {
             std::memcpy(planes_[i].data() + size_t{row} * plane.row_bytes, from + size_t{row} * plane.pitch,
                         plane.row_bytes);
+        }
     }
 }
 

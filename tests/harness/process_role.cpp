@@ -74,8 +74,9 @@ int64_t count_lines(const char* path) {
 int64_t count_shared_mappings() {
     std::ifstream file("/proc/self/maps");
     int64_t count = 0;
-    for (std::string line; std::getline(file, line);)
+    for (std::string line; std::getline(file, line);) {
         count += line.find("memfd:") != std::string::npos;
+    }
     return count;
 }
 
@@ -98,8 +99,9 @@ Message resources(const Message&) {
                                       alive.vmm_handles + alive.reservations + alive.mappings);
         reply.set("cuda_bytes", alive.allocation_bytes + alive.vmm_bytes);
     }
-    if (driver)
+    if (driver) {
         ::dlclose(driver);
+    }
     return reply;
 }
 
@@ -148,8 +150,9 @@ Message become(const Message& request) {
     const auto id = static_cast<uid_t>(request.number("uid"));
     const bool done = ::setgroups(0, nullptr) == 0 && ::setresgid(id, id, id) == 0 && ::setresuid(id, id, id) == 0 &&
                       ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
-    if (!done)
+    if (!done) {
         throw std::runtime_error("cannot become uid " + std::to_string(id));
+    }
     return ok();
 }
 
@@ -180,8 +183,9 @@ public:
     /// Leaves so many descriptors to be had.
     Message use_up_descriptors(const Message& request) {
         limit(RLIMIT_NOFILE, 256);
-        for (int fd = ::dup(child_line_fd); fd >= 0; fd = ::dup(child_line_fd))
+        for (int fd = ::dup(child_line_fd); fd >= 0; fd = ::dup(child_line_fd)) {
             hoard_.emplace_back(fd);
+        }
         hoard_.resize(hoard_.size() - static_cast<size_t>(request.number("leave")));
         return ok();
     }
@@ -191,17 +195,20 @@ public:
         limit(RLIMIT_NOFILE, 256);
         for (bool room = true; room && hoard_.size() < 64;) {
             int pair[2];
-            if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+            if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
                 throw std::runtime_error("no socket pair");
+            }
             hoard_.emplace_back(pair[0]);
             hoard_.emplace_back(pair[1]);
             int sent = 0;
-            while ((room = send_descriptor(pair[0])))
+            while ((room = send_descriptor(pair[0]))) {
                 sent += 1;
+            }
             room = sent > 0 && errno == EAGAIN;
         }
-        if (errno != ETOOMANYREFS)
+        if (errno != ETOOMANYREFS) {
             throw std::runtime_error("as many as one likes may be on the way");
+        }
         return ok();
     }
 
@@ -212,8 +219,9 @@ public:
 
     Message end(const Message&) {
         hoard_.clear();
-        for (const auto& [resource, before] : before_)
+        for (const auto& [resource, before] : before_) {
             ::setrlimit(static_cast<__rlimit_resource>(resource), &before);
+        }
         before_.clear();
         return ok();
     }

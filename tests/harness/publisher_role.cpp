@@ -40,8 +40,9 @@ cuframes_image DeviceSource::upload(const Picture& picture) {
 }
 
 PublisherRole::~PublisherRole() {
-    for (cuframes_slot* slot : slots_)
+    for (cuframes_slot* slot : slots_) {
         cuframes_slot_release(slot);
+    }
     cuframes_publisher_destroy(publisher_);
 }
 
@@ -75,8 +76,9 @@ void PublisherRole::add_verbs(Verbs& verbs) {
 
 void PublisherRole::interrupt(bool on) {
     stop_ = on;
-    if (publisher_)
+    if (publisher_) {
         cuframes_publisher_set_interrupted(publisher_, on);
+    }
 }
 
 Message PublisherRole::create(const Message& request) {
@@ -130,8 +132,9 @@ void PublisherRole::draw_into(cuframes_slot* slot, uint64_t sequence, const std:
     if (source == "direct") {
         picture_->copy_to_slot(cuframes_slot_data(slot));
     } else if (source == "device") {
-        if (!device_)
+        if (!device_) {
             device_ = std::make_unique<DeviceSource>(*CudaDriver::get(), *picture_);
+        }
         const cuframes_image image = device_->upload(*picture_);
         must(cuframes_slot_write(slot, &image));
     } else {
@@ -187,10 +190,12 @@ Message PublisherRole::publish(const Message& request) {
     stop_ = false;
     for (int64_t done = 0; !stop_ && (count == 0 || done < count); ++done) {
         ++(publish_one(request) ? published : dropped);
-        if (request.number("ends"))
+        if (request.number("ends")) {
             must(cuframes_publisher_eos(publisher_));
-        if (pace.count() > 0)
+        }
+        if (pace.count() > 0) {
             std::this_thread::sleep_for(pace);
+        }
     }
     return ok().set("published", published).set("dropped", dropped).set("last", last_sequence_);
 }
@@ -224,15 +229,17 @@ Message PublisherRole::release(const Message& request) {
 Message PublisherRole::spoil(const Message& request) {
     cuframes_slot* slot = nullptr;
     must(cuframes_publisher_acquire(publisher_, CUFRAMES_ACQUIRE_DEFAULT, &slot));
-    if (!device_)
+    if (!device_) {
         device_ = std::make_unique<DeviceSource>(*CudaDriver::get(), *picture_);
+    }
     const CudaDriver& driver = device_->driver;
     picture_->draw(frame_number(incarnation_, 999));
     const cuframes_image image = device_->upload(*picture_);
     backlog_ = std::make_unique<DeviceBuffer>(driver, static_cast<size_t>(request.number("backlog_bytes", 1 << 20)));
-    for (int64_t i = request.number("backlog"); i > 0; --i)
+    for (int64_t i = request.number("backlog"); i > 0; --i) {
         driver.check(driver.fill_async(backlog_->address(), 0x5A, backlog_->size(), device_->stream.get()),
                      "cuMemsetD8Async");
+    }
     if (request.text("by") == "record") {
         must(cuframes_slot_record_stream(slot, device_->stream.get(), nullptr));
         driver.check(driver.copy_async(reinterpret_cast<CudaDevicePointer>(cuframes_slot_data(slot)),

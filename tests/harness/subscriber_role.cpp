@@ -16,8 +16,9 @@ constexpr uint64_t sequence_of(uint64_t number) { return number & 0xff'ffff'ffff
 constexpr uint64_t incarnation_of(uint64_t number) { return number >> 40; }
 
 void expect(bool condition, const std::string& what) {
-    if (!condition)
+    if (!condition) {
         throw std::runtime_error(what);
+    }
 }
 
 /// What PublisherRole::publish_slot() sent along with frame `sequence`.
@@ -27,8 +28,9 @@ void expect_info(const cuframes_frame_info& info, uint64_t sequence) {
     expect(info.duration == sequence * 7, "the duration did not arrive");
     expect(info.offset == sequence * 11 && info.offset_end == info.offset + 1, "offsets did not arrive");
     const auto* metadata = static_cast<const char*>(info.metadata);
-    for (size_t i = 0; i < info.metadata_size; ++i)
+    for (size_t i = 0; i < info.metadata_size; ++i) {
         expect(metadata[i] == static_cast<char>('a' + sequence % 26), "the metadata is another frame's");
+    }
 }
 
 bool same_layout(const cuframes_geometry& a, const cuframes_geometry& b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }
@@ -68,10 +70,12 @@ Message& Tally::report(Message& reply) const {
 }
 
 SubscriberRole::~SubscriberRole() {
-    if (subscriber_)
+    if (subscriber_) {
         cuframes_subscriber_stop(subscriber_);
-    for (const Held& held : held_)
+    }
+    for (const Held& held : held_) {
         cuframes_frame_unref(held.frame);
+    }
     cuframes_subscriber_destroy(subscriber_);
 }
 
@@ -114,8 +118,9 @@ void SubscriberRole::add_verbs(Verbs& verbs) {
 }
 
 void SubscriberRole::interrupt(bool on) {
-    if (subscriber_)
+    if (subscriber_) {
         cuframes_subscriber_set_interrupted(subscriber_, on);
+    }
 }
 
 Message SubscriberRole::create(const Message& request) {
@@ -146,8 +151,9 @@ Message SubscriberRole::create(const Message& request) {
 
 Picture& SubscriberRole::picture_of(const cuframes_frame* frame) {
     const cuframes_frame_view* view = cuframes_frame_get(frame);
-    if (!picture_ || !same_layout(picture_->geometry(), *view->geometry))
+    if (!picture_ || !same_layout(picture_->geometry(), *view->geometry)) {
         picture_.emplace(*view->geometry);
+    }
     if (in_place_ && view->memory == CUFRAMES_MEMORY_HOST) {
         picture_->copy_from_slot(view->data);
     } else {
@@ -221,8 +227,9 @@ Message SubscriberRole::read(const Message& request) {
         const int result = cuframes_subscriber_next(subscriber_, request.number("timeout", 20'000), &frame);
         if (result == CUFRAMES_OK) {
             take(frame, tally);
-            if (pause.count() > 0)
+            if (pause.count() > 0) {
                 std::this_thread::sleep_for(pause);
+            }
             let_go(keep);
         } else if (result == CUFRAMES_ERROR_INTERRUPTED || (result == CUFRAMES_ERROR_EOS && until == "eos") ||
                    (result == CUFRAMES_ERROR_PUBLISHER_GONE && until == "gone")) {
@@ -239,8 +246,9 @@ Message SubscriberRole::read(const Message& request) {
 }
 
 Message SubscriberRole::check(const Message&) {
-    for (const Held& held : held_)
+    for (const Held& held : held_) {
         check_every_pixel(held);
+    }
     return ok().set("held", held_.size());
 }
 
@@ -271,8 +279,9 @@ void SubscriberRole::state_changed(cuframes_subscriber_state state, uint64_t, in
     static const char* const names[] = {"waiting", "attached", "ended", "gone"};
     auto& role = *static_cast<SubscriberRole*>(self);
     // The same state comes again with each new generation's epoch; here only its changes count.
-    if (role.last_state_ != names[state])
+    if (role.last_state_ != names[state]) {
         role.states_ += (role.states_.empty() ? "" : " ") + std::string(names[state]);
+    }
     role.last_state_ = names[state];
     role.last_pid_ = pid;
 }
@@ -291,13 +300,15 @@ bool SubscriberRole::arrived(cuframes_frame* frame, int error, void* self) {
     const std::lock_guard lock(role.callback_mutex_);
     role.last_callback_error_ = error;
     try {
-        if (frame)
+        if (frame) {
             role.callback_tally_.add(*cuframes_frame_get(frame), role.examine(frame), role.position_);
+        }
     } catch (const std::exception& problem) {
         role.callback_problem_ = problem.what();
     }
-    if (frame)
+    if (frame) {
         cuframes_frame_unref(frame);
+    }
     role.callback_changed_.notify_all();
     return static_cast<int64_t>(role.callback_tally_.received) != role.callbacks_wanted_;
 }
@@ -335,8 +346,9 @@ Message SubscriberRole::cycle(const Message& request) {
     for (int64_t round = request.number("count"); round > 0; --round) {
         create(request);
         next(Message());
-        if (round % 2)
+        if (round % 2) {
             let_go(0);
+        }
         cuframes_subscriber_destroy(subscriber_.exchange(nullptr));
         let_go(0);
     }

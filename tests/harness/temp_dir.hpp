@@ -17,8 +17,9 @@ class TempDir {
 public:
     TempDir() {
         std::string pattern = (std::filesystem::temp_directory_path() / "cuframes-test-XXXXXX").string();
-        if (!::mkdtemp(pattern.data()))
+        if (!::mkdtemp(pattern.data())) {
             throw std::runtime_error("mkdtemp " + pattern);
+        }
         path_ = pattern;
     }
     TempDir(const TempDir&) = delete;
@@ -33,8 +34,9 @@ public:
     /// Names of everything below it, sorted: what a failed call left on disk.
     std::vector<std::string> contents() const {
         std::vector<std::string> names;
-        for (const auto& entry : std::filesystem::recursive_directory_iterator(path_))
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(path_)) {
             names.push_back(std::filesystem::relative(entry.path(), path_).string());
+        }
         std::sort(names.begin(), names.end());
         return names;
     }

@@ -18,8 +18,9 @@ public:
         return *this;
     }
     ~UniqueFd() {
-        if (fd_ >= 0)
+        if (fd_ >= 0) {
             ::close(fd_);
+        }
     }
 
     int get() const { return fd_; }

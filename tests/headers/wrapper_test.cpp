@@ -5,7 +5,6 @@
 #include "temp_dir.hpp"
 
 #include <cuframes/cuframes.hpp>
-
 #include <gtest/gtest.h>
 #include <poll.h>
 
@@ -94,8 +93,9 @@ TEST_F(Wrapper, CopiesHoldTheFrameTogether) {
         kept = *frame;
         const cuframes::Frame moved = std::move(*frame);
         EXPECT_EQ(sink.stats()->held, 1u) << "one lease, however many copies";
-        for (uint64_t number = 8; number < 40; ++number)
+        for (uint64_t number = 8; number < 40; ++number) {
             publish(source, number);
+        }
     }
     expect_pixels(*kept, 7);
     EXPECT_STREQ(kept->view().geometry->format, "NV12");
@@ -118,8 +118,9 @@ TEST_F(Wrapper, LastCopyGivesTheFrameBack) {
 // An abandoned slot is free again; nothing was published.
 TEST_F(Wrapper, AbandonedSlotIsFreeAgain) {
     cuframes::Publisher source = publisher();
-    for (int round = 0; round < 50; ++round)
+    for (int round = 0; round < 50; ++round) {
         ASSERT_TRUE(source.acquire());
+    }
     EXPECT_EQ(source.stats()->published, 0u);
     EXPECT_TRUE(source.drop());
     EXPECT_EQ(source.stats()->dropped, 1u);
@@ -133,13 +134,15 @@ TEST_F(Wrapper, CallbackGetsFramesAndTheEnd) {
     uint64_t received = 0;
     ASSERT_TRUE(sink.start([&](cuframes::Result<cuframes::Frame> frame) {
         received += frame ? 1 : 0;
-        if (frame.code() == CUFRAMES_ERROR_EOS)
+        if (frame.code() == CUFRAMES_ERROR_EOS) {
             ended.set_value(received);
+        }
         return frame.has_value();
     }));
     ASSERT_TRUE(source.wait_subscribers(1, std::chrono::seconds(20)));
-    for (uint64_t number = 1; number <= 5; ++number)
+    for (uint64_t number = 1; number <= 5; ++number) {
         publish(source, number);
+    }
     ASSERT_TRUE(source.eos());
     std::future<uint64_t> result = ended.get_future();
     ASSERT_EQ(result.wait_for(std::chrono::seconds(20)), std::future_status::ready);

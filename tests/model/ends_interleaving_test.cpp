@@ -3,7 +3,6 @@
 // The ring's own functions for ends of a stream, as they are shipped, in every order in which a publisher's and a reader's
 // accesses can come.
 #include "interleaving.hpp"
-
 #include "ring/ends.h"
 #include "ring/lease.h"
 
@@ -51,8 +50,9 @@ public:
     /// One step, as ring::Reader makes it: the next frame, an end, or nothing.
     void step() {
         const auto now = look_(stream_);
-        if (!now)
+        if (!now) {
             return;
+        }
         const uint64_t next = now->newest.sequence > position_ ? position_ + 1 : UINT64_MAX;
         if (now->ends != told_) {
             const auto place = ring::end_position(stream_.ends, stream_.positions, told_ + 1);
@@ -104,8 +104,9 @@ std::set<std::string> seen_in_all_orders(Look look, const std::string& script) {
         interleaving.run({[&] { publish(stream, script); }, [&] { reader.step(); }});
         Interleaving rest({});
         rest.run({[&] {
-            for (size_t step = 0; step < script.size() + 1; ++step)
+            for (size_t step = 0; step < script.size() + 1; ++step) {
                 reader.step();
+            }
         }});
         seen.insert(reader.seen());
         orders += 1;
@@ -119,8 +120,9 @@ std::set<std::string> seen_in_all_orders(Look look, const std::string& script) {
 
 // In every order the reader sees each frame and each end once, and each end in its place.
 TEST(EndsInterleavings, EachFrameAndEachEndIsSeenOnceAndInOrder) {
-    for (const std::string script : {"2E", "E2", "2E3", "E2E"})
+    for (const std::string script : {"2E", "E2", "2E3", "E2E"}) {
         EXPECT_EQ(seen_in_all_orders(shipped_look, script), std::set<std::string>{script});
+    }
 }
 
 // The same search finds what is wrong where the two words are read one after the other only.

@@ -33,18 +33,21 @@ public:
         }
         for (size_t turn = 0; step_one(parties, turn); ++turn) {
         }
-        for (const auto& party : parties)
+        for (const auto& party : parties) {
             party->thread.join();
+        }
     }
 
     /// The next order to try, in the order of a depth-first search; empty when all were tried.
     std::vector<size_t> successor() const {
         std::vector<size_t> next = choices_;
         next.resize(alternatives_.size());
-        while (!next.empty() && next.back() + 1 == alternatives_[next.size() - 1])
+        while (!next.empty() && next.back() + 1 == alternatives_[next.size() - 1]) {
             next.pop_back();
-        if (!next.empty())
+        }
+        if (!next.empty()) {
             next.back() += 1;
+        }
         return next;
     }
 
@@ -65,11 +68,13 @@ private:
     bool step_one(const std::vector<std::unique_ptr<Party>>& parties, size_t turn) {
         std::vector<Party*> able;
         for (const auto& party : parties) {
-            if (!party->done)
+            if (!party->done) {
                 able.push_back(party.get());
+            }
         }
-        if (able.empty())
+        if (able.empty()) {
             return false;
+        }
         alternatives_.push_back(able.size());
         Party* chosen = able[turn < choices_.size() ? choices_[turn] : 0];
         chosen->go.release();

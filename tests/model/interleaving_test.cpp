@@ -3,7 +3,6 @@
 // The ring's own lease functions, as they are shipped, in every order in which a publisher's and a reader's accesses
 // can come. What the search of the lease model shows for the protocol, this shows for the code.
 #include "interleaving.hpp"
-
 #include "ring/lease.h"
 
 #include <gtest/gtest.h>
@@ -33,10 +32,12 @@ struct NoFence {
 
 void read_frame(Ring& ring) {
     ring.leased = ring::try_lease<NoFence>(ring.lease, ring.sequence, 0, 1);
-    if (!ring.leased)
+    if (!ring.leased) {
         return;
-    for (int look = 0; look < 2; ++look)
+    }
+    for (int look = 0; look < 2; ++look) {
         ring.torn |= ring.pixels.load(relaxed) != 1;
+    }
     ring::end_lease(ring.lease);
 }
 
@@ -50,14 +51,16 @@ bool is_leased(const Ring& ring) { return ring::leased_slot(ring.lease, 1) == 0;
 
 void publish_frame(Ring& ring) {
     ring.reclaimed = ring::try_reclaim<NoFence>(ring.sequence, [&] { return is_leased(ring); });
-    if (ring.reclaimed)
+    if (ring.reclaimed) {
         write_frame(ring);
+    }
 }
 
 /// Not the shipped code: looks for leases first and invalidates afterwards.
 void publish_frame_wrongly(Ring& ring) {
-    if (is_leased(ring))
+    if (is_leased(ring)) {
         return;
+    }
     ring.sequence.store(invalid_sequence, relaxed);
     ring.reclaimed = true;
     write_frame(ring);

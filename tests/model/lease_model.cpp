@@ -31,8 +31,9 @@ public:
             pending_.pop_back();
             examine(state);
             step_publisher(state);
-            for (size_t i = 0; i < subscriber_count; ++i)
+            for (size_t i = 0; i < subscriber_count; ++i) {
                 step_subscriber(state, i);
+            }
         }
         outcome_.states = visited_.size();
         return outcome_;
@@ -44,8 +45,9 @@ private:
     }
 
     void visit(const State& state) {
-        if (visited_.insert(state).second)
+        if (visited_.insert(state).second) {
             pending_.push_back(state);
+        }
     }
 
     void examine(const State& state) {
@@ -54,14 +56,16 @@ private:
             all_retired = all_retired && subscriber.step == SubscriberStep::retired;
             outcome_.every_frame_was_read |= subscriber.taken == frames_;
         }
-        for (size_t slot = 0; all_retired && slot < slots_; ++slot)
+        for (size_t slot = 0; all_retired && slot < slots_; ++slot) {
             outcome_.lost_slot |= leased(state, slot);
+        }
     }
 
     bool leased(const State& state, size_t slot) const {
         for (const uint8_t lease : state.lease) {
-            if (lease == slot + 1)
+            if (lease == slot + 1) {
                 return true;
+            }
         }
         return state.count[slot] > 0;
     }
@@ -108,13 +112,15 @@ private:
     /// Any slot but the latest frame's: what the choice goes by does not matter to safety.
     void choose_slot(const State& state) {
         for (size_t slot = 0; slot < slots_; ++slot) {
-            if (state.latest_sequence != 0 && slot == state.latest_slot)
+            if (state.latest_sequence != 0 && slot == state.latest_slot) {
                 continue;
+            }
             State next = state;
             next.publisher_slot = static_cast<uint8_t>(slot);
             next.publisher_old = state.sequence[slot];
-            if (protocol_ != Protocol::no_invalidation && protocol_ != Protocol::invalidation_late)
+            if (protocol_ != Protocol::no_invalidation && protocol_ != Protocol::invalidation_late) {
                 next.sequence[slot] = 0;
+            }
             next.publisher_scan = 0;
             next.publisher = PublisherStep::scan;
             visit(next);
@@ -147,8 +153,9 @@ private:
         }
         switch (self.step) {
         case SubscriberStep::look:
-            if (next.latest_sequence <= self.taken)
+            if (next.latest_sequence <= self.taken) {
                 return;
+            }
             self.sequence = next.latest_sequence;
             self.slot = next.latest_slot;
             self.step = SubscriberStep::lease;
@@ -186,26 +193,29 @@ private:
 
     void take_lease(State& state, size_t who) const {
         const uint8_t slot = state.subscribers[who].slot;
-        if (counting())
+        if (counting()) {
             state.count[slot] += 1;
-        else
+        } else {
             state.lease[who] = static_cast<uint8_t>(slot + 1);
+        }
     }
 
     /// A counter that was reset under a reader must not wrap: the double is not to blame for what that would show.
     void end_lease(State& state, size_t who) const {
         const uint8_t slot = state.subscribers[who].slot;
-        if (!counting())
+        if (!counting()) {
             state.lease[who] = 0;
-        else if (state.count[slot] > 0)
+        } else if (state.count[slot] > 0) {
             state.count[slot] -= 1;
+        }
     }
 
     /// What the publisher does when the kernel reports a death.
     void retire(State& state, size_t who) const {
         state.lease[who] = 0;
-        if (protocol_ == Protocol::counters_reset)
+        if (protocol_ == Protocol::counters_reset) {
             state.count = {};
+        }
     }
 
     const Protocol protocol_;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: the C ABI tells every mistake by value and by sentence, and takes structs of older headers.
+#include "base/log.h"
+#include "cuframes/cuframes.h"
+
 #include <gtest/gtest.h>
 
 #include <cstddef>
 #include <cstring>
 #include <set>
 #include <string>
-
-#include "base/log.h"
-#include "cuframes/cuframes.h"
 
 namespace {
 

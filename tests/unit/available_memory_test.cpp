@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a ring that does not fit is refused with the numbers; nobody is killed for it, and nothing that fits is
 // refused.
+#include "cuframes/cuframes.h"
+#include "in_child.hpp"
 #include "ipc/available_memory.h"
+#include "ipc/shared_memory.h"
+#include "temp_dir.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -16,11 +20,6 @@
 #include <optional>
 #include <vector>
 
-#include "cuframes/cuframes.h"
-#include "in_child.hpp"
-#include "ipc/shared_memory.h"
-#include "temp_dir.hpp"
-
 namespace {
 
 using namespace cuframes;
@@ -29,7 +28,7 @@ namespace stdfs = std::filesystem;
 
 constexpr uint64_t mib = 1 << 20;
 
-/** A made-up /proc and /sys: a machine of 32 GiB, 20 of them available. */
+/// A made-up /proc and /sys: a machine of 32 GiB, 20 of them available.
 class AvailableMemory : public testing::Test {
 protected:
     AvailableMemory() {
@@ -148,7 +147,7 @@ TEST_F(AvailableMemory, OfSmallThingsIsNotLookedFor) {
 
 // ------------------------------------------------------------------------------------------------ in a cgroup for real
 
-/** A memory cgroup of a test's own, for its children. */
+/// A memory cgroup of a test's own, for its children.
 class MemoryCgroup {
 public:
     explicit MemoryCgroup(uint64_t limit) {
@@ -195,7 +194,7 @@ private:
     std::string folder_;
 };
 
-/** What a child says that did something in a group of 256 MiB. */
+/// What a child says that did something in a group of 256 MiB.
 std::optional<std::string> in_cgroup(const std::function<std::string()>& body) {
     const MemoryCgroup group(256 * mib);
     if (!group) {

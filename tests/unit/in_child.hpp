@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "deadline.hpp"
+
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,8 +10,6 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
-
-#include "deadline.hpp"
 
 namespace cuframes::test {
 

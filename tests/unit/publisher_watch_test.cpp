@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a reader has an inotify instance only while it waits for its publisher, and finds it where there are none left.
+#include "base/result.h"
+#include "cuframes/cuframes.h"
+#include "in_child.hpp"
+#include "ipc/unique_fd.h"
+#include "temp_dir.hpp"
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -9,12 +15,6 @@
 #include <memory>
 #include <mutex>
 #include <vector>
-
-#include "base/result.h"
-#include "cuframes/cuframes.h"
-#include "in_child.hpp"
-#include "ipc/unique_fd.h"
-#include "temp_dir.hpp"
 
 namespace {
 
@@ -38,7 +38,7 @@ int instances_here() {
     return count;
 }
 
-/** What a child's library has warned of. */
+/// What a child's library has warned of.
 class Warnings {
 public:
     Warnings() {
@@ -102,7 +102,7 @@ public:
     ~Reader() { cuframes_subscriber_destroy(handle_); }
 
     bool attached(int64_t within_ms) { return cuframes_subscriber_connect(handle_, within_ms) == CUFRAMES_OK; }
-    /** Lets it do what it has to: there are no frames. */
+    /// Lets it do what it has to: there are no frames.
     void run(int64_t ms) {
         cuframes_frame* frame = nullptr;
         cuframes_subscriber_next(handle_, ms, &frame);
@@ -114,7 +114,7 @@ private:
 
 class PublisherWatch : public testing::Test {
 protected:
-    /** Runs `body` in a user namespace. It says what is wrong: nothing, if all is right. */
+    /// Runs `body` in a user namespace. It says what is wrong: nothing, if all is right.
     void in_user_namespace(const std::function<std::string()>& body) {
         const std::string said = test::in_child(
             [&] { return ::unshare(CLONE_NEWUSER) == 0 && set_instances(1000) ? body() : std::string("skip"); });

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a leased slot is never written, and every sequence number is delivered or counted. The parties are threads on
 // one mapping here, so that ThreadSanitizer sees all of them.
+#include "ring/reader.h"
+#include "ring/slot_table.h"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -8,9 +11,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "ring/reader.h"
-#include "ring/slot_table.h"
 
 namespace {
 
@@ -20,7 +20,7 @@ using namespace cuframes::ring;
 constexpr auto anything = [](uint64_t) { return true; };
 constexpr auto nobody = [](uint32_t) { return false; };
 
-/** A ring of bare records and words, as the publisher keeps it. */
+/// A ring of bare records and words, as the publisher keeps it.
 struct Ring {
     explicit Ring(uint32_t slots, uint32_t kept) : records(slots), table(records, kept, slots - kept) {}
 
@@ -38,7 +38,7 @@ struct Ring {
         add_end(state.ends, state.end_positions, sequence);
     }
 
-    /** Acquires, publishes and releases one slot. */
+    /// Acquires, publishes and releases one slot.
     std::optional<uint32_t> cycle() {
         auto slot = table.acquire(anything, nobody);
         if (slot) {
@@ -280,7 +280,7 @@ TEST(Lease, WordsOutOfRangeNameNoSlot) {
     EXPECT_EQ(leased_slot(word, 8), -1);
 }
 
-/** One publisher and readers of both modes as threads, at full speed, on the smallest legal ring. */
+/// One publisher and readers of both modes as threads, at full speed, on the smallest legal ring.
 class LeaseUnderLoad : public testing::TestWithParam<cuframes_mode> {};
 
 // A stream that ends after every third frame, and goes on at once: whenever the reader looks, it finds every end once and

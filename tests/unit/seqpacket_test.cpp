@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Packets on a connection, and the descriptors that come with them.
+#include "deadline.hpp"
+#include "in_child.hpp"
 #include "ipc/seqpacket.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <filesystem>
 #include <vector>
-
-#include "deadline.hpp"
-#include "in_child.hpp"
 
 namespace {
 
@@ -32,7 +30,7 @@ struct SocketPair {
         connection = Connection(UniqueFd(fds[1]));
     }
 
-    /** Sends any bytes, with any descriptors. */
+    /// Sends any bytes, with any descriptors.
     bool send(const void* bytes, size_t size, const std::vector<int>& fds) const {
         iovec part = {const_cast<void*>(bytes), size};
         std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
@@ -67,7 +65,7 @@ auto open_fds() {
     return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
 }
 
-/** A socket whose last close() takes 20 seconds, as its peer does not take what was sent. */
+/// A socket whose last close() takes 20 seconds, as its peer does not take what was sent.
 struct SlowToClose {
     SlowToClose() {
         const UniqueFd listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -76,7 +76,7 @@ TEST(Key, OnlyNamesThatAreSafeAsFileNamesPass) {
     EXPECT_FALSE(check_key(std::string(65, 'k').c_str()));
 }
 
-/** A valid control memory for tests to damage. */
+/// A valid control memory for tests to damage.
 class RingHeaderTest : public testing::Test {
 protected:
     static constexpr uint64_t frames_size = 8 * 8192;

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: every wait ends when it is told to, by whichever thread and however often, and no timeout is too long for it.
+#include "base/deadline.h"
+#include "cuframes/cuframes.h"
+#include "deadline.hpp"
+#include "temp_dir.hpp"
+
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -15,11 +20,6 @@
 #include <string>
 #include <thread>
 #include <utility>
-
-#include "base/deadline.h"
-#include "cuframes/cuframes.h"
-#include "deadline.hpp"
-#include "temp_dir.hpp"
 
 namespace cuframes::test {
 namespace {
@@ -132,8 +132,9 @@ protected:
     void fill() {
         for (;;) {
             cuframes_slot* slot = nullptr;
-            if (cuframes_publisher_acquire(publisher_, CUFRAMES_ACQUIRE_NO_WAIT, &slot) != CUFRAMES_OK)
+            if (cuframes_publisher_acquire(publisher_, CUFRAMES_ACQUIRE_NO_WAIT, &slot) != CUFRAMES_OK) {
                 return;
+            }
             cuframes_frame_info info;
             CUFRAMES_INIT(info);
             EXPECT_EQ(cuframes_slot_publish(slot, &info, nullptr, nullptr), CUFRAMES_OK);
@@ -171,8 +172,9 @@ protected:
 TEST(Deadlines, ThatNobodyLivesToSeeAreNever) {
     const auto now = std::chrono::steady_clock::now();
     for (const int64_t timeout : {std::numeric_limits<int64_t>::max(), int64_t{10'000'000'000'000}, int64_t{-1},
-                                  std::numeric_limits<int64_t>::min()})
+                                  std::numeric_limits<int64_t>::min()}) {
         EXPECT_FALSE(deadline_in(timeout, now)) << timeout;
+    }
     EXPECT_EQ(deadline_in(1500, now), now + std::chrono::milliseconds(1500));
     EXPECT_EQ(poll_timeout({}), -1);
     EXPECT_EQ(poll_timeout(now - std::chrono::hours(1)), 0);
@@ -330,7 +332,8 @@ TEST_F(WaitingTest, InterruptionBesideItsTakingBackIsNotSleptThrough) {
 
 /// The C library's, in its place: lets a test do something between the two halves of what the library does.
 extern "C" int eventfd_read(int fd, eventfd_t* value) {
-    if (auto between = std::exchange(cuframes::test::while_clearing, nullptr))
+    if (auto between = std::exchange(cuframes::test::while_clearing, nullptr)) {
         between();
+    }
     return ::read(fd, value, sizeof(*value)) == sizeof(*value) ? 0 : -1;
 }

@@ -18,10 +18,10 @@ Error no_driver(const std::string& why) {
                       "use host memory (memory=system)")};
 }
 
-/** Not in the table, whose functions are called through it. */
+/// Not in the table, whose functions are called through it.
 decltype(&::cuThreadExchangeStreamCaptureMode) exchange_capture_mode = nullptr;
 
-/** Of the calling thread: scopes that it is in, and in which of them the mode was changed, 0: in none. */
+/// Of the calling thread: scopes that it is in, and in which of them the mode was changed, 0: in none.
 struct CaptureScopes {
     int depth = 0;
     int changed_at = 0;

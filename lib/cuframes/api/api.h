@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * What the C entry points share: results to error codes, options of any size, handles that know their process.
- */
+/// What the C entry points share: results to error codes, options of any size, handles that know their process.
 #pragma once
+
+#include "base/fork.h"
+#include "base/result.h"
 
 #include <algorithm>
 #include <cstring>
@@ -10,12 +11,9 @@
 #include <new>
 #include <string>
 
-#include "base/fork.h"
-#include "base/result.h"
-
 namespace cuframes::api {
 
-/** Keeps the message for cuframes_last_error_message() and returns the code. */
+/// Keeps the message for cuframes_last_error_message() and returns the code.
 int fail(const Error& error);
 
 template <class T>
@@ -30,7 +28,7 @@ inline Error forked_error() {
 
 inline Error null_error(const char* what) { return {CUFRAMES_ERROR_INVALID_ARGUMENT, text(what, " is NULL")}; }
 
-/** Runs `body`, which returns an int; nothing that is thrown inside leaves the library. */
+/// Runs `body`, which returns an int; nothing that is thrown inside leaves the library.
 template <class Body>
 int guarded(Body&& body) noexcept {
     try {
@@ -42,7 +40,7 @@ int guarded(Body&& body) noexcept {
     }
 }
 
-/** The caller's struct, of whatever version, in this version's: what it does not have is zero. */
+/// The caller's struct, of whatever version, in this version's: what it does not have is zero.
 template <class T>
 Result<T> versioned(const T* given, const char* what) {
     if (!given) {
@@ -58,7 +56,7 @@ Result<T> versioned(const T* given, const char* what) {
     return out;
 }
 
-/** Fills as much of the caller's struct as it has. */
+/// Fills as much of the caller's struct as it has.
 template <class T>
 int fill(T* target, T value, const char* what) {
     if (!target || target->struct_size < sizeof(uint32_t)) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "api/api.h"
-
 #include "ipc/rendezvous.h"
 #include "memory/frame_store.h"
 #include "protocol/layout.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher/publisher.h"
 
-#include <algorithm>
-
 #include "api/api.h"
 #include "base/utf8.h"
 #include "protocol/validate.h"
+
+#include <algorithm>
 
 using namespace cuframes;
 
@@ -14,7 +14,7 @@ struct cuframes_publisher {
     uint32_t forks = fork_count();
 };
 
-/** A producer's hold on a slot. */
+/// A producer's hold on a slot.
 struct cuframes_slot {
     std::unique_ptr<Slot> impl;
     uint32_t forks = fork_count();
@@ -106,7 +106,7 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, const Pu
         CUFRAMES_TIME_NONE};
 }
 
-/** The checks that every call on a live handle begins with, and the fence against exceptions. */
+/// The checks that every call on a live handle begins with, and the fence against exceptions.
 template <class Handle, class Body>
 int call(Handle* handle, Body&& body) {
     return api::guarded([&] {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "subscriber/subscriber.h"
 
-#include <cerrno>
-
 #include "api/api.h"
 #include "base/release_wish.h"
 #include "protocol/validate.h"
+
+#include <cerrno>
 
 using namespace cuframes;
 
@@ -16,7 +16,7 @@ struct cuframes_subscriber {
 
 namespace {
 
-/** Where max_held is automatic: a sink holds the frame that it shows and the one that it waits to show; and one more. */
+/// Where max_held is automatic: a sink holds the frame that it shows and the one that it waits to show; and one more.
 constexpr uint32_t first_leases = 3;
 
 // A frame is its own handle: frames are made and freed at the frame rate.

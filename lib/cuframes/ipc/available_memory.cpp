@@ -32,7 +32,7 @@ std::optional<uint64_t> number(std::string_view text) {
     return parsed.ec == std::errc() ? std::optional(value) : std::nullopt;
 }
 
-/** The number in the line that begins with `key`, which its separator is part of. */
+/// The number in the line that begins with `key`, which its separator is part of.
 std::optional<uint64_t> field(const std::string& file, std::string_view key) {
     std::istringstream lines(file);
     for (std::string line; std::getline(lines, line);) {
@@ -45,7 +45,7 @@ std::optional<uint64_t> field(const std::string& file, std::string_view key) {
 
 uint64_t difference(uint64_t from, uint64_t what) { return from > what ? from - what : 0; }
 
-/** How the files of a memory cgroup are called. */
+/// How the files of a memory cgroup are called.
 struct CgroupVersion {
     std::array<const char*, 2> limits;
     const char* usage;
@@ -70,14 +70,14 @@ bool exists(const std::string& path) {
     return ::stat(path.c_str(), &status) == 0;
 }
 
-/** A place where cgroups are mounted: `root` is the group that is seen at `point`. */
+/// A place where cgroups are mounted: `root` is the group that is seen at `point`.
 struct CgroupMount {
     bool unified;
     std::string root;
     std::string point;
 };
 
-/** The mounts of the memory controller, and of cgroup v2, which may or may not have it. */
+/// The mounts of the memory controller, and of cgroup v2, which may or may not have it.
 std::vector<CgroupMount> cgroup_mounts(const std::string& root) {
     std::vector<CgroupMount> mounts;
     std::istringstream lines(contents(root + "/proc/self/mountinfo"));
@@ -103,7 +103,7 @@ std::vector<CgroupMount> cgroup_mounts(const std::string& root) {
     return mounts;
 }
 
-/** This process's memory cgroup: of v1, or the one of v2. Empty: there is none. */
+/// This process's memory cgroup: of v1, or the one of v2. Empty: there is none.
 std::string own_cgroup(const std::string& root, bool unified) {
     std::istringstream lines(contents(root + "/proc/self/cgroup"));
     for (std::string line; std::getline(lines, line);) {
@@ -120,7 +120,7 @@ std::string own_cgroup(const std::string& root, bool unified) {
     return {};
 }
 
-/** Where the group `path` lies below the mount. The mount itself if it is not in there, as in some containers. */
+/// Where the group `path` lies below the mount. The mount itself if it is not in there, as in some containers.
 std::string below(const CgroupMount& mount, std::string path, const std::string& root) {
     if (mount.root != "/") {
         path = path.starts_with(mount.root + "/") ? path.substr(mount.root.size()) : "";
@@ -131,13 +131,13 @@ std::string below(const CgroupMount& mount, std::string path, const std::string&
 
 } // namespace
 
-/** Something that bounds how much memory there is, and what is left of it. */
+/// Something that bounds how much memory there is, and what is left of it.
 struct MemoryLimits::Limit {
     uint64_t bytes;
     uint64_t left;
     std::string source; ///< The file that says so.
 
-    /** For what the process and its neighbours need besides rings: one part in 32, and not more than 256 MiB. */
+    /// For what the process and its neighbours need besides rings: one part in 32, and not more than 256 MiB.
     uint64_t reserve() const { return std::min(bytes / 32, 256 * mib); }
     uint64_t available() const { return difference(left, reserve()); }
 };

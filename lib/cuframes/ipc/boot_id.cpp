@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "ipc/boot_id.h"
 
+#include "ipc/unique_fd.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -8,8 +10,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-
-#include "ipc/unique_fd.h"
 
 namespace cuframes {
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "ipc/close_elsewhere.h"
 
+#include "base/fork.h"
+#include "base/thread.h"
+
 #include <fcntl.h>
 
 #include <atomic>
 #include <deque>
 #include <mutex>
-
-#include "base/fork.h"
-#include "base/thread.h"
 
 #ifndef F_GET_SEALS
 #define F_GET_SEALS 1034
@@ -18,11 +18,11 @@ namespace cuframes {
 
 namespace {
 
-/** Threads that are there while there is something to close, and more than one so that one that is stuck does not hold
- *  up the others. */
+/// Threads that are there while there is something to close, and more than one so that one that is stuck does not hold
+/// up the others.
 class Closer {
 public:
-    /** A forked child has its own: it has none of its parent's threads. Never destroyed, as they outlive exit handlers. */
+    /// A forked child has its own: it has none of its parent's threads. Never destroyed, as they outlive exit handlers.
     static Closer& instance() {
         static std::atomic<Closer*> current{nullptr};
         Closer* closer = current.load();

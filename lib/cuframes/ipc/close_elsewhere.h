@@ -5,13 +5,11 @@
 
 namespace cuframes {
 
-/**
- * Closes a descriptor on a thread of its own. What a peer sent may block in close() for as long as the peer likes: a
- * connection that lingers, a file of a file system of its own; and so may a socket in which such descriptors lie unread.
- */
+/// Closes a descriptor on a thread of its own. What a peer sent may block in close() for as long as the peer likes: a
+/// connection that lingers, a file of a file system of its own; and so may a socket in which such descriptors lie unread.
 void close_elsewhere(UniqueFd fd);
 
-/** Owns a descriptor that a peer sent. Move-only. */
+/// Owns a descriptor that a peer sent. Move-only.
 class ForeignFd {
 public:
     ForeignFd() = default;

@@ -31,15 +31,15 @@ std::vector<gid_t> peer_groups(int socket) {
     return groups;
 }
 
-/** A user or group of another user namespace that has no number in ours: "nobody", whoever it is. */
+/// A user or group of another user namespace that has no number in ours: "nobody", whoever it is.
 bool is_overflow(uint32_t id, const char* which) {
     uint32_t overflow = 65534;
     std::ifstream(text("/proc/sys/kernel/", which)) >> overflow;
     return id == overflow;
 }
 
-/** Of a process without a number here nothing can be learned; the mode of the socket, which the kernel compares without
- *  namespaces, has let it in. */
+/// Of a process without a number here nothing can be learned; the mode of the socket, which the kernel compares without
+/// namespaces, has let it in.
 bool same_user_namespace(pid_t pid) {
     struct stat ours = {};
     struct stat theirs = {};

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Who is at the other end of a connection, and whether it still lives.
- */
+/// Who is at the other end of a connection, and whether it still lives.
 #pragma once
+
+#include "base/result.h"
+#include "ipc/unique_fd.h"
 
 #include <sys/types.h>
 
 #include <string>
-
-#include "base/result.h"
-#include "ipc/unique_fd.h"
 
 namespace cuframes {
 
@@ -21,23 +19,21 @@ struct Credentials {
 
 Credentials peer_credentials(int socket);
 
-/**
- * A pidfd of the process that connected: readable once that has ended. The hang-up of the socket alone comes late when a
- * forked child still holds it open. Empty before Linux 6.5, where only the socket tells.
- */
+/// A pidfd of the process that connected: readable once that has ended. The hang-up of the socket alone comes late when a
+/// forked child still holds it open. Empty before Linux 6.5, where only the socket tells.
 UniqueFd peer_pidfd(int socket);
 
-/** Whom a publisher admits. */
+/// Whom a publisher admits.
 class AccessRule {
 public:
-    /** "user", "group:NAME" or "all"; NULL is "user". */
+    /// "user", "group:NAME" or "all"; NULL is "user".
     static Result<AccessRule> parse(const char* rule);
 
     bool admits(int socket) const;
 
     mode_t directory_mode() const { return kind_ == Kind::user ? 0700 : kind_ == Kind::group ? 0750 : 0755; }
     mode_t socket_mode() const { return kind_ == Kind::user ? 0600 : kind_ == Kind::group ? 0660 : 0666; }
-    /** -1: as it comes. */
+    /// -1: as it comes.
     gid_t group() const { return kind_ == Kind::group ? group_ : static_cast<gid_t>(-1); }
     const std::string& name() const { return name_; }
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "ipc/rendezvous.h"
 
+#include "base/fork.h"
+#include "ipc/seqpacket.h"
+#include "protocol/validate.h"
+
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -13,17 +17,13 @@
 #include <mutex>
 #include <set>
 
-#include "base/fork.h"
-#include "ipc/seqpacket.h"
-#include "protocol/validate.h"
-
 namespace cuframes {
 
 namespace {
 
 std::string private_tmp_directory() { return text("/tmp/cuframes-", ::geteuid()); }
 
-/** Whether a path in the world-writable /tmp is really this user's own directory: somebody else may have made it. */
+/// Whether a path in the world-writable /tmp is really this user's own directory: somebody else may have made it.
 Result<> check_ownership(const std::string& directory) {
     struct stat status = {};
     if (::lstat(directory.c_str(), &status) != 0) {
@@ -49,7 +49,7 @@ bool names_a_directory(const char* variable) {
     return set && *set;
 }
 
-/** Makes the directory if it is missing. True: it was made here. */
+/// Makes the directory if it is missing. True: it was made here.
 Result<bool> ensure_directory(const std::string& directory, const AccessRule& access) {
     bool made = false;
     if (::mkdir(directory.c_str(), 0700) == 0) {
@@ -82,10 +82,8 @@ Result<bool> ensure_directory(const std::string& directory, const AccessRule& ac
     return made;
 }
 
-/**
- * Keys held by this process. A record lock excludes other processes only, and is lost when the process closes any
- * descriptor of the file: so a key held here is refused before its lock file is opened.
- */
+/// Keys held by this process. A record lock excludes other processes only, and is lost when the process closes any
+/// descriptor of the file: so a key held here is refused before its lock file is opened.
 class KeysHeldHere {
 public:
     bool add(const std::string& lock_path) {
@@ -112,7 +110,7 @@ KeysHeldHere& keys_held_here() {
     return *keys;
 }
 
-/** A record lock on the whole file: not inherited by fork(), so that a dead publisher's child does not hold its key. */
+/// A record lock on the whole file: not inherited by fork(), so that a dead publisher's child does not hold its key.
 struct flock whole_file() {
     struct flock lock = {};
     lock.l_type = F_WRLCK;
@@ -125,7 +123,7 @@ Error in_use(const std::string& key, const std::string& path, const std::string&
                                             path, "; stop it, or use another key")};
 }
 
-/** The holder's pid: as the kernel knows it here, else (another PID namespace) as the holder wrote it down. */
+/// The holder's pid: as the kernel knows it here, else (another PID namespace) as the holder wrote it down.
 std::string read_holder(int fd) {
     struct flock lock = whole_file();
     if (::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0) {
@@ -145,7 +143,7 @@ bool same_file(int fd, const std::string& path) {
            by_fd.st_dev == by_path.st_dev;
 }
 
-/** Takes the lock, on the file that has the name: a holder about to leave removes it. */
+/// Takes the lock, on the file that has the name: a holder about to leave removes it.
 Result<UniqueFd> lock_file(const std::string& path, const std::string& key) {
     for (;;) {
         UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -173,7 +171,7 @@ Result<UniqueFd> lock_file(const std::string& path, const std::string& key) {
     }
 }
 
-/** One name for a directory, however it was reached. */
+/// One name for a directory, however it was reached.
 std::string canonical(const std::string& directory) {
     char* resolved = ::realpath(directory.c_str(), nullptr);
     std::string out = resolved ? resolved : directory;
@@ -181,7 +179,7 @@ std::string canonical(const std::string& directory) {
     return out;
 }
 
-/** "is 128 (/proc/sys/fs/inotify/max_user_instances)". */
+/// "is 128 (/proc/sys/fs/inotify/max_user_instances)".
 std::string limit_text(const char* name) {
     const std::string path = text("/proc/sys/fs/inotify/", name);
     std::string value;
@@ -375,7 +373,7 @@ Result<> SocketWatch::arm() {
     }
 }
 
-/** Moves the watch to the directory, which is true, or to the nearest of its parents that exists. */
+/// Moves the watch to the directory, which is true, or to the nearest of its parents that exists.
 Result<bool> SocketWatch::watch_nearest() {
     constexpr uint32_t events = IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
     std::string path = directory_;

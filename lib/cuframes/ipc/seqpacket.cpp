@@ -16,7 +16,7 @@ namespace cuframes {
 namespace {
 
 constexpr size_t control_size = CMSG_SPACE(max_message_fds * sizeof(int));
-/** Without the padding, in which the kernel would put one more. */
+/// Without the padding, in which the kernel would put one more.
 constexpr size_t control_room = CMSG_LEN(max_message_fds * sizeof(int));
 
 Result<sockaddr_un> address_of(const std::string& path) {
@@ -39,7 +39,7 @@ Result<UniqueFd> make_socket() {
     return fd;
 }
 
-/** Takes every descriptor, so that none leaks even from a packet that is then refused. */
+/// Takes every descriptor, so that none leaks even from a packet that is then refused.
 void collect_fds(msghdr& message, Packet& packet) {
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
@@ -57,7 +57,7 @@ void collect_fds(msghdr& message, Packet& packet) {
     }
 }
 
-/** One packet of a batch, as the kernel wrote it. */
+/// One packet of a batch, as the kernel wrote it.
 void read_packet(msghdr& message, size_t size, Packet& packet) {
     collect_fds(message, packet);
     if (size == 0) {
@@ -81,7 +81,7 @@ void read_packet(msghdr& message, size_t size, Packet& packet) {
     }
 }
 
-/** Whether closing the socket may close descriptors that lie in it unread. To be asked when no more can come. */
+/// Whether closing the socket may close descriptors that lie in it unread. To be asked when no more can come.
 bool holds_packets(int socket) {
     char byte = 0;
     iovec part = {&byte, 1};

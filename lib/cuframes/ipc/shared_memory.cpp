@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "ipc/shared_memory.h"
 
+#include "ipc/available_memory.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -8,8 +10,6 @@
 
 #include <algorithm>
 #include <optional>
-
-#include "ipc/available_memory.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
@@ -38,7 +38,7 @@ Result<Mapping> map(int fd, uint64_t size, int protection) {
     return Mapping(address, size);
 }
 
-/** Files, and so memfds, beyond ulimit -f end the process with SIGXFSZ. */
+/// Files, and so memfds, beyond ulimit -f end the process with SIGXFSZ.
 Result<> check_file_size(const char* name, uint64_t size) {
     const auto limit = limit_of(RLIMIT_FSIZE);
     if (!limit || size <= *limit) {

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Sealed memfds and their mappings.
- */
+/// Sealed memfds and their mappings.
 #pragma once
+
+#include "base/result.h"
+#include "ipc/unique_fd.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
-#include "base/result.h"
-#include "ipc/unique_fd.h"
-
 namespace cuframes {
 
-/** Owns a mapping. Move-only. */
+/// Owns a mapping. Move-only.
 class Mapping {
 public:
     Mapping() = default;
@@ -38,7 +36,7 @@ private:
 
 enum class Access { read_only, read_write };
 
-/** Who may write to a memfd after it was sealed: those who mapped it before, or everybody who has the fd. */
+/// Who may write to a memfd after it was sealed: those who mapped it before, or everybody who has the fd.
 enum class Writers { only_present_mappings, anybody };
 
 struct SharedMemory {
@@ -46,24 +44,18 @@ struct SharedMemory {
     Mapping mapping; ///< Readable and writable.
 };
 
-/**
- * Makes a zeroed memfd of `size` bytes, commits its first `committed` bytes, maps it, and seals it. `name` stands in
- * errors.
- */
+/// Makes a zeroed memfd of `size` bytes, commits its first `committed` bytes, maps it, and seals it. `name` stands in
+/// errors.
 Result<SharedMemory> create_shared_memory(const char* name, uint64_t size, uint64_t committed, Writers writers);
 
-/**
- * Gets the memory of a part of a memfd that has none yet, or CUFRAMES_ERROR_NO_MEMORY where it does not fit: what is
- * committed can be written without SIGBUS and without calling the OOM killer. May take as long as the kernel needs to
- * clear it, a second for some GB. After an error a part of it may have been committed: a sealed memfd gives nothing back
- * until it is closed, and the next call for the same part finds it there.
- */
+/// Gets the memory of a part of a memfd that has none yet, or CUFRAMES_ERROR_NO_MEMORY where it does not fit: what is
+/// committed can be written without SIGBUS and without calling the OOM killer. May take as long as the kernel needs to
+/// clear it, a second for some GB. After an error a part of it may have been committed: a sealed memfd gives nothing back
+/// until it is closed, and the next call for the same part finds it there.
 Result<> commit(int fd, uint64_t offset, uint64_t size, const char* what);
 
-/**
- * Maps a memfd that a peer sent. Refuses one that is not sealed against shrinking or is smaller than `size`: touching it
- * could otherwise kill us with SIGBUS.
- */
+/// Maps a memfd that a peer sent. Refuses one that is not sealed against shrinking or is smaller than `size`: touching it
+/// could otherwise kill us with SIGBUS.
 Result<Mapping> map_shared_memory(const UniqueFd& fd, uint64_t size, Access access);
 
 } // namespace cuframes

@@ -7,7 +7,7 @@
 
 namespace cuframes {
 
-/** Owns a file descriptor. Move-only. */
+/// Owns a file descriptor. Move-only.
 class UniqueFd {
 public:
     UniqueFd() = default;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <sys/eventfd.h>
-
 #include "base/result.h"
 #include "ipc/unique_fd.h"
 
+#include <sys/eventfd.h>
+
 namespace cuframes {
 
-/** An eventfd: one process or thread sleeps on it, another wakes it. */
+/// An eventfd: one process or thread sleeps on it, another wakes it.
 class Waker {
 public:
     Waker() = default;
@@ -24,7 +24,7 @@ public:
 
     int fd() const { return fd_.get(); }
 
-    /** Async-signal-safe. A full counter (EAGAIN) has woken the sleeper already. */
+    /// Async-signal-safe. A full counter (EAGAIN) has woken the sleeper already.
     void wake() const { (void)!::eventfd_write(fd_.get(), 1); }
 
     void clear() const {

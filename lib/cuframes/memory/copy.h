@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Copies of whole images, plane by plane, visible bytes only.
- */
+/// Copies of whole images, plane by plane, visible bytes only.
 #pragma once
-
-#include <array>
-#include <cstring>
 
 #include "base/result.h"
 #include "cuframes/cuframes.h"
+
+#include <array>
+#include <cstring>
 
 namespace cuframes {
 
@@ -35,7 +33,7 @@ inline Planes planes_of(const cuframes_image& image) {
     return out;
 }
 
-/** Whether the image has the planes that `g` needs, and room for all of their bytes. */
+/// Whether the image has the planes that `g` needs, and room for all of their bytes.
 inline Result<> check_image(const cuframes_image& image, const cuframes_geometry& g) {
     if (image.plane_count != g.plane_count ||
         (image.memory != CUFRAMES_MEMORY_HOST && image.memory != CUFRAMES_MEMORY_CUDA)) {
@@ -70,7 +68,7 @@ inline void copy_rows(const Planes& to, const Planes& from, const cuframes_geome
     }
 }
 
-/** Downloads an image from GPU memory; complete on return. */
+/// Downloads an image from GPU memory; complete on return.
 Result<> copy_from_gpu(const Planes& to, const cuframes_geometry& g, const cuframes_image& image);
 
 } // namespace cuframes

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * The subscriber's end of a ring in GPU memory: imported once, mapped read-only.
- */
+/// The subscriber's end of a ring in GPU memory: imported once, mapped read-only.
 #include "base/cuda/streams.h"
 #include "memory/cuda_copy.h"
 #include "memory/cuda_release.h"

@@ -6,18 +6,16 @@
 
 namespace cuframes::cuda {
 
-/** Queues a copy of the visible bytes of every plane on `stream` of the current context. */
+/// Queues a copy of the visible bytes of every plane on `stream` of the current context.
 CUresult copy_planes(const Driver& driver, const Planes& to, CUmemorytype to_type, const Planes& from,
                      CUmemorytype from_type, const cuframes_geometry& g, CUstream stream);
 
-/**
- * The same on a stream of whatever context, waited for where one side is host memory, which its owner may change or read
- * as soon as this returns. CUDA: the stream captures a graph, into which the copy would go instead.
- */
+/// The same on a stream of whatever context, waited for where one side is host memory, which its owner may change or read
+/// as soon as this returns. CUDA: the stream captures a graph, into which the copy would go instead.
 Result<> copy_now(const Driver& driver, const Planes& to, CUmemorytype to_type, const Planes& from,
                   CUmemorytype from_type, const cuframes_geometry& g, CUstream stream, CUcontext said);
 
-/** An error for a stream that cannot be used for `what` while it captures, or for what else stands in the way. */
+/// An error for a stream that cannot be used for `what` while it captures, or for what else stands in the way.
 Error refused_on_stream(const char* what, CUresult result);
 
 inline CUmemorytype memory_type(const cuframes_image& image) {

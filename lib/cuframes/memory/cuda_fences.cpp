@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "memory/cuda_fences.h"
 
-#include <algorithm>
-
-#include "base/thread.h"
 #include "base/cuda/streams.h"
+#include "base/thread.h"
+
+#include <algorithm>
 
 namespace cuframes::cuda {
 
@@ -40,7 +40,7 @@ void SlotFences::add(uint32_t slot, const std::vector<StreamRef>& streams) noexc
     }
 }
 
-/** What the driver refuses for good belongs to a context that is broken, in which nothing writes any more. */
+/// What the driver refuses for good belongs to a context that is broken, in which nothing writes any more.
 void SlotFences::record(Fence& fence) {
     const Driver& driver = context_.driver();
     std::vector<StreamRef> later;

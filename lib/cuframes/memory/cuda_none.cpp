@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Takes the place of the cuda_*.cpp files in a build without the CUDA headers.
- */
+/// Takes the place of the cuda_*.cpp files in a build without the CUDA headers.
 #include "memory/copy.h"
 #include "memory/frame_store.h"
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "memory/cuda_release.h"
 
-#include <algorithm>
-#include <chrono>
-
-#include "base/log.h"
-#include "base/thread.h"
 #include "base/cuda/streams.h"
 #include "base/cuda/unsafe_release.h"
+#include "base/log.h"
+#include "base/thread.h"
 #include "protocol/layout.h"
 #include "ring/lease.h"
+
+#include <algorithm>
+#include <chrono>
 
 namespace cuframes::cuda {
 
@@ -53,7 +53,7 @@ Result<> ReleaseQueue::start() {
     return {};
 }
 
-/** Decided by trying: attributes are not to be trusted everywhere. */
+/// Decided by trying: attributes are not to be trusted everywhere.
 bool ReleaseQueue::gpu_can_write_leases() {
     const Driver& driver = context_.driver();
     CUdeviceptr page = 0;
@@ -188,7 +188,7 @@ bool ReleaseQueue::some_may_pass() const {
                        [](const Failed& one) { return may_pass_later(one.why.result); });
 }
 
-/** On a thread of its own: nobody else may come by for a long time, and the publisher needs the slot. */
+/// On a thread of its own: nobody else may come by for a long time, and the publisher needs the slot.
 void ReleaseQueue::retry() {
     constexpr milliseconds shortest(1);
     constexpr milliseconds longest(8);
@@ -210,7 +210,7 @@ void ReleaseQueue::retry() {
     }
 }
 
-/** Makes the release stream wait for all work that may read the frame. */
+/// Makes the release stream wait for all work that may read the frame.
 std::optional<ReleaseQueue::Refusal> ReleaseQueue::order_after(const std::vector<StreamRef>& streams) {
     const bool whole = scope_ == ReleaseScope::context && context_.driver().cuCtxRecordEvent;
     for (CUcontext context : contexts_) {
@@ -256,7 +256,7 @@ CUresult ReleaseQueue::wait_for(CUcontext context, CUstream stream, bool whole_c
     return driver.cuStreamWaitEvent(stream_, event, 0);
 }
 
-/** The context's event, made on first use. The context is current. */
+/// The context's event, made on first use. The context is current.
 CUevent ReleaseQueue::event_for(CUcontext context) {
     for (const auto& [known, event] : events_) {
         if (known == context) {
@@ -338,7 +338,7 @@ Result<bool> ReleaseQueue::when_done(std::shared_ptr<const Waker> wake) {
     return true;
 }
 
-/** For what was ordered: when the GPU is there. False: it is. */
+/// For what was ordered: when the GPU is there. False: it is.
 Result<bool> ReleaseQueue::arrange_wake(std::shared_ptr<const Waker> wake) {
     if (!gpu_page_) {
         reaper_wake_ = std::move(wake);
@@ -370,7 +370,7 @@ Result<bool> ReleaseQueue::arrange_wake(std::shared_ptr<const Waker> wake) {
     return true;
 }
 
-/** On a thread of the driver's, in whose way no lock may be. */
+/// On a thread of the driver's, in whose way no lock may be.
 void ReleaseQueue::wake_from_driver(void* call) {
     const std::unique_ptr<Wake> wake(static_cast<Wake*>(call));
     wake->is_queued->store(false);

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * The publisher's end of a ring in GPU memory: VMM allocations, each exported once.
- */
-#include <algorithm>
-
+/// The publisher's end of a ring in GPU memory: VMM allocations, each exported once.
 #include "base/cuda/streams.h"
 #include "memory/cuda_copy.h"
 #include "memory/cuda_fences.h"
 #include "memory/cuda_vmm.h"
 #include "memory/frame_store.h"
+
+#include <algorithm>
 
 namespace cuframes {
 

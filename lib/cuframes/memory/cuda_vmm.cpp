@@ -120,7 +120,7 @@ Result<> VmmRange::import(int fd) {
     return map(handle, CU_MEM_ACCESS_FLAGS_PROT_READ);
 }
 
-/** Takes over the handle, whatever comes of it. */
+/// Takes over the handle, whatever comes of it.
 Result<> VmmRange::map(CUmemGenericAllocationHandle handle, CUmemAccess_flags flags) {
     const Driver& driver = context_.driver();
     const CUdeviceptr address = address_ + mapped() * chunk_size_;
@@ -143,7 +143,7 @@ Result<> VmmRange::map(CUmemGenericAllocationHandle handle, CUmemAccess_flags fl
     return {};
 }
 
-/** Memory comes with the pixels of whoever had it before. In a stream of its own, so that nobody's work waits. */
+/// Memory comes with the pixels of whoever had it before. In a stream of its own, so that nobody's work waits.
 Result<> VmmRange::zero(CUdeviceptr address) const {
     const Driver& driver = context_.driver();
     CUstream stream = nullptr;

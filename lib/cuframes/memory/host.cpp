@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Frames in host memory: one sealed memfd, as large as the ring may become and as full as it is.
- */
+/// Frames in host memory: one sealed memfd, as large as the ring may become and as full as it is.
+#include "ipc/seqpacket.h"
+#include "ipc/shared_memory.h"
+#include "memory/copy.h"
+#include "memory/frame_store.h"
+#include "ring/lease.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-
-#include "ipc/seqpacket.h"
-#include "ipc/shared_memory.h"
-#include "memory/copy.h"
-#include "memory/frame_store.h"
-#include "ring/lease.h"
 
 namespace cuframes {
 
@@ -60,7 +58,7 @@ public:
         return {};
     }
 
-    /** The CPU wrote the pixels, in program order before the caller's next store. */
+    /// The CPU wrote the pixels, in program order before the caller's next store.
     Result<> complete(const StreamRef&) override { return {}; }
 
 private:

@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * The shared memory of a ring generation: the specification.
- *
- * Memory is split by who writes it, so that a peer gone mad can only damage its own words.
- *
- *   control memfd   written by the publisher, sealed (SHRINK, GROW, FUTURE_WRITE), mapped read-only by subscribers
- *     +--------------------+ 0
- *     | RingHeader         |   written once before the fd is sent, but for the words of RingState
- *     +--------------------+ header.caps_offset
- *     | caps, UTF-8        |
- *     +--------------------+ header.records_offset
- *     | SlotRecord[slots]  |   one per slot: sequence word, times, flags
- *     +--------------------+ header.metadata_offset
- *     | metadata[slots]    |   header.metadata_stride bytes a slot; pages never used are never committed
- *     +--------------------+ header.control_size
- *
- *   lease memfd     one for each subscriber, made and sized by the publisher (SHRINK, GROW), written by the subscriber
- *     | LeasePage          |
- *
- *   frames          chunks of header.chunk_slots slots, header.chunk_stride bytes from one to the next: a sealed memfd
- *                   with one chunk, or CUDA VMM allocations, one for each chunk, side by side in one address range
- *
- * A generation's layout never changes; new caps or a new publisher make a new one with a new epoch. The layout has
- * room for the most slots that the ring may grow to: growing writes to more of them, of which RingState.slots_in_use
- * tells. Host memory is sparse; GPU memory comes chunk by chunk, which a subscriber asks for when it meets them.
- *
- * Life of a slot, as its sequence word tells it (0 is INVALID):
- *
- *     0 --acquire--> 0 --publish--> n --acquire--> 0 --publish--> m > n
- *
- * Lease protocol (hazard-pointer shape; the search in tests/model shows it safe with a crash at every step):
- *
- *   subscriber: lease := slot + 1; seq_cst fence; re-read the slot's sequence; if it changed: lease := 0, try again
- *   publisher:  sequence := 0; seq_cst fence; read every lease word; if one names the slot: restore the sequence and
- *               take another slot
- */
+/// The shared memory of a ring generation: the specification.
+///
+/// Memory is split by who writes it, so that a peer gone mad can only damage its own words.
+///
+///   control memfd   written by the publisher, sealed (SHRINK, GROW, FUTURE_WRITE), mapped read-only by subscribers
+///     +--------------------+ 0
+///     | RingHeader         |   written once before the fd is sent, but for the words of RingState
+///     +--------------------+ header.caps_offset
+///     | caps, UTF-8        |
+///     +--------------------+ header.records_offset
+///     | SlotRecord[slots]  |   one per slot: sequence word, times, flags
+///     +--------------------+ header.metadata_offset
+///     | metadata[slots]    |   header.metadata_stride bytes a slot; pages never used are never committed
+///     +--------------------+ header.control_size
+///
+///   lease memfd     one for each subscriber, made and sized by the publisher (SHRINK, GROW), written by the subscriber
+///     | LeasePage          |
+///
+///   frames          chunks of header.chunk_slots slots, header.chunk_stride bytes from one to the next: a sealed memfd
+///                   with one chunk, or CUDA VMM allocations, one for each chunk, side by side in one address range
+///
+/// A generation's layout never changes; new caps or a new publisher make a new one with a new epoch. The layout has
+/// room for the most slots that the ring may grow to: growing writes to more of them, of which RingState.slots_in_use
+/// tells. Host memory is sparse; GPU memory comes chunk by chunk, which a subscriber asks for when it meets them.
+///
+/// Life of a slot, as its sequence word tells it (0 is INVALID):
+///
+///     0 --acquire--> 0 --publish--> n --acquire--> 0 --publish--> m > n
+///
+/// Lease protocol (hazard-pointer shape; the search in tests/model shows it safe with a crash at every step):
+///
+///   subscriber: lease := slot + 1; seq_cst fence; re-read the slot's sequence; if it changed: lease := 0, try again
+///   publisher:  sequence := 0; seq_cst fence; read every lease word; if one names the slot: restore the sequence and
+///               take another slot
 #pragma once
+
+#include "cuframes/cuframes.h"
 
 #include <array>
 #include <atomic>
@@ -43,12 +43,10 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "cuframes/cuframes.h"
-
 namespace cuframes {
 
-/** Peers speak only with their own version: both ends of a host are usually upgraded together, and a mapped ring
- *  leaves no room for half an understanding. */
+/// Peers speak only with their own version: both ends of a host are usually upgraded together, and a mapped ring
+/// leaves no room for half an understanding.
 inline constexpr uint32_t protocol_version = 3;
 
 inline constexpr uint64_t ring_magic = 0x31676e6972756366; // "fcuring1", little-endian
@@ -57,11 +55,11 @@ inline constexpr uint32_t page_size = 4096;
 inline constexpr uint32_t max_caps_size = 16 * 1024;
 inline constexpr uint32_t max_metadata_size = 64 * 1024 * 1024;
 
-/** Ends of stream whose place among the frames is known: all those that a frame still in the ring came before. */
+/// Ends of stream whose place among the frames is known: all those that a frame still in the ring came before.
 inline constexpr uint32_t known_ends = CUFRAMES_MAX_SLOTS;
 
-/** A frame's sequence number and its slot in one word, so that both are read together: 48 bits last 74,000 years at
- *  120 frames/s. 0: nothing published yet. */
+/// A frame's sequence number and its slot in one word, so that both are read together: 48 bits last 74,000 years at
+/// 120 frames/s. 0: nothing published yet.
 struct Latest {
     uint64_t sequence;
     uint32_t slot;
@@ -77,7 +75,7 @@ enum class StreamState : uint32_t {
     closed = 3,     ///< The publisher closed without ending the stream.
 };
 
-/** The words of the header that change. Written by the publisher only. */
+/// The words of the header that change. Written by the publisher only.
 struct RingState {
     alignas(64) std::atomic<uint64_t> latest;
     std::atomic<uint64_t> last_sequence;   ///< Frames dropped since `latest` included.
@@ -86,7 +84,7 @@ struct RingState {
     std::atomic<uint64_t> latency;         ///< Of the publisher's pipeline, ns; CUFRAMES_TIME_NONE: not told.
     std::atomic<uint32_t> slots_in_use;    ///< Frames lie in slots below this one only. Never falls.
     std::atomic<uint32_t> ends;            ///< How often the stream has ended, in this publisher's life.
-    /** The newest sequence number at each of the last ends: of end n in word n mod known_ends. */
+    /// The newest sequence number at each of the last ends: of end n in word n mod known_ends.
     std::array<std::atomic<uint64_t>, known_ends> end_positions;
 };
 
@@ -113,7 +111,7 @@ struct RingHeader {
     RingState state;
 };
 
-/** Everything but `sequence` is stable while the slot is leased, or held by the producer. */
+/// Everything but `sequence` is stable while the slot is leased, or held by the producer.
 struct alignas(64) SlotRecord {
     std::atomic<uint64_t> sequence;
     uint64_t publish_time;
@@ -126,7 +124,7 @@ struct alignas(64) SlotRecord {
     uint32_t metadata_size;
 };
 
-/** Words of one subscriber. The publisher reads each once a use, masks it and checks its range. */
+/// Words of one subscriber. The publisher reads each once a use, masks it and checks its range.
 struct LeasePage {
     std::atomic<uint32_t> sleeping; ///< Not 0: send Wake after publishing. Another value for each sleep.
     uint32_t reserved;

@@ -1,37 +1,35 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Messages on the SOCK_SEQPACKET connection between a subscriber and its publisher.
- *
- *     subscriber                        publisher
- *         | --- Hello ------------------> |  who, mode, leases asked for
- *         | <-- Welcome ----------------- |  or Refused, then the connection is closed
- *         | <-- Generation + 3 fds ------ |  now, and when caps or geometry change: one at a time
- *         | <-- Chunk + fd -------------- |  for each chunk of GPU memory behind the first that there is
- *         |                               |
- *         |      … frames: shared memory …
- *         | <-- Wake -------------------- |  a frame, for one that sleeps
- *         |                               |
- *         | --- Need -------------------> |  what it lacks: the generation after this one, or chunks of it
- *         | --- Want -------------------> |  more leases, or more frames to be kept
- *         | <-- Granted ----------------- |  what there is now: the answer to each Want
- *         | --- Progress ---------------> |  only while RingState.publisher_waits is set
- *         | --- Goodbye ----------------> |  detached, but frames are still held: keep their leases
- *         | <-- Ended ------------------- |  end of stream before there was any generation
- *         |                               |
- *       hang-up, or the peer's pidfd: the other side is gone
- *
- * Each message is one packet of exactly `size` bytes that begins with a MessageHeader. A receiver ignores types it does
- * not know, so that a later version may add some; everything else that is off closes the connection.
- *
- * What lies unread in a socket pins what its descriptors name, and counts against the user's limit of them: so nothing with
- * descriptors is sent to a subscriber that has not taken up what it was sent before.
- */
+/// Messages on the SOCK_SEQPACKET connection between a subscriber and its publisher.
+///
+///     subscriber                        publisher
+///         | --- Hello ------------------> |  who, mode, leases asked for
+///         | <-- Welcome ----------------- |  or Refused, then the connection is closed
+///         | <-- Generation + 3 fds ------ |  now, and when caps or geometry change: one at a time
+///         | <-- Chunk + fd -------------- |  for each chunk of GPU memory behind the first that there is
+///         |                               |
+///         |      … frames: shared memory …
+///         | <-- Wake -------------------- |  a frame, for one that sleeps
+///         |                               |
+///         | --- Need -------------------> |  what it lacks: the generation after this one, or chunks of it
+///         | --- Want -------------------> |  more leases, or more frames to be kept
+///         | <-- Granted ----------------- |  what there is now: the answer to each Want
+///         | --- Progress ---------------> |  only while RingState.publisher_waits is set
+///         | --- Goodbye ----------------> |  detached, but frames are still held: keep their leases
+///         | <-- Ended ------------------- |  end of stream before there was any generation
+///         |                               |
+///       hang-up, or the peer's pidfd: the other side is gone
+///
+/// Each message is one packet of exactly `size` bytes that begins with a MessageHeader. A receiver ignores types it does
+/// not know, so that a later version may add some; everything else that is off closes the connection.
+///
+/// What lies unread in a socket pins what its descriptors name, and counts against the user's limit of them: so nothing with
+/// descriptors is sent to a subscriber that has not taken up what it was sent before.
 #pragma once
+
+#include "protocol/layout.h"
 
 #include <array>
 #include <cstdint>
-
-#include "protocol/layout.h"
 
 namespace cuframes {
 
@@ -55,7 +53,7 @@ struct MessageHeader {
     uint32_t size; ///< Of the whole message.
 };
 
-/** First message of a connection. `version` stays the first field in every version, so that each can refuse others. */
+/// First message of a connection. `version` stays the first field in every version, so that each can refuse others.
 struct Hello {
     static constexpr MessageType type = MessageType::hello;
     MessageHeader header;
@@ -87,7 +85,7 @@ struct Refused {
     char message[496];
 };
 
-/** With three fds: control, the first chunk of frames, lease page. */
+/// With three fds: control, the first chunk of frames, lease page.
 struct Generation {
     static constexpr MessageType type = MessageType::generation;
     MessageHeader header;
@@ -96,7 +94,7 @@ struct Generation {
     uint64_t frames_size;
 };
 
-/** With one fd: a chunk of GPU memory behind those sent before, in the generation sent last. */
+/// With one fd: a chunk of GPU memory behind those sent before, in the generation sent last.
 struct Chunk {
     static constexpr MessageType type = MessageType::chunk;
     MessageHeader header;
@@ -104,7 +102,7 @@ struct Chunk {
     uint32_t reserved;
 };
 
-/** A subscriber's wish, in all and not on top. One at a time: the next after the answer to the last. */
+/// A subscriber's wish, in all and not on top. One at a time: the next after the answer to the last.
 struct Want {
     static constexpr MessageType type = MessageType::want;
     MessageHeader header;
@@ -112,7 +110,7 @@ struct Want {
     uint32_t frames; ///< Newest frames that the ring should keep, whatever is leased of older ones.
 };
 
-/** In words that the publisher reads from now on. Never less than before. */
+/// In words that the publisher reads from now on. Never less than before.
 struct Granted {
     static constexpr MessageType type = MessageType::granted;
     MessageHeader header;
@@ -120,20 +118,16 @@ struct Granted {
     uint32_t frames; ///< That the ring keeps for all.
 };
 
-/**
- * Sent to a subscriber that sleeps, once for each value of LeasePage.sleeping. It says nothing but that there is something
- * to look at, so it need not be read before the subscriber looks. A message, and no descriptor that both share: whoever has
- * one can make the other's next call on it block.
- */
+/// Sent to a subscriber that sleeps, once for each value of LeasePage.sleeping. It says nothing but that there is something
+/// to look at, so it need not be read before the subscriber looks. A message, and no descriptor that both share: whoever has
+/// one can make the other's next call on it block.
 struct Wake {
     static constexpr MessageType type = MessageType::wake;
     MessageHeader header;
 };
 
-/**
- * From a subscriber that cannot go on with what it has. It is answered by what it was not sent yet: the newest generation
- * where that is not `epoch`, else the chunks of `epoch` that came to be since; and by nothing while there is neither.
- */
+/// From a subscriber that cannot go on with what it has. It is answered by what it was not sent yet: the newest generation
+/// where that is not `epoch`, else the chunks of `epoch` that came to be since; and by nothing while there is neither.
 struct Need {
     static constexpr MessageType type = MessageType::need;
     MessageHeader header;
@@ -150,7 +144,7 @@ struct Goodbye {
     MessageHeader header;
 };
 
-/** The stream ended before there was any generation; later ends are in the shared memory. */
+/// The stream ended before there was any generation; later ends are in the shared memory.
 struct Ended {
     static constexpr MessageType type = MessageType::ended;
     MessageHeader header;

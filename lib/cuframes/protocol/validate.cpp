@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "protocol/validate.h"
 
+#include "base/utf8.h"
+
 #include <algorithm>
 #include <cstring>
 #include <string_view>
-
-#include "base/utf8.h"
 
 namespace cuframes {
 
@@ -19,7 +19,7 @@ Error bad_header(const std::string& what) {
     return {CUFRAMES_ERROR_PROTOCOL, text("the publisher's ring header is damaged: ", what)};
 }
 
-/** `count` things of `stride` bytes from `offset` on end within `size`. Written so that nothing can overflow. */
+/// `count` things of `stride` bytes from `offset` on end within `size`. Written so that nothing can overflow.
 bool fits(uint64_t offset, uint64_t count, uint64_t stride, uint64_t size) {
     return offset <= size && (count == 0 || stride <= (size - offset) / count);
 }

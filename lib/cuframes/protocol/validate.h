@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Checks of what comes from outside: a caller's geometry, and a peer's control memory. Pure functions, so that they
- * can be tested and fuzzed by themselves.
- */
+/// Checks of what comes from outside: a caller's geometry, and a peer's control memory. Pure functions, so that they
+/// can be tested and fuzzed by themselves.
 #pragma once
-
-#include <memory>
-#include <string>
 
 #include "base/result.h"
 #include "protocol/layout.h"
 
+#include <memory>
+#include <string>
+
 namespace cuframes {
 
-/** Every visible byte of every plane lies inside frame_size; no field is out of range. Names what is off. */
+/// Every visible byte of every plane lies inside frame_size; no field is out of range. Names what is off.
 Result<> check_geometry(const cuframes_geometry& geometry);
 
-/** Key: `[A-Za-z0-9._-]{1,64}`, and not a name with a meaning to the file system. */
+/// Key: `[A-Za-z0-9._-]{1,64}`, and not a name with a meaning to the file system.
 Result<> check_key(const char* key);
 
-/** What a subscriber keeps of a RingHeader: a private copy, checked once, never read again from shared memory. */
+/// What a subscriber keeps of a RingHeader: a private copy, checked once, never read again from shared memory.
 struct RingDescription {
     uint64_t epoch;
     uint64_t first_sequence;
@@ -37,13 +35,13 @@ struct RingDescription {
     std::string caps;
 
     uint32_t chunk_count() const { return (slot_count + chunk_slots - 1) / chunk_slots; }
-    /** Where a slot begins, in the address range of all chunks. */
+    /// Where a slot begins, in the address range of all chunks.
     uint64_t slot_offset(uint32_t slot) const {
         return slot / chunk_slots * chunk_stride + slot % chunk_slots * slot_stride;
     }
 };
 
-/** Copies and checks the header at `control`, which is `control_size` bytes long. */
+/// Copies and checks the header at `control`, which is `control_size` bytes long.
 Result<RingDescription> read_ring_header(const void* control, uint64_t control_size, uint64_t frames_size);
 
 } // namespace cuframes

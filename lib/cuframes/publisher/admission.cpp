@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Who may attach to a publisher, and what becomes of it: the service thread's side of Publisher.
- */
-#include <sys/resource.h>
-
-#include <algorithm>
-
+/// Who may attach to a publisher, and what becomes of it: the service thread's side of Publisher.
 #include "base/log.h"
 #include "ipc/boot_id.h"
 #include "publisher/publisher.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
 
 namespace cuframes {
 
 namespace {
 
-/** Slots that no reader may hold: the newest frame's, and the one being written. */
+/// Slots that no reader may hold: the newest frame's, and the one being written.
 constexpr uint32_t reserved_slots = 2;
 
-/** What an elastic ring keeps beyond that and its leases: for the producer's queue, and for readers that lag. */
+/// What an elastic ring keeps beyond that and its leases: for the producer's queue, and for readers that lag.
 constexpr uint32_t spare_slots = 4;
 
 Error shortage() {
@@ -76,12 +74,10 @@ uint32_t Publisher::free_seats() const {
     return options_.max_subscribers > taken ? options_.max_subscribers - taken : 0;
 }
 
-/**
- * How many leases a newcomer gets; 0: fewer than it is content with. A lease is kept for each seat that is still free then:
- * the last reader must not be refused because the first ones were served well. A ring that can never seat them all keeps
- * half. One of a fixed size was made for numbers that its readers name, and gives them; to one that names none it gives
- * two at first.
- */
+/// How many leases a newcomer gets; 0: fewer than it is content with. A lease is kept for each seat that is still free then:
+/// the last reader must not be refused because the first ones were served well. A ring that can never seat them all keeps
+/// half. One of a fixed size was made for numbers that its readers name, and gives them; to one that names none it gives
+/// two at first.
 uint32_t Publisher::leases_to_join(const Hello& hello) const {
     constexpr uint32_t guess_in_fixed_ring = 2;
     const bool fixed = !options_.elastic();
@@ -103,14 +99,14 @@ uint32_t Publisher::leases_to_join(const Hello& hello) const {
     return std::clamp(left > kept ? left - kept : 0, hello.least, wanted);
 }
 
-/** How many leases more a subscriber gets that is there: what is left when newcomers find one each, if it is to be. */
+/// How many leases more a subscriber gets that is there: what is left when newcomers find one each, if it is to be.
 uint32_t Publisher::leases_to_add(uint32_t wanted) const {
     const uint32_t kept = std::min(free_seats(), options_.max_slots / (options_.elastic() ? 2 : 4));
     const uint32_t left = leases_left();
     return std::min(wanted, left > kept ? left - kept : 0);
 }
 
-/** Frames that an elastic ring has to keep when so many leases are granted. */
+/// Frames that an elastic ring has to keep when so many leases are granted.
 uint32_t Publisher::frames_for(uint32_t leases, uint32_t frames) const {
     uint32_t copies = 0;
     for (const Member& member : members_) {
@@ -141,10 +137,8 @@ Error Publisher::ring_full(uint32_t least) const {
                  reserved_slots, " are for publishing; for ", least, " more ", cure)};
 }
 
-/**
- * Lets the ring keep more frames. The memory is got without the lock, so that publishing goes on meanwhile; only the
- * service thread grows rings. A generation that has come in between grows too.
- */
+/// Lets the ring keep more frames. The memory is got without the lock, so that publishing goes on meanwhile; only the
+/// service thread grows rings. A generation that has come in between grows too.
 Result<> Publisher::grow(std::unique_lock<std::mutex>& lock, uint32_t kept) {
     while (generation_ && kept > generation_->slots().kept()) {
         const auto generation = generation_;
@@ -243,7 +237,7 @@ Sent Publisher::welcome(AttachedSubscriber& subscriber) {
     return sent == Sent::shortage ? Sent::yes : sent; // Then it gets it later.
 }
 
-/** False: it gets it later, as something is short. */
+/// False: it gets it later, as something is short.
 bool Publisher::serve(AttachedSubscriber& subscriber) {
     if (!generation_) {
         return true;
@@ -255,7 +249,7 @@ bool Publisher::serve(AttachedSubscriber& subscriber) {
     return sent != Sent::shortage;
 }
 
-/** True: something is short. */
+/// True: something is short.
 bool Publisher::serve_all() {
     bool is_short = false;
     for (const Member& member : members_) {
@@ -284,7 +278,7 @@ void Publisher::supply(const std::shared_ptr<AttachedSubscriber>& subscriber, co
     }
 }
 
-/** Once for each time that something becomes short. Not under the mutex. */
+/// Once for each time that something becomes short. Not under the mutex.
 void Publisher::tell_shortage() {
     if (!owes_.exchange(true)) {
         log(CUFRAMES_LOG_WARNING, text("readers of \"", options_.key, "\" wait: ", shortage().message));

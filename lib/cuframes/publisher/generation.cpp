@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher/generation.h"
 
+#include "ring/ends.h"
+
 #include <cstring>
 #include <new>
-
-#include "ring/ends.h"
 
 namespace cuframes {
 
 namespace {
 
-/** Slots of a chunk in GPU memory that may grow: the fewest frames that a ring keeps by itself. */
+/// Slots of a chunk in GPU memory that may grow: the fewest frames that a ring keeps by itself.
 constexpr uint32_t growing_chunk_slots = 8;
 
 constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
 
-/** Where things lie in the control memory. */
+/// Where things lie in the control memory.
 struct ControlLayout {
     uint64_t caps, records, metadata, size;
 

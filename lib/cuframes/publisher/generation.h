@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * One ring generation, as its publisher has it: control memory, frame memory and the choice of slots.
- */
+/// One ring generation, as its publisher has it: control memory, frame memory and the choice of slots.
 #pragma once
-
-#include <memory>
-#include <span>
-#include <string>
 
 #include "ipc/shared_memory.h"
 #include "memory/frame_store.h"
 #include "ring/slot_table.h"
+
+#include <memory>
+#include <span>
+#include <string>
 
 namespace cuframes {
 
@@ -27,7 +25,7 @@ struct GenerationConfig {
     uint64_t latency;
 };
 
-/** Lives as long as any slot of it is held. Calls that touch the slot table are under the publisher's mutex. */
+/// Lives as long as any slot of it is held. Calls that touch the slot table are under the publisher's mutex.
 class RingGeneration {
 public:
     static Result<std::shared_ptr<RingGeneration>> create(const GenerationConfig& config, uint64_t epoch,
@@ -35,7 +33,7 @@ public:
 
     uint64_t epoch() const { return header().epoch; }
     uint64_t first_sequence() const { return header().first_sequence; }
-    /** The most that the ring may grow to. */
+    /// The most that the ring may grow to.
     uint32_t slot_count() const { return header().slot_count; }
     const cuframes_geometry& geometry() const { return header().geometry; }
     bool on_gpu() const { return header().memory == CUFRAMES_MEMORY_CUDA; }
@@ -50,18 +48,18 @@ public:
     RingState& state() const { return header().state; }
     Latest latest() const { return Latest::unpack(state().latest.load(std::memory_order_relaxed)); }
 
-    /** Gets the memory to keep `kept` frames. Not under the mutex, as it takes its time; one thread at a time. */
+    /// Gets the memory to keep `kept` frames. Not under the mutex, as it takes its time; one thread at a time.
     Result<> reserve(uint32_t kept);
-    /** Keeps so many frames from now on, for which reserve() has got the memory. */
+    /// Keeps so many frames from now on, for which reserve() has got the memory.
     void grow(uint32_t kept) { slots_.grow(kept); }
 
-    /** Fills the record of a held slot. False: the metadata did not fit and was left out. */
+    /// Fills the record of a held slot. False: the metadata did not fit and was left out.
     bool describe(uint32_t slot, const cuframes_frame_info& info, uint64_t now);
     void make_visible(uint32_t slot, uint64_t sequence);
 
-    /** The stream ends after the frame `sequence`. Nothing new where it has ended already. */
+    /// The stream ends after the frame `sequence`. Nothing new where it has ended already.
     void end(uint64_t sequence);
-    /** Goes on from `before`, which is superseded: ends that a reader has not looked at are told in this one. */
+    /// Goes on from `before`, which is superseded: ends that a reader has not looked at are told in this one.
     void supersede(RingGeneration& before);
 
     int control_fd() const { return control_.fd.get(); }

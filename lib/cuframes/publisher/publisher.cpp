@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher/publisher.h"
 
-#include <sys/random.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <chrono>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/boot_id.h"
 #include "memory/copy.h"
 #include "publisher/service.h"
+
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
 
 namespace cuframes {
 
@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/** Epochs tell generations apart over restarts too, so they start at random. */
+/// Epochs tell generations apart over restarts too, so they start at random.
 uint64_t random_epoch() {
     uint64_t epoch = 0;
     if (::getrandom(&epoch, sizeof(epoch), GRND_NONBLOCK) != sizeof(epoch)) {
@@ -100,10 +100,8 @@ Result<> Publisher::configure(GenerationConfig config) {
     return {};
 }
 
-/**
- * CUFRAMES_POLICY_WAIT: a subscriber is sent the next generation when it has taken up the one before. With two of them on
- * the way it would never see the frames of the first. One that takes frames is waited for, as it will come to their end.
- */
+/// CUFRAMES_POLICY_WAIT: a subscriber is sent the next generation when it has taken up the one before. With two of them on
+/// the way it would never see the frames of the first. One that takes frames is waited for, as it will come to their end.
 Result<> Publisher::await_those_behind(std::unique_lock<std::mutex>& lock) {
     if (options_.policy != CUFRAMES_POLICY_WAIT || !generation_) {
         return {};
@@ -197,7 +195,7 @@ bool Publisher::is_leased(uint32_t slot) const {
                        [&](const Member& member) { return member.subscriber->leases(slot, *generation_); });
 }
 
-/** CUFRAMES_POLICY_WAIT: until a strict subscriber moves on, or is given up. */
+/// CUFRAMES_POLICY_WAIT: until a strict subscriber moves on, or is given up.
 std::optional<uint32_t> Publisher::wait_for_slot(std::unique_lock<std::mutex>& lock) {
     const auto start = steady_clock::now();
     const auto generation = generation_;
@@ -252,11 +250,9 @@ std::optional<uint32_t> Publisher::acquire_in_time(std::unique_lock<std::mutex>&
     return {};
 }
 
-/**
- * Gives up who is in the way and has taken nothing for as long as one is waited for. Others, who may be as far behind and
- * yet at work, are waited for. False: nobody is that late; `look_again` is when the first will be, empty if none is in
- * the way.
- */
+/// Gives up who is in the way and has taken nothing for as long as one is waited for. Others, who may be as far behind and
+/// yet at work, are waited for. False: nobody is that late; `look_again` is when the first will be, empty if none is in
+/// the way.
 bool Publisher::give_up_late_readers(Deadline& look_again) {
     const uint64_t wanted = generation_->slots().oldest_unleased([this](uint32_t slot) { return is_leased(slot); });
     bool given_up = false;

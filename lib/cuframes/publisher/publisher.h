@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * The publisher: one mutex of this process over the ring's private state, the attached subscribers and the statistics.
- *
- * Frame path (acquire, publish, release): the caller's threads. Admission, messages and deaths: the service thread. No
- * lock is ever shared with another process.
- */
+/// The publisher: one mutex of this process over the ring's private state, the attached subscribers and the statistics.
+///
+/// Frame path (acquire, publish, release): the caller's threads. Admission, messages and deaths: the service thread. No
+/// lock is ever shared with another process.
 #pragma once
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "ipc/rendezvous.h"
+#include "protocol/messages.h"
+#include "publisher/attached.h"
+#include "publisher/generation.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -15,19 +20,12 @@
 #include <string>
 #include <vector>
 
-#include "base/deadline.h"
-#include "base/result.h"
-#include "ipc/rendezvous.h"
-#include "protocol/messages.h"
-#include "publisher/attached.h"
-#include "publisher/generation.h"
-
 namespace cuframes {
 
 class Publisher;
 class Service;
 
-/** Frames that a ring can keep for its readers at most; the producer's slots come on top. */
+/// Frames that a ring can keep for its readers at most; the producer's slots come on top.
 inline constexpr uint32_t max_ring_slots = 128;
 inline constexpr uint32_t default_max_subscribers = 64;
 
@@ -47,7 +45,7 @@ struct PublisherOptions {
     bool elastic() const { return max_slots > slots; }
 };
 
-/** A slot held by the producer. Keeps its generation's memory, and the publisher's bookkeeping, alive. */
+/// A slot held by the producer. Keeps its generation's memory, and the publisher's bookkeeping, alive.
 class Slot {
 public:
     Slot(std::shared_ptr<Publisher> publisher, std::shared_ptr<RingGeneration> generation, uint32_t index)
@@ -60,7 +58,7 @@ public:
     uint64_t epoch() const { return generation_->epoch(); }
 
     Result<> write(const cuframes_image& image);
-    /** Whatever becomes of the slot waits for what is queued there. */
+    /// Whatever becomes of the slot waits for what is queued there.
     Result<> record_stream(const StreamRef& stream);
     Result<> publish(const cuframes_frame_info& info, const StreamRef& stream);
     Publisher& publisher() const { return *publisher_; }
@@ -69,7 +67,7 @@ private:
     std::shared_ptr<Publisher> publisher_;
     std::shared_ptr<RingGeneration> generation_;
     uint32_t index_;
-    /** The stream of that number, in the order in which they were named; empty: there are no more. */
+    /// The stream of that number, in the order in which they were named; empty: there are no more.
     std::optional<StreamRef> stream(size_t index);
 
     std::mutex mutex_;                      ///< Over the streams, which tensors of the slot add to from any thread.
@@ -105,19 +103,19 @@ public:
 
     // For the service thread.
 
-    /** Admits a subscriber, or says why not; CUFRAMES_ERROR_TIMEOUT: not at this moment, as something is short. On success
-     *  it was sent Welcome, and it was sent the current generation or is by serve(). */
+    /// Admits a subscriber, or says why not; CUFRAMES_ERROR_TIMEOUT: not at this moment, as something is short. On success
+    /// it was sent Welcome, and it was sent the current generation or is by serve().
     Result<std::shared_ptr<AttachedSubscriber>> admit(const Hello& hello,
                                                       const std::shared_ptr<Connection>& connection);
     void announce(const std::shared_ptr<AttachedSubscriber>& subscriber);
     void remove(const std::shared_ptr<AttachedSubscriber>& subscriber, cuframes_leave_reason reason);
     void goodbye(const std::shared_ptr<AttachedSubscriber>& subscriber);
     void progress();
-    /** Gives a subscriber what it wants of leases and kept frames, as far as that is there, and answers. */
+    /// Gives a subscriber what it wants of leases and kept frames, as far as that is there, and answers.
     void grant(const std::shared_ptr<AttachedSubscriber>& subscriber, const Want& want);
-    /** Sends what a subscriber asks for, as far as that is there. */
+    /// Sends what a subscriber asks for, as far as that is there.
     void supply(const std::shared_ptr<AttachedSubscriber>& subscriber, const Need& need);
-    /** Whether something was short, so that serve() has to be called in a moment. */
+    /// Whether something was short, so that serve() has to be called in a moment.
     bool owes() const { return owes_.load(); }
     void serve();
     int listening_fd() const { return key_.listening_fd(); }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher/service.h"
 
+#include "base/log.h"
+#include "base/thread.h"
+#include "base/utf8.h"
+
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -8,24 +12,20 @@
 #include <cstring>
 #include <map>
 
-#include "base/log.h"
-#include "base/thread.h"
-#include "base/utf8.h"
-
 namespace cuframes {
 
 namespace {
 
 using std::chrono::milliseconds;
 
-/** Peers that connected and have yet to say hello: with more the longest silent goes, so that they cannot use up
- *  descriptors, nor keep others out. */
+/// Peers that connected and have yet to say hello: with more the longest silent goes, so that they cannot use up
+/// descriptors, nor keep others out.
 constexpr size_t max_strangers = 64;
 
-/** A subscriber says hello in the moment after it connected. */
+/// A subscriber says hello in the moment after it connected.
 constexpr milliseconds time_for_hello(2000);
 
-/** Until the next attempt, after something was short. */
+/// Until the next attempt, after something was short.
 constexpr milliseconds pause_of_shortage(100);
 
 constexpr int accepts_in_a_round = 16;
@@ -113,8 +113,8 @@ void Service::await_events() {
     }
 }
 
-/** poll() refuses a set larger than what the process may have open, whose limit may have fallen, and fails without memory:
- *  then, after a pause, one by one. */
+/// poll() refuses a set larger than what the process may have open, whose limit may have fallen, and fails without memory:
+/// then, after a pause, one by one.
 void Service::poll_singly() {
     ::poll(polled_.data(), 1, static_cast<int>(pause_of_shortage.count()));
     for (pollfd& entry : polled_) {
@@ -142,7 +142,7 @@ std::optional<Service::Clock::time_point> Service::next_deadline() const {
     return next;
 }
 
-/** What no event tells. */
+/// What no event tells.
 void Service::settle() {
     if (publisher_.owes()) {
         publisher_.serve();
@@ -170,7 +170,7 @@ void Service::remove_silent_strangers() {
     }
 }
 
-/** The longest silent of the user that has the most of them goes: nobody can keep other users out. */
+/// The longest silent of the user that has the most of them goes: nobody can keep other users out.
 void Service::make_room_for_a_stranger() {
     std::map<uid_t, size_t> of_user;
     size_t all = 0;

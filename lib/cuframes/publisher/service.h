@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * The publisher's service thread: accepts connections, hears messages, notices deaths. It sleeps in poll() on the
- * listening socket and on each peer's socket and pidfd; frames pass it by. In one round it does so much for each peer and
- * no more, so that none keeps it from the others.
- */
+/// The publisher's service thread: accepts connections, hears messages, notices deaths. It sleeps in poll() on the
+/// listening socket and on each peer's socket and pidfd; frames pass it by. In one round it does so much for each peer and
+/// no more, so that none keeps it from the others.
 #pragma once
+
+#include "ipc/peer.h"
+#include "ipc/waker.h"
+#include "publisher/publisher.h"
 
 #include <poll.h>
 
@@ -15,20 +17,16 @@
 #include <thread>
 #include <vector>
 
-#include "ipc/peer.h"
-#include "ipc/waker.h"
-#include "publisher/publisher.h"
-
 namespace cuframes {
 
 class Service {
 public:
     static Result<std::unique_ptr<Service>> start(Publisher& publisher);
 
-    /** Ends the thread and waits for it. Connections stay with the publisher. */
+    /// Ends the thread and waits for it. Connections stay with the publisher.
     ~Service();
 
-    /** Has it look at Publisher::owes(). Any thread. */
+    /// Has it look at Publisher::owes(). Any thread.
     void look_again();
 
 private:
@@ -42,7 +40,7 @@ private:
         Clock::time_point since;    ///< That it connected.
         std::optional<Hello> hello; ///< Heard, and not answered yet, as something is short.
     };
-    /** What is to become of a peer after one of its descriptors became ready. */
+    /// What is to become of a peer after one of its descriptors became ready.
     enum class Fate { stays, closed, died, misbehaved, refused };
 
     Service(Publisher& publisher, Waker waker) : publisher_(publisher), waker_(std::move(waker)) {}

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * A subscriber's way through one ring generation: which frame comes next, in either mode, and what was missed.
- */
+/// A subscriber's way through one ring generation: which frame comes next, in either mode, and what was missed.
 #pragma once
+
+#include "protocol/layout.h"
+#include "ring/ends.h"
+#include "ring/lease.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
 
-#include "protocol/layout.h"
-#include "ring/ends.h"
-#include "ring/lease.h"
-
 namespace cuframes::ring {
 
-/** A frame that was leased. */
+/// A frame that was leased.
 struct Taken {
     uint32_t slot;
     uint64_t sequence;
@@ -24,40 +22,38 @@ struct Taken {
 
 class Reader {
 public:
-    /** `ends`: of the stream, that were told already or are not to be. */
+    /// `ends`: of the stream, that were told already or are not to be.
     Reader(const RingState& state, std::span<const SlotRecord> records, cuframes_mode mode, uint64_t position,
            uint32_t ends = 0)
         : state_(state), records_(records), mode_(mode), position_(position), ends_told_(ends) {}
 
-    /** Whether a frame newer than the last one taken was published. */
+    /// Whether a frame newer than the last one taken was published.
     bool has_next() const { return newest().sequence > position_; }
 
-    /** Whether the stream has ended more often than was told. */
+    /// Whether the stream has ended more often than was told.
     bool has_end() const { return ends_to_tell(state_.ends.load(std::memory_order_acquire)); }
 
     uint64_t position() const { return position_; }
     uint32_t ends_told() const { return ends_told_; }
 
-    /** Frames published since the last one taken, as far as they are still there. */
+    /// Frames published since the last one taken, as far as they are still there.
     uint64_t behind() const {
         const uint64_t sequence = newest().sequence;
         return sequence > position_ ? sequence - position_ : 0;
     }
 
-    /** Slots below this one may hold frames. A word of the publisher's: read once for each use. */
+    /// Slots below this one may hold frames. A word of the publisher's: read once for each use.
     uint32_t slots_in_use() const {
         return std::min(state_.slots_in_use.load(std::memory_order_acquire), static_cast<uint32_t>(records_.size()));
     }
 
-    /**
-     * Leases the next frame with `lease`, which must be free. Empty: there is none, or the stream ended before it, which
-     * end_is_next() tells.
-     *
-     * Newest mode passes over frames that are late, which are those captured at `late_until` or before: the next is the
-     * oldest that is not, or the newest if all are. CUFRAMES_TIME_NONE: all but the newest are late.
-     *
-     * `readable`: slots from this one on have no memory here yet. If the next frame lies there it is not taken: empty.
-     */
+    /// Leases the next frame with `lease`, which must be free. Empty: there is none, or the stream ended before it, which
+    /// end_is_next() tells.
+    ///
+    /// Newest mode passes over frames that are late, which are those captured at `late_until` or before: the next is the
+    /// oldest that is not, or the newest if all are. CUFRAMES_TIME_NONE: all but the newest are late.
+    ///
+    /// `readable`: slots from this one on have no memory here yet. If the next frame lies there it is not taken: empty.
     std::optional<Taken> take(std::atomic<uint32_t>& lease, uint64_t late_until = CUFRAMES_TIME_NONE,
                               uint32_t readable = UINT32_MAX) {
         // The newest frame is never reclaimed, so a failed attempt means that the publisher went on meanwhile. The bound
@@ -85,10 +81,10 @@ public:
         return {};
     }
 
-    /** Whether take() found the end of the stream before the next frame. */
+    /// Whether take() found the end of the stream before the next frame.
     bool end_is_next() const { return end_is_next_; }
 
-    /** Looks for that without a lease, and takes nothing. */
+    /// Looks for that without a lease, and takes nothing.
     bool look_for_end(uint64_t late_until = CUFRAMES_TIME_NONE) {
         end_is_next_ = false;
         for (int attempt = 0; attempt < 1000 && has_end(); ++attempt) {
@@ -99,7 +95,7 @@ public:
         return false;
     }
 
-    /** Tells that end: counts what was published or dropped before it and not taken. */
+    /// Tells that end: counts what was published or dropped before it and not taken.
     uint64_t tell_end() {
         const auto position = end_position(state_.ends, state_.end_positions, ends_told_ + 1);
         ends_told_ += 1;
@@ -107,7 +103,7 @@ public:
         return position ? pass_to(std::min(*position, state_.last_sequence.load(std::memory_order_acquire))) : 0;
     }
 
-    /** At the end of the generation: counts what was published or dropped after the last frame taken. */
+    /// At the end of the generation: counts what was published or dropped after the last frame taken.
     uint64_t pass_to(uint64_t sequence) {
         const uint64_t missed = sequence > position_ ? sequence - position_ : 0;
         position_ += missed;
@@ -122,7 +118,7 @@ private:
         bool end_first;
     };
 
-    /** What comes next. Empty: the stream ended meanwhile; look again. */
+    /// What comes next. Empty: the stream ended meanwhile; look again.
     std::optional<Choice> choose(uint64_t late_until) const {
         const auto now = look(state_.ends, state_.latest);
         if (!now) {
@@ -135,7 +131,7 @@ private:
 
     bool ends_to_tell(uint32_t ends) const { return static_cast<int32_t>(ends - ends_told_) > 0; }
 
-    /** Where an end's place is not known any more, no frame that came before it is there any more. */
+    /// Where an end's place is not known any more, no frame that came before it is there any more.
     bool end_comes_before(uint64_t sequence) const {
         const auto position = end_position(state_.ends, state_.end_positions, ends_told_ + 1);
         return sequence == no_frame || !position || *position < sequence;
@@ -160,10 +156,8 @@ private:
         });
     }
 
-    /**
-     * The oldest frame not taken yet that is `wanted`. Frames beyond `newest` are left out: one published during the
-     * scan could otherwise be seen before an older one in a slot that was read too early, and that one would be skipped.
-     */
+    /// The oldest frame not taken yet that is `wanted`. Frames beyond `newest` are left out: one published during the
+    /// scan could otherwise be seen before an older one in a slot that was read too early, and that one would be skipped.
     template <class Wanted>
     Latest oldest_until(Latest newest, Wanted&& wanted) const {
         Latest oldest = newest;

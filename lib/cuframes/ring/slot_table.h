@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * The publisher's choice of the slot to write next. Private memory, under the publisher's mutex; only the sequence words
- * it touches are shared.
- */
+/// The publisher's choice of the slot to write next. Private memory, under the publisher's mutex; only the sequence words
+/// it touches are shared.
 #pragma once
+
+#include "protocol/layout.h"
+#include "ring/lease.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -11,37 +12,30 @@
 #include <span>
 #include <vector>
 
-#include "protocol/layout.h"
-#include "ring/lease.h"
-
 namespace cuframes::ring {
 
 class SlotTable {
 public:
-    /**
-     * `kept`: frames to keep for readers. `extra`: slots beyond that, for frames that the producer still holds. Both
-     * together are slots that may be written now; there may be records for more, see grow().
-     */
+    /// `kept`: frames to keep for readers. `extra`: slots beyond that, for frames that the producer still holds. Both
+    /// together are slots that may be written now; there may be records for more, see grow().
     SlotTable(std::span<SlotRecord> records, uint32_t kept, uint32_t extra)
         : records_(records), slots_(records.size()), kept_(kept), extra_(extra) {
         candidates_.reserve(records.size());
     }
 
-    /** More frames are kept from now on; memory for them is there. */
+    /// More frames are kept from now on; memory for them is there.
     void grow(uint32_t kept) { kept_ = std::max(kept_, std::min(kept, static_cast<uint32_t>(slots_.size()) - extra_)); }
 
     uint32_t kept() const { return kept_; }
-    /** Slots held by the producer. */
+    /// Slots held by the producer.
     uint32_t held() const { return held_; }
-    /** Slots that may be written now. */
+    /// Slots that may be written now.
     uint32_t usable() const { return kept_ + extra_; }
-    /** Slots below this one have been written at some time. */
+    /// Slots below this one have been written at some time.
     uint32_t used() const { return used_; }
 
-    /**
-     * Takes the best free slot: a never used one while fewer than `kept` frames lie in the ring, else the one with the
-     * oldest frame. `may_overwrite(sequence)` can protect a frame, `is_leased(slot)` scans the lease words. Empty: none.
-     */
+    /// Takes the best free slot: a never used one while fewer than `kept` frames lie in the ring, else the one with the
+    /// oldest frame. `may_overwrite(sequence)` can protect a frame, `is_leased(slot)` scans the lease words. Empty: none.
     template <class MayOverwrite, class IsLeased>
     std::optional<uint32_t> acquire(MayOverwrite&& may_overwrite, IsLeased&& is_leased) {
         candidates_.clear();
@@ -71,7 +65,7 @@ public:
         return {};
     }
 
-    /** Sequence of the frame that lay in the slot before it was acquired; 0: none. */
+    /// Sequence of the frame that lay in the slot before it was acquired; 0: none.
     uint64_t overwritten(uint32_t slot) const { return slots_[slot].overwritten; }
 
     void published(uint32_t slot, uint64_t sequence) {
@@ -79,7 +73,7 @@ public:
         latest_ = slot;
     }
 
-    /** `last`: if nothing was published in it, it is used again as late as if the newest frame lay in it. */
+    /// `last`: if nothing was published in it, it is used again as late as if the newest frame lay in it.
     void release(uint32_t slot, bool last = false) {
         Slot& s = slots_[slot];
         s.held = false;
@@ -90,7 +84,7 @@ public:
         }
     }
 
-    /** Whether some slot is free but for readers: waiting for them can help. Else only the producer itself can. */
+    /// Whether some slot is free but for readers: waiting for them can help. Else only the producer itself can.
     bool blocked_by_readers() const {
         for (uint32_t slot = 0; slot < used_; ++slot) {
             if (!slots_[slot].held && slot != latest_) {
@@ -100,7 +94,7 @@ public:
         return false;
     }
 
-    /** The oldest frame whose slot could be taken if no reader had yet to come to it; 0: none. */
+    /// The oldest frame whose slot could be taken if no reader had yet to come to it; 0: none.
     template <class IsLeased>
     uint64_t oldest_unleased(IsLeased&& is_leased) const {
         uint64_t oldest = invalid_sequence;
@@ -125,7 +119,7 @@ private:
 
     uint32_t in_ring() const { return used_ - held_; }
 
-    /** Empty slots first, those with memory already committed before those without; then by age. */
+    /// Empty slots first, those with memory already committed before those without; then by age.
     bool better(uint32_t a, uint32_t b) const {
         const Slot& x = slots_[a];
         const Slot& y = slots_[b];

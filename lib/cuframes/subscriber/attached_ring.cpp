@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "subscriber/attached_ring.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "base/clock.h"
 #include "base/thread.h"
+
+#include <algorithm>
+#include <cstring>
 
 namespace cuframes {
 
@@ -62,7 +62,7 @@ AttachedRing::AttachedRing(std::shared_ptr<Link> link, RingDescription descripti
     tell_adopted(leases_);
 }
 
-/** From now on the publisher may send the next generation. */
+/// From now on the publisher may send the next generation.
 void AttachedRing::tell_adopted(const Mapping& leases) {
     reinterpret_cast<LeasePage*>(leases.data())->adopted.store(1, std::memory_order_release);
     // Pairs with the publisher's fence between superseding a ring and looking whether it was adopted.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * One ring generation, as a subscriber has it: the three mappings, the way through the frames, and its lease words.
- */
+/// One ring generation, as a subscriber has it: the three mappings, the way through the frames, and its lease words.
 #pragma once
+
+#include "ipc/shared_memory.h"
+#include "memory/frame_store.h"
+#include "ring/reader.h"
+#include "subscriber/link.h"
 
 #include <array>
 #include <atomic>
@@ -10,14 +13,9 @@
 #include <optional>
 #include <vector>
 
-#include "ipc/shared_memory.h"
-#include "memory/frame_store.h"
-#include "ring/reader.h"
-#include "subscriber/link.h"
-
 namespace cuframes {
 
-/** Where the frames are to be read. */
+/// Where the frames are to be read.
 struct ReadOptions {
     cuframes_mode mode;
     int32_t cuda_device;
@@ -25,10 +23,10 @@ struct ReadOptions {
     ReleaseScope release;
 };
 
-/** Kept alive by the subscriber and by every frame held. Frames are taken by one thread, and released by any. */
+/// Kept alive by the subscriber and by every frame held. Frames are taken by one thread, and released by any.
 class AttachedRing {
 public:
-    /** Maps what a Generation message brought. */
+    /// Maps what a Generation message brought.
     static Result<std::shared_ptr<AttachedRing>> open(std::shared_ptr<Link> link, const Packet& packet,
                                                       const ReadOptions& options);
 
@@ -36,37 +34,35 @@ public:
         ring::Taken taken;
         uint32_t word;
     };
-    /** Tells the publisher that this generation was taken up, as open() does, without mapping the rest of it. */
+    /// Tells the publisher that this generation was taken up, as open() does, without mapping the rest of it.
     static Result<> pass_over(const Packet& packet);
-    /** Whether a newer generation than the one that the message brought has taken its place. */
+    /// Whether a newer generation than the one that the message brought has taken its place.
     static bool is_superseded(const Packet& packet);
 
     enum class Nothing { no_frame, no_lease, lease_under_way, lease_lost, memory_missing, end };
 
-    /** Takes the next frame. `latency`: see cuframes_subscriber_set_latency(). */
+    /// Takes the next frame. `latency`: see cuframes_subscriber_set_latency().
     std::variant<Lease, Nothing> take(uint64_t latency);
 
-    /** Maps one more chunk of a growing ring. */
+    /// Maps one more chunk of a growing ring.
     Result<> add_chunk(const Packet& packet);
 
-    /**
-     * Under way: the GPU is about to end one, and then the link's `poke` is woken. Lost: the driver will end none of those
-     * that are missing, see lost_leases().
-     */
+    /// Under way: the GPU is about to end one, and then the link's `poke` is woken. Lost: the driver will end none of those
+    /// that are missing, see lost_leases().
     enum class Leases { free, under_way, all_held, lost };
     Leases leases();
     const Error& lost_leases() const { return *lost_leases_; }
 
-    /** Ends a lease after the work on `streams`. Any thread. */
+    /// Ends a lease after the work on `streams`. Any thread.
     void release(uint32_t word, const std::vector<StreamRef>& streams);
 
-    /** Tells the publisher that we are about to sleep, once more, or are awake. Fenced: look for a frame after. */
+    /// Tells the publisher that we are about to sleep, once more, or are awake. Fenced: look for a frame after.
     void set_sleeping(bool sleeping);
     void tell_counters(uint64_t received, uint64_t skipped, uint64_t lost);
 
-    /** Counts what lies between the last frame taken and `sequence`, at the end of this ring. */
+    /// Counts what lies between the last frame taken and `sequence`, at the end of this ring.
     uint64_t pass_to(uint64_t sequence);
-    /** After Nothing::end: counts what lies between the last frame taken and the end of the stream. */
+    /// After Nothing::end: counts what lies between the last frame taken and the end of the stream.
     uint64_t tell_end();
 
     const RingDescription& description() const { return description_; }
@@ -79,7 +75,7 @@ public:
     const SlotRecord& record(uint32_t slot) const { return records()[slot]; }
     std::vector<std::byte> metadata(uint32_t slot) const;
     const std::byte* slot_data(uint32_t slot) const { return frames_->base() + description_.slot_offset(slot); }
-    /** Frames that could be taken on top of those held. */
+    /// Frames that could be taken on top of those held.
     uint32_t spare() const;
     FrameAccess& frames() const { return *frames_; }
 
@@ -88,7 +84,7 @@ private:
                  std::unique_ptr<FrameAccess> frames, cuframes_mode mode);
     ~AttachedRing() = default;
 
-    /** The end of the last reference, which a tensor's deleter may hold: whatever the GPU is at, it does not wait. */
+    /// The end of the last reference, which a tensor's deleter may hold: whatever the GPU is at, it does not wait.
     static void dispose(AttachedRing* ring);
 
     static void tell_adopted(const Mapping& leases);

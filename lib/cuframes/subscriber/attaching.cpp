@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * How a subscriber finds its publisher and follows it: connecting, messages, generations.
- */
-#include <sys/resource.h>
-
-#include <algorithm>
-#include <cstring>
-
+/// How a subscriber finds its publisher and follows it: connecting, messages, generations.
 #include "base/utf8.h"
 #include "ipc/boot_id.h"
 #include "ipc/peer.h"
 #include "subscriber/subscriber.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstring>
 
 namespace cuframes {
 
@@ -92,7 +90,7 @@ Result<> Subscriber::connect() {
     return {};
 }
 
-/** Reports why attaching failed; the next attempt waits a little longer each time. */
+/// Reports why attaching failed; the next attempt waits a little longer each time.
 Result<> Subscriber::fail_attach(const Error& error) {
     constexpr milliseconds shortest(100);
     constexpr milliseconds longest(2000);
@@ -109,7 +107,7 @@ void Subscriber::try_again_in(milliseconds delay) {
     retry_->fire_in(delay);
 }
 
-/** In the usual directories the publisher may have come to another one than last time. */
+/// In the usual directories the publisher may have come to another one than last time.
 void Subscriber::look_into_directory() {
     if (!options_.directory.empty()) {
         return;
@@ -120,10 +118,8 @@ void Subscriber::look_into_directory() {
     }
 }
 
-/**
- * While the publisher has not answered: whether its socket is still the one that we are connected to. A child that it forked
- * can hold the socket of a dead one open, and will never answer, though its successor is there.
- */
+/// While the publisher has not answered: whether its socket is still the one that we are connected to. A child that it forked
+/// can hold the socket of a dead one open, and will never answer, though its successor is there.
 void Subscriber::leave_if_replaced() {
     if (!link_ || link_->welcomed) {
         return;
@@ -155,7 +151,7 @@ void Subscriber::drop_link() {
     shared_ring_.reset();
 }
 
-/** Takes what has come, so much of it that a publisher gone mad does not keep us here. True: there may be more. */
+/// Takes what has come, so much of it that a publisher gone mad does not keep us here. True: there may be more.
 bool Subscriber::hear() {
     if (!link_ || link_->dead) {
         return false;
@@ -192,7 +188,7 @@ bool Subscriber::hear() {
     return more;
 }
 
-/** It is gone. What it left is still read. */
+/// It is gone. What it left is still read.
 void Subscriber::lose_publisher() {
     link_->dead = true;
     poller_.remove(link_->connection.fd());
@@ -282,7 +278,7 @@ void Subscriber::handle_generation(Packet& packet) {
     announced_.emplace(Announcement{std::move(packet), {}});
 }
 
-/** Memory of the generation that was announced last. */
+/// Memory of the generation that was announced last.
 void Subscriber::handle_chunk(Packet& packet) {
     needs_ = false;
     if (announced_ && announced_->chunks.size() < CUFRAMES_MAX_SLOTS) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "subscriber/frame.h"
 
-#include <algorithm>
-
 #include "base/fork.h"
 #include "memory/copy.h"
+
+#include <algorithm>
 
 namespace cuframes {
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "base/fork.h"
+#include "subscriber/attached_ring.h"
+
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
 
-#include "base/fork.h"
-#include "subscriber/attached_ring.h"
-
 namespace cuframes {
 
-/** A leased frame. The last reference to go ends the lease. */
+/// A leased frame. The last reference to go ends the lease.
 class Frame {
 public:
     Frame(std::shared_ptr<AttachedRing> ring, const AttachedRing::Lease& lease, uint64_t missed, bool discontinuity);
@@ -22,7 +22,7 @@ public:
 
     bool forked() const { return forks_ != fork_count(); }
     const cuframes_frame_view& view() const { return view_; }
-    /** The lease ends after what is queued there by then. */
+    /// The lease ends after what is queued there by then.
     Result<> record_stream(const StreamRef& stream) const;
     Result<> read(const cuframes_image& image) const;
 

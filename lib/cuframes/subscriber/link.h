@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <atomic>
-#include <memory>
-#include <optional>
-
 #include "ipc/rendezvous.h"
 #include "ipc/seqpacket.h"
 #include "ipc/waker.h"
 
+#include <atomic>
+#include <memory>
+#include <optional>
+
 namespace cuframes {
 
-/**
- * A subscriber's connection to one publisher. Held frames keep it open, since its closing gives their leases back: so
- * frames may outlive the subscriber handle.
- */
+/// A subscriber's connection to one publisher. Held frames keep it open, since its closing gives their leases back: so
+/// frames may outlive the subscriber handle.
 struct Link {
     Connection connection;
     UniqueFd pidfd; ///< Of the publisher; empty where the kernel has none.

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "base/result.h"
+#include "ipc/unique_fd.h"
+
 #include <sys/epoll.h>
 
 #include <array>
 #include <cstdint>
 #include <span>
 
-#include "base/result.h"
-#include "ipc/unique_fd.h"
-
 namespace cuframes {
 
-/**
- * What a subscriber sleeps on, in one descriptor: an epoll set can itself be polled, so that GLib and asyncio wait for
- * frames, deaths and new publishers alike.
- */
+/// What a subscriber sleeps on, in one descriptor: an epoll set can itself be polled, so that GLib and asyncio wait for
+/// frames, deaths and new publishers alike.
 class Poller {
 public:
     enum class Source : uint32_t { messages, publisher_exit, poke, interrupt, directory, retry };
@@ -31,20 +29,20 @@ public:
 
     int fd() const { return epoll_.get(); }
 
-    /** Sources are level-triggered, but for messages: what wakes us need not be read, which saves a call a frame. */
+    /// Sources are level-triggered, but for messages: what wakes us need not be read, which saves a call a frame.
     void add(int fd, Source source) const { set(EPOLL_CTL_ADD, fd, source); }
 
-    /** Has what is there told again. */
+    /// Has what is there told again.
     void tell_again(int fd, Source source) const { set(EPOLL_CTL_MOD, fd, source); }
 
-    /** Needed before closing: a peer may hold the same open file, which then stays in the set. */
+    /// Needed before closing: a peer may hold the same open file, which then stays in the set.
     void remove(int fd) const {
         if (fd >= 0) {
             ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
         }
     }
 
-    /** Waits, -1: for ever. Calls `handle(Source, hung_up)` for each that is ready; false: none was. */
+    /// Waits, -1: for ever. Calls `handle(Source, hung_up)` for each that is ready; false: none was.
     template <class Handle>
     bool wait(int timeout_ms, Handle&& handle) const {
         std::array<epoll_event, 8> events;

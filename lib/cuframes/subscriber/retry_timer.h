@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "base/result.h"
+#include "ipc/unique_fd.h"
+
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
 
-#include "base/result.h"
-#include "ipc/unique_fd.h"
-
 namespace cuframes {
 
-/**
- * When to knock at a publisher again that has turned us away. A descriptor, because a caller that polls ours sleeps in
- * its own loop, where no time-out of next() would wake it.
- */
+/// When to knock at a publisher again that has turned us away. A descriptor, because a caller that polls ours sleeps in
+/// its own loop, where no time-out of next() would wake it.
 class RetryTimer {
 public:
     static Result<RetryTimer> create() {
@@ -36,7 +34,7 @@ public:
         ::timerfd_settime(fd_.get(), 0, &due, nullptr);
     }
 
-    /** Not at all. */
+    /// Not at all.
     void stop() const { fire_in(std::chrono::milliseconds(0)); }
 
     void clear() const {

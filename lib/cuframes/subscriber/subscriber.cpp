@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "subscriber/subscriber.h"
 
-#include <algorithm>
-
 #include "base/thread.h"
+
+#include <algorithm>
 
 namespace cuframes {
 
@@ -206,7 +206,7 @@ Frame* Subscriber::wrap(const AttachedRing::Lease& lease) {
     return frame;
 }
 
-/** All leases are held: more can be asked for, or the caller has to give one back. */
+/// All leases are held: more can be asked for, or the caller has to give one back.
 Result<Frame*> Subscriber::without_lease() {
     if (options_.grows && !link_->dead) {
         want(link_->granted * 2, 0);
@@ -223,7 +223,7 @@ Result<Frame*> Subscriber::without_lease() {
                       options_.grows ? ", as the ring has no more" : ", or ask for a larger max-held")};
 }
 
-/** The ring has grown, and a frame lies where it has grown to: that memory is to be asked for. */
+/// The ring has grown, and a frame lies where it has grown to: that memory is to be asked for.
 Result<Frame*> Subscriber::without_memory() {
     const uint32_t before = ring_->frames().mapped_slots();
     hear();
@@ -238,7 +238,7 @@ Result<Frame*> Subscriber::without_memory() {
     return nullptr;
 }
 
-/** Of the ring, or the next one: whatever the publisher has and has not sent. Answered, if it has, by a message. */
+/// Of the ring, or the next one: whatever the publisher has and has not sent. Answered, if it has, by a message.
 void Subscriber::ask_for_more() {
     if (needs_) {
         return;
@@ -251,7 +251,7 @@ void Subscriber::ask_for_more() {
     }
 }
 
-/** What came of it is reported, and the next attempt begins anew. */
+/// What came of it is reported, and the next attempt begins anew.
 Result<Frame*> Subscriber::advance_after_damage() {
     if (!attach_error_) {
         attach_error_ = Error{CUFRAMES_ERROR_PUBLISHER_GONE,
@@ -278,7 +278,7 @@ void Subscriber::want(uint32_t leases, uint32_t frames) {
     asked_ = link_->connection.send(message) == Sent::yes;
 }
 
-/** No frame is left: is there something that follows? */
+/// No frame is left: is there something that follows?
 Result<Frame*> Subscriber::at_end_of_ring(StreamState stream, uint64_t last_sequence) {
     if (stream == StreamState::superseded && !announced_) {
         hear(); // What follows may be here.
@@ -304,14 +304,14 @@ Result<Frame*> Subscriber::at_end_of_ring(StreamState stream, uint64_t last_sequ
     return nullptr;
 }
 
-/** The stream ended here; frames may follow it already. */
+/// The stream ended here; frames may follow it already.
 Error Subscriber::tell_end() {
     end_reported_ = true;
     set_state(CUFRAMES_STATE_ENDED, ring_ ? ring_->description().epoch : 0);
     return {CUFRAMES_ERROR_EOS, text("the publisher of \"", options_.key, "\" ended its stream")};
 }
 
-/** The publisher is gone and its last frame taken: the search for the next begins. */
+/// The publisher is gone and its last frame taken: the search for the next begins.
 Result<> Subscriber::end_of_link(uint64_t last_sequence) {
     const uint64_t epoch = ring_ ? ring_->description().epoch : 0;
     const int32_t pid = link_->publisher_pid;
@@ -365,7 +365,7 @@ Result<> Subscriber::wait_lease(int64_t timeout_ms) {
     }
 }
 
-/** Sleeps until something happens. False: nothing did. */
+/// Sleeps until something happens. False: nothing did.
 bool Subscriber::wait(const Deadline& deadline) {
     const Deadline until = earliest(deadline);
     if (ring_ && waits_for_lease_) {
@@ -378,7 +378,7 @@ bool Subscriber::wait(const Deadline& deadline) {
                         [this](Poller::Source source, bool hung_up) { on_event(source, hung_up); });
 }
 
-/** Asks the publisher to wake us for what comes next. False: there is something already. */
+/// Asks the publisher to wake us for what comes next. False: there is something already.
 bool Subscriber::tells_of_frames() {
     // Each sleep may leave a Wake in the socket, which is read now and then, many in one call.
     constexpr uint32_t sleeps_between = 16;
@@ -402,7 +402,7 @@ int Subscriber::fd() {
     return poller_.fd();
 }
 
-/** At the end of a call that found something: what is there besides, or comes, is told to those who wait on fd(). */
+/// At the end of a call that found something: what is there besides, or comes, is told to those who wait on fd().
 void Subscriber::keep_readable(const Error* error) {
     armed_.store(false);
     if (!watched_.load()) {
@@ -446,8 +446,8 @@ Result<> Subscriber::check_connect_timeout() const {
                       options_.connect_timeout_ms, " ms (connect-timeout); start it, or check key and directory")};
 }
 
-/** Whether there is more to be heard than that we were woken. What else a publisher sends follows from the state of the
- *  ring, or from what it was asked. */
+/// Whether there is more to be heard than that we were woken. What else a publisher sends follows from the state of the
+/// ring, or from what it was asked.
 bool Subscriber::expects_messages() const {
     return !ring_ || asked_ || needs_ || ring_->stream_state() == StreamState::superseded;
 }
@@ -558,7 +558,7 @@ void Subscriber::stop() {
     clear_interrupt();
 }
 
-/** Until the interruption is taken back, or the thread is to end. */
+/// Until the interruption is taken back, or the thread is to end.
 void Subscriber::pause_callbacks() {
     for (;;) {
         const uint32_t seen = resumptions_.load();

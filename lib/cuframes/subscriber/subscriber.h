@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * The subscriber: finds a publisher, follows its generations, takes frames, and starts over when the publisher dies.
- *
- *     waiting --connect--> joining --Welcome, Generation--> attached --frames--> …
- *        ^                    |Refused                         | hang-up, after the frames left were taken
- *        +--------------------+--------------------------------+
- *
- * attach(), next() and wait_lease() run on one thread at a time; everything else is for any thread.
- */
+/// The subscriber: finds a publisher, follows its generations, takes frames, and starts over when the publisher dies.
+///
+///     waiting --connect--> joining --Welcome, Generation--> attached --frames--> …
+///        ^                    |Refused                         | hang-up, after the frames left were taken
+///        +--------------------+--------------------------------+
+///
+/// attach(), next() and wait_lease() run on one thread at a time; everything else is for any thread.
 #pragma once
+
+#include "base/deadline.h"
+#include "subscriber/frame.h"
+#include "subscriber/poller.h"
+#include "subscriber/publisher_watch.h"
+#include "subscriber/retry_timer.h"
 
 #include <chrono>
 #include <memory>
@@ -16,12 +20,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "base/deadline.h"
-#include "subscriber/frame.h"
-#include "subscriber/poller.h"
-#include "subscriber/publisher_watch.h"
-#include "subscriber/retry_timer.h"
 
 namespace cuframes {
 
@@ -139,7 +137,7 @@ private:
     // Of the thread in next().
     std::shared_ptr<Link> link_;
     std::shared_ptr<AttachedRing> ring_;
-    /** What announced a generation, and the chunks of memory that followed. */
+    /// What announced a generation, and the chunks of memory that followed.
     struct Announcement {
         Packet generation;
         std::vector<Packet> chunks;

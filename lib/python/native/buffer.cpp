@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Arrays that DLPack cannot export: NumPy before 2.1 refuses those that must not be written. What they have is Python's
- * buffer protocol.
- */
+/// Arrays that DLPack cannot export: NumPy before 2.1 refuses those that must not be written. What they have is Python's
+/// buffer protocol.
+#include "capsule.h"
+
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <vector>
 
-#include "capsule.h"
-
 namespace cuframes::python {
 namespace {
 
-/** A tensor over a buffer, and the hold on it. */
+/// A tensor over a buffer, and the hold on it.
 struct BufferTensor {
     DLManagedTensorVersioned managed = {};
     Py_buffer buffer = {};
     std::vector<int64_t> shape;
     std::vector<int64_t> strides;
 
-    /** On a thread that has the interpreter lock: send() and its like let go of their tensors there. */
+    /// On a thread that has the interpreter lock: send() and its like let go of their tensors there.
     static void end(DLManagedTensorVersioned* managed) {
         auto* self = static_cast<BufferTensor*>(managed->manager_ctx);
         PyBuffer_Release(&self->buffer);
@@ -28,7 +26,7 @@ struct BufferTensor {
     }
 };
 
-/** From the struct module's letters, as far as arrays have them; those of another byte order are no numbers here. */
+/// From the struct module's letters, as far as arrays have them; those of another byte order are no numbers here.
 std::optional<DLDataType> dtype_of(const Py_buffer& buffer) {
     const char* letter = buffer.format ? buffer.format : "B";
     letter += std::strchr("@=<", *letter) != nullptr && letter[1] != 0 ? 1 : 0;

@@ -43,7 +43,7 @@ nb::object wrap(Managed* managed, const char* name, PyCapsule_Destructor destruc
     return nb::steal(capsule);
 }
 
-/** The tensor of a capsule of that kind, which is marked as consumed; NULL: it is not of that kind. */
+/// The tensor of a capsule of that kind, which is marked as consumed; NULL: it is not of that kind.
 template <class Managed>
 Managed* take(PyObject* capsule, const char* name, const char* used) {
     if (!PyCapsule_IsValid(capsule, name)) {

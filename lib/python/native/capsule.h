@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * DLPack capsules: how tensors cross between Python libraries.
- *
- * A capsule that nobody consumed calls the deleter itself. A consumer renames it and owns the tensor from then on.
- */
+/// DLPack capsules: how tensors cross between Python libraries.
+///
+/// A capsule that nobody consumed calls the deleter itself. A consumer renames it and owns the tensor from then on.
 #pragma once
 
-#include <nanobind/nanobind.h>
-
 #include "tensors/import.h"
+
+#include <nanobind/nanobind.h>
 
 namespace cuframes::python {
 
@@ -17,21 +15,21 @@ namespace nb = nanobind;
 nb::object make_capsule(DLManagedTensor* managed);
 nb::object make_capsule(DLManagedTensorVersioned* managed);
 
-/** Takes the tensor out. TypeError: not a DLPack capsule, or one that was consumed before. */
+/// Takes the tensor out. TypeError: not a DLPack capsule, or one that was consumed before.
 dlpack::ImportedTensor consume_capsule(nb::handle capsule);
 
-/** The tensor of a capsule that is not consumed yet, and still owns it. */
+/// The tensor of a capsule that is not consumed yet, and still owns it.
 const DLTensor& look_into_capsule(nb::handle capsule);
 
-/** ((device type, device id), "uint8", shape) of it. */
+/// ((device type, device id), "uint8", shape) of it.
 nb::tuple describe_capsule(nb::handle capsule);
 
-/** A read-only capsule of what has Python's buffer protocol, which it keeps. TypeError, ValueError: no tensor. */
+/// A read-only capsule of what has Python's buffer protocol, which it keeps. TypeError, ValueError: no tensor.
 nb::object capsule_of_buffer(nb::handle object);
 
-/** For libcuframes-gst, which is called through introspection and knows no capsules: the struct's address. */
+/// For libcuframes-gst, which is called through introspection and knows no capsules: the struct's address.
 nb::object capsule_of_address(uint64_t address, bool versioned);
-/** (address, versioned); the caller owns the tensor. */
+/// (address, versioned); the caller owns the tensor.
 std::pair<uint64_t, bool> address_of_capsule(nb::handle capsule);
 
 } // namespace cuframes::python

@@ -13,7 +13,7 @@ namespace {
     throw nb::python_error();
 }
 
-/** With paths in it that may be no UTF-8. */
+/// With paths in it that may be no UTF-8.
 nb::object text_of(const std::string& message) {
     return nb::steal(PyUnicode_DecodeUTF8(message.data(), static_cast<Py_ssize_t>(message.size()), "replace"));
 }

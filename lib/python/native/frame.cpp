@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "frame.h"
 
+#include "errors.h"
+
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
-
-#include "errors.h"
 
 namespace cuframes::python {
 namespace {
 
-/** Times and offsets that are not known are None. */
+/// Times and offsets that are not known are None.
 std::optional<uint64_t> known(uint64_t value) {
     return value == CUFRAMES_TIME_NONE ? std::nullopt : std::optional(value);
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "source.h"
+
 #include <unistd.h>
 
 #include <mutex>
 #include <string>
 
-#include "source.h"
-
 namespace cuframes::python {
 
-/** A frame of the ring: one lease, shared with the tensors taken from it. */
+/// A frame of the ring: one lease, shared with the tensors taken from it.
 class RingFrame final : public Source {
 public:
     explicit RingFrame(cuframes_frame* owned);
@@ -20,7 +20,7 @@ public:
     dlpack::Owner keep(int64_t stream) override;
 
     void record_stream(int64_t stream);
-    /** Ends this object's part of the lease; tensors keep theirs. */
+    /// Ends this object's part of the lease; tensors keep theirs.
     void release();
     bool released() const;
 
@@ -32,7 +32,7 @@ public:
     nb::bytes metadata() const;
 
 private:
-    /** BufferError once released, and in a forked child, whose parent has the lease. Call with mutex_ held. */
+    /// BufferError once released, and in a forked child, whose parent has the lease. Call with mutex_ held.
     cuframes_frame* held() const;
 
     mutable std::mutex mutex_; ///< Over frame_: threads share frames, and free-threaded Python has no other lock.

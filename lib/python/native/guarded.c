@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "guarded.h"
 
-#include <stdlib.h>
-
 #include "lock.h"
+
+#include <stdlib.h>
 
 typedef struct {
     DLManagedTensor outer;

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * cuframes._native: the C library as the package's Python code uses it. Not public; `_native.pyi` describes it.
- */
-#include <nanobind/nanobind.h>
-#include <nanobind/stl/string.h>
-
+/// cuframes._native: the C library as the package's Python code uses it. Not public; `_native.pyi` describes it.
 #include "errors.h"
 #include "publisher.h"
 #include "subscriber.h"
 #include "unlocked.h"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
 
 namespace nb = nanobind;
 using namespace cuframes::python;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher.h"
 
+#include "capsule.h"
+#include "errors.h"
+#include "unlocked.h"
+
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
@@ -9,10 +13,6 @@
 #include <system_error>
 #include <thread>
 #include <utility>
-
-#include "capsule.h"
-#include "errors.h"
-#include "unlocked.h"
 
 namespace cuframes::python {
 namespace {
@@ -36,7 +36,7 @@ nb::dict to_dict(const cuframes_subscriber_info& info) {
     return out;
 }
 
-/** A wait for a slot, which goes on in a thread while its caller may be called away by a signal. */
+/// A wait for a slot, which goes on in a thread while its caller may be called away by a signal.
 struct SlotWait {
     std::mutex mutex;
     bool finished = false;
@@ -70,7 +70,7 @@ struct SlotWait {
     }
 };
 
-/** Waits as the policy says; a signal's exception ends it. */
+/// Waits as the policy says; a signal's exception ends it.
 Result<cuframes_slot*> wait_for_slot(const std::shared_ptr<cuframes_publisher>& publisher) {
     const auto wait = std::make_shared<SlotWait>();
     try {

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "source.h"
+#include "waiting.h"
+
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include "source.h"
-#include "waiting.h"
-
 namespace cuframes::python {
 
-/** A slot being written. Tensors taken from it keep the memory from being reused, also after it was published. */
+/// A slot being written. Tensors taken from it keep the memory from being reused, also after it was published.
 class Slot final : public Source {
 public:
     Slot(cuframes_slot* owned, const cuframes_geometry& geometry, DLDevice device);
@@ -21,9 +21,9 @@ public:
     dlpack::Owner keep(int64_t stream) override;
 
     void record_stream(int64_t stream);
-    /** Makes the frame visible once the work on the streams known is complete; times of -1 are unknown. */
+    /// Makes the frame visible once the work on the streams known is complete; times of -1 are unknown.
     void publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, nb::bytes metadata);
-    /** Copies the planes of `source` into the slot. */
+    /// Copies the planes of `source` into the slot.
     void write(const dlpack::SourceFrame& source, const dlpack::Stream& stream);
     void release();
     bool released() const;
@@ -50,7 +50,7 @@ public:
     void configure(const std::string& format, uint32_t width, uint32_t height, int memory, int32_t cuda_device,
                    const std::string& caps);
     std::unique_ptr<Slot> acquire(bool wait);
-    /** Copies tensors into a slot and publishes it. False: no slot was free, and the frame counts as dropped. */
+    /// Copies tensors into a slot and publishes it. False: no slot was free, and the frame counts as dropped.
     bool send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags, int64_t stream);
     void drop();
     void set_latency(int64_t latency); ///< Negative: not known.
@@ -64,7 +64,7 @@ public:
 
 private:
     using Handle = std::shared_ptr<cuframes_publisher>;
-    /** Of one generation. */
+    /// Of one generation.
     struct Layout {
         uint64_t epoch = 0;
         cuframes_geometry geometry = {};

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "source.h"
 
+#include "capsule.h"
+#include "errors.h"
+#include "unlocked.h"
+
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
-
-#include "capsule.h"
-#include "errors.h"
-#include "unlocked.h"
 
 namespace cuframes::python {
 namespace {
@@ -39,7 +39,7 @@ dlpack::PlaneTensor described(const Source& source, uint32_t plane, int view) {
     return *tensor;
 }
 
-/** Ends a reference at the end of a scope. */
+/// Ends a reference at the end of a scope.
 class Kept {
 public:
     explicit Kept(dlpack::Owner owner) : owner_(owner) {}

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "subscriber.h"
 
+#include "errors.h"
+#include "unlocked.h"
+
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 
 #include <functional>
-
-#include "errors.h"
-#include "unlocked.h"
 
 namespace cuframes::python {
 namespace {
@@ -26,10 +26,10 @@ const char* state_name(cuframes_subscriber_state state) {
     return "gone";
 }
 
-/** What the library returns for a handle that close() has taken away; no code of its own says that. */
+/// What the library returns for a handle that close() has taken away; no code of its own says that.
 constexpr int closed_code = 1;
 
-/** Counts a thread that sleeps. */
+/// Counts a thread that sleeps.
 class Counted {
 public:
     explicit Counted(std::atomic<int>& count) : count_(count) { ++count_; }
@@ -72,7 +72,7 @@ int Subscriber::locked(const std::function<int(cuframes_subscriber*)>& call) {
     });
 }
 
-/** With mutex_ held, after a call that returned `code`. */
+/// With mutex_ held, after a call that returned `code`.
 void Subscriber::look_after_descriptor(int code) {
     if (code == CUFRAMES_ERROR_TIMEOUT ? descriptor_ < 0 : watched_) {
         descriptor_ = cuframes_subscriber_fd(handle_);
@@ -108,10 +108,8 @@ void Subscriber::repeat(int64_t timeout_ms, Step&& step) {
     }
 }
 
-/**
- * Of those that wait all are woken for a frame, and the one that took the last frame is there first: it would get them
- * all. So it waits a moment for another one to take this one. `self`: 1 if we are counted as waiting.
- */
+/// Of those that wait all are woken for a frame, and the one that took the last frame is there first: it would get them
+/// all. So it waits a moment for another one to take this one. `self`: 1 if we are counted as waiting.
 void Subscriber::let_others_go_first(int self) {
     if (waiting_.load() <= self && tasks_.load() == 0) {
         return;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "frame.h"
+#include "waiting.h"
+
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -9,18 +12,13 @@
 #include <string>
 #include <thread>
 
-#include "frame.h"
-#include "waiting.h"
-
 namespace cuframes::python {
 
-/**
- * A subscriber that any thread may use.
- *
- * The library's calls are made without waiting, one thread at a time; who finds nothing sleeps on the subscriber's
- * descriptor, with others if there are, and on `nudge_`: a thread that has taken a frame passes on the wake-up that the
- * publisher sends only once, and close() sends everybody home.
- */
+/// A subscriber that any thread may use.
+///
+/// The library's calls are made without waiting, one thread at a time; who finds nothing sleeps on the subscriber's
+/// descriptor, with others if there are, and on `nudge_`: a thread that has taken a frame passes on the wake-up that the
+/// publisher sends only once, and close() sends everybody home.
 class Subscriber {
 public:
     Subscriber(const std::string& key, const std::string& directory, const std::string& name, int mode,
@@ -29,18 +27,18 @@ public:
 
     void connect(int64_t timeout_ms);
     std::unique_ptr<RingFrame> next(int64_t timeout_ms);
-    /** For those who wait by themselves: from then on it is readable whenever there is something to do. */
+    /// For those who wait by themselves: from then on it is readable whenever there is something to do.
     int fileno();
-    /** The same for those who have just found nothing; -1: nobody has yet. */
+    /// The same for those who have just found nothing; -1: nobody has yet.
     int descriptor();
-    /** Tells that one task more, or one fewer, of an event loop waits for a frame. */
+    /// Tells that one task more, or one fewer, of an event loop waits for a frame.
     void count_tasks(int more) { tasks_ += more; }
     nb::dict stats();
     void close();
     bool closed();
 
 private:
-    /** Calls `step(handle)` until it is no TIMEOUT; sleeps between. */
+    /// Calls `step(handle)` until it is no TIMEOUT; sleeps between.
     template <class Step>
     void repeat(int64_t timeout_ms, Step&& step);
     int locked(const std::function<int(cuframes_subscriber*)>& call);

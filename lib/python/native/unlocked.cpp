@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "unlocked.h"
 
-#include <unistd.h>
-
 #include "lock.h"
+
+#include <unistd.h>
 
 namespace cuframes::python {
 namespace {
 
-/** From the moment on at which no other thread gets the lock any more. */
+/// From the moment on at which no other thread gets the lock any more.
 bool interpreter_ends() { return Py_IsInitialized() == 0; }
 
 } // namespace

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "waiting.h"
 
+#include "errors.h"
+#include "unlocked.h"
+
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -8,9 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-
-#include "errors.h"
-#include "unlocked.h"
 
 namespace cuframes::python {
 

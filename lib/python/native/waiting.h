@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Waiting as Python programs expect it: without the interpreter lock, ended by Ctrl-C, and to the millisecond.
- */
+/// Waiting as Python programs expect it: without the interpreter lock, ended by Ctrl-C, and to the millisecond.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -13,7 +11,7 @@ namespace cuframes::python {
 
 namespace nb = nanobind;
 
-/** An eventfd. */
+/// An eventfd.
 class Event {
 public:
     Event();
@@ -28,12 +26,12 @@ private:
     int fd_;
 };
 
-/** When a wait of `timeout_ms` (-1: for ever) ends. */
+/// When a wait of `timeout_ms` (-1: for ever) ends.
 class Deadline {
 public:
     explicit Deadline(int64_t timeout_ms);
 
-    /** Milliseconds left, rounded up; -1: for ever. */
+    /// Milliseconds left, rounded up; -1: for ever.
     int left_ms() const;
     bool passed() const { return left_ms() == 0; }
 
@@ -41,10 +39,8 @@ private:
     std::optional<std::chrono::steady_clock::time_point> end_;
 };
 
-/**
- * Sleeps until one of two descriptors can be read, the deadline passes or a signal comes; runs Python's signal handlers,
- * whose exception (KeyboardInterrupt) it passes on. True: the second can be read. Call with the interpreter lock held.
- */
+/// Sleeps until one of two descriptors can be read, the deadline passes or a signal comes; runs Python's signal handlers,
+/// whose exception (KeyboardInterrupt) it passes on. True: the second can be read. Call with the interpreter lock held.
 bool wait_readable(int first, int second, const Deadline& deadline);
 
 } // namespace cuframes::python

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "fixture.hpp"
 
-#include <string>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
+
+#include <string>
+#include <thread>
 
 namespace fake_cuda_test {
 namespace {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "fixture.hpp"
 
-#include <array>
 #include <sys/mman.h>
+
+#include <array>
 
 namespace fake_cuda_test {
 namespace {
@@ -32,8 +33,9 @@ TEST_F(Copies, a_two_dimensional_copy_keeps_to_its_rows) {
     const auto copy = host_to_device(source.data(), 4, memory, pitch, 3, 3);
     OK(cuMemcpy2D(&copy));
     for (size_t row = 0; row < 3; ++row) {
-        for (size_t column = 0; column < 3; ++column)
+        for (size_t column = 0; column < 3; ++column) {
             EXPECT_EQ(peek(memory + row * pitch + column), source[row * 4 + column]);
+        }
         EXPECT_EQ(peek(memory + row * pitch + 3), 0) << "padding is not touched";
     }
     OK(cuMemFree(memory));

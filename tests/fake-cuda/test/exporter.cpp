@@ -3,12 +3,13 @@
 
 #include "fixture.hpp"
 
-#include <csignal>
-#include <cstring>
-#include <string>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <string>
 
 namespace fake_cuda_test {
 namespace {
@@ -40,11 +41,13 @@ bool send_fd(int socket, int fd) {
 int receive_fd(int socket) {
     FdMessage message;
     int fd = -1;
-    if (recvmsg(socket, &message.header, MSG_CMSG_CLOEXEC) != 1)
+    if (recvmsg(socket, &message.header, MSG_CMSG_CLOEXEC) != 1) {
         return -1;
+    }
     const cmsghdr* attached = CMSG_FIRSTHDR(&message.header);
-    if (attached != nullptr && attached->cmsg_type == SCM_RIGHTS)
+    if (attached != nullptr && attached->cmsg_type == SCM_RIGHTS) {
         std::memcpy(&fd, CMSG_DATA(attached), sizeof fd);
+    }
     return fd;
 }
 
@@ -52,8 +55,9 @@ int receive_fd(int socket) {
 
 Exporter start_exporter() {
     int ends[2] = {-1, -1};
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         return {};
+    }
     Exporter exporter;
     exporter.pid = fork();
     if (exporter.pid == 0) {
@@ -71,19 +75,24 @@ Exporter start_exporter() {
 
 int run_exporter(int socket) {
     CUcontext context = nullptr;
-    if (cuInit(0) != CUDA_SUCCESS || cuCtxCreate_v2(&context, 0, 0) != CUDA_SUCCESS)
+    if (cuInit(0) != CUDA_SUCCESS || cuCtxCreate_v2(&context, 0, 0) != CUDA_SUCCESS) {
         return 1;
+    }
     Mapped memory(create_exportable());
     if (memory.allow(CU_MEM_ACCESS_FLAGS_PROT_READWRITE) != CUDA_SUCCESS ||
-        cuMemsetD8(memory.base, exported_byte, two_mib) != CUDA_SUCCESS || cuCtxSynchronize() != CUDA_SUCCESS)
+        cuMemsetD8(memory.base, exported_byte, two_mib) != CUDA_SUCCESS || cuCtxSynchronize() != CUDA_SUCCESS) {
         return 1;
+    }
     CUmemGenericAllocationHandle handle = 0;
-    if (cuMemRetainAllocationHandle(&handle, pointer_to<void>(memory.base)) != CUDA_SUCCESS)
+    if (cuMemRetainAllocationHandle(&handle, pointer_to<void>(memory.base)) != CUDA_SUCCESS) {
         return 1;
-    if (!send_fd(socket, export_of(handle)))
+    }
+    if (!send_fd(socket, export_of(handle))) {
         return 1;
-    for (;;)
+    }
+    for (;;) {
         pause();
+    }
 }
 
 } // namespace fake_cuda_test

@@ -3,13 +3,14 @@
 
 #include "fake_cuda.h"
 
+#include <cuda.h>
+#include <gtest/gtest.h>
+
 #include <array>
 #include <bit>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
-#include <cuda.h>
-#include <gtest/gtest.h>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -65,8 +66,9 @@ template <typename Condition>
 bool stays_false(Condition condition) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
     while (std::chrono::steady_clock::now() < deadline) {
-        if (condition())
+        if (condition()) {
             return false;
+        }
         std::this_thread::yield();
     }
     return true;

@@ -90,8 +90,9 @@ TEST_F(Graphs, queries_and_waits_of_other_streams_break_global_captures_from_glo
 TEST_F(Graphs, relaxed_threads_and_other_captures_are_not_concerned) {
     const auto query = [this](CUstream) { EXPECT_EQ(cuStreamQuery(other_), CUDA_SUCCESS); };
     EXPECT_EQ(beside(query, CU_STREAM_CAPTURE_MODE_RELAXED), CUDA_SUCCESS);
-    for (const CUstreamCaptureMode mode : {CU_STREAM_CAPTURE_MODE_THREAD_LOCAL, CU_STREAM_CAPTURE_MODE_RELAXED})
+    for (const CUstreamCaptureMode mode : {CU_STREAM_CAPTURE_MODE_THREAD_LOCAL, CU_STREAM_CAPTURE_MODE_RELAXED}) {
         EXPECT_EQ(capture_beside(CU_STREAM_NON_BLOCKING, mode, CU_STREAM_CAPTURE_MODE_GLOBAL, query), CUDA_SUCCESS);
+    }
 }
 
 TEST_F(Graphs, whole_contexts_cannot_be_meant_beside_a_capture_in_any_mode) {

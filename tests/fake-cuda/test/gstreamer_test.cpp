@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "fake_cuda.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <gst/app/gstappsink.h>
 #include <gst/gst.h>
 #include <gst/video/video.h>
 #include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -33,10 +34,11 @@ Pipeline launch(const std::string& caps, const std::string& middle) {
                              " appsink name=out sync=false max-buffers=2";
     GError* error = nullptr;
     Pipeline pipeline(gst_parse_launch_full(line.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error));
-    if (!pipeline)
+    if (!pipeline) {
         ADD_FAILURE() << line << ": " << error->message;
-    else
+    } else {
         gst_element_set_state(pipeline.get(), GST_STATE_PLAYING);
+    }
     g_clear_error(&error);
     return pipeline;
 }
@@ -62,8 +64,9 @@ std::string visible_bytes(const Sample& sample) {
         const gint width =
             GST_VIDEO_FRAME_COMP_WIDTH(&frame, components[0]) * GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, components[0]);
         const auto* row = static_cast<const char*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, plane));
-        for (gint y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT(&frame, components[0]); ++y)
+        for (gint y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT(&frame, components[0]); ++y) {
             bytes.append(row + y * stride, static_cast<size_t>(width));
+        }
     }
     gst_video_frame_unmap(&frame);
     return bytes;

@@ -35,8 +35,9 @@ protected:
     void TearDown() override {
         EXPECT_EQ(cuCtxSynchronize(), CUDA_SUCCESS);
         EXPECT_EQ(cuMemFree(memory_), CUDA_SUCCESS);
-        for (CUstream s : {blocking_, other_blocking_, free_})
+        for (CUstream s : {blocking_, other_blocking_, free_}) {
             EXPECT_EQ(cuStreamDestroy(s), CUDA_SUCCESS);
+        }
         WithContext::TearDown();
     }
 

@@ -2,9 +2,10 @@
 #include "exporter.hpp"
 #include "fixture.hpp"
 
-#include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
 
 namespace fake_cuda_test {
 namespace {

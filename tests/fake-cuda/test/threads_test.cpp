@@ -21,21 +21,26 @@ public:
             const unsigned int flags = random() % 2 == 0 ? CU_STREAM_DEFAULT : CU_STREAM_NON_BLOCKING;
             EXPECT_EQ(cuStreamCreate(&s, flags), CUDA_SUCCESS);
         }
-        for (CUevent* event : {&filled_, &copied_})
+        for (CUevent* event : {&filled_, &copied_}) {
             EXPECT_EQ(cuEventCreate(event, CU_EVENT_DISABLE_TIMING), CUDA_SUCCESS);
-        for (CUdeviceptr* memory : {&from_, &to_})
+        }
+        for (CUdeviceptr* memory : {&from_, &to_}) {
             EXPECT_EQ(cuMemAlloc(memory, frame_size), CUDA_SUCCESS);
+        }
         EXPECT_EQ(cuMemAllocHost(&host_, frame_size), CUDA_SUCCESS);
     }
     FramePath(const FramePath&) = delete;
     FramePath& operator=(const FramePath&) = delete;
     ~FramePath() {
-        for (CUstream s : streams_)
+        for (CUstream s : streams_) {
             EXPECT_EQ(cuStreamDestroy(s), CUDA_SUCCESS);
-        for (CUevent event : {filled_, copied_})
+        }
+        for (CUevent event : {filled_, copied_}) {
             EXPECT_EQ(cuEventDestroy(event), CUDA_SUCCESS);
-        for (CUdeviceptr memory : {from_, to_})
+        }
+        for (CUdeviceptr memory : {from_, to_}) {
             EXPECT_EQ(cuMemFree(memory), CUDA_SUCCESS);
+        }
         EXPECT_EQ(cuMemFreeHost(host_), CUDA_SUCCESS);
     }
 
@@ -71,8 +76,9 @@ void pass_frames_along(CUcontext context, unsigned int seed) {
     OK(cuCtxPushCurrent(context));
     {
         FramePath path(random);
-        for (int round = 0; round < rounds; ++round)
+        for (int round = 0; round < rounds; ++round) {
             path.pass(static_cast<unsigned char>(random()));
+        }
     }
     OK(cuCtxPopCurrent(nullptr));
 }
@@ -80,10 +86,12 @@ void pass_frames_along(CUcontext context, unsigned int seed) {
 TEST_F(Threads, many_threads_share_a_context_and_each_sees_its_own_frames) {
     fake_cuda_set_delay_us(20);
     std::vector<std::thread> threads;
-    for (unsigned int seed = 1; seed <= 6; ++seed)
+    for (unsigned int seed = 1; seed <= 6; ++seed) {
         threads.emplace_back(pass_frames_along, context_, seed);
-    for (std::thread& t : threads)
+    }
+    for (std::thread& t : threads) {
         t.join();
+    }
 }
 
 TEST_F(Threads, contexts_come_and_go_while_others_work) {

@@ -7,7 +7,7 @@
 
 namespace cuframes {
 
-/** CLOCK_MONOTONIC: the one clock that all processes of a host share, in containers too (but for time namespaces). */
+/// CLOCK_MONOTONIC: the one clock that all processes of a host share, in containers too (but for time namespaces).
 inline uint64_t monotonic_ns() {
     timespec now = {};
     ::clock_gettime(CLOCK_MONOTONIC, &now);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "base/result.h"
+
 #include <cstdlib>
 #include <string_view>
 
-#include "base/result.h"
-
 namespace cuframes {
 
-/** $CUFRAMES_RELEASE: whether the end of GPU memory's use is to wait for whole contexts instead of known streams. */
+/// $CUFRAMES_RELEASE: whether the end of GPU memory's use is to wait for whole contexts instead of known streams.
 inline Result<bool> release_wish() {
     const char* wish = std::getenv("CUFRAMES_RELEASE");
     const std::string_view value = wish ? wish : "";

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Result<T>: a value, or an Error with its code and the sentence a user will read.
- *
- * std::expected is C++23, and the library builds with the compilers of Debian 12. The message is made where the cause
- * is known (path, pid, system call) and travels unchanged to cuframes_last_error_message().
- */
+/// Result<T>: a value, or an Error with its code and the sentence a user will read.
+///
+/// std::expected is C++23, and the library builds with the compilers of Debian 12. The message is made where the cause
+/// is known (path, pid, system call) and travels unchanged to cuframes_last_error_message().
 #pragma once
+
+#include "cuframes/cuframes.h"
 
 #include <cerrno>
 #include <optional>
@@ -14,11 +14,9 @@
 #include <utility>
 #include <variant>
 
-#include "cuframes/cuframes.h"
-
 namespace cuframes {
 
-/** Joins strings and numbers: std::format is missing from GCC 12. */
+/// Joins strings and numbers: std::format is missing from GCC 12.
 template <class... Parts>
 std::string text(const Parts&... parts) {
     std::string out;
@@ -38,7 +36,7 @@ struct Error {
     std::string message;
 };
 
-/** A failed system call: "cannot <doing>: <strerror>". Reads errno, so make it first. */
+/// A failed system call: "cannot <doing>: <strerror>". Reads errno, so make it first.
 inline Error system_error(const std::string& doing, int number = errno, cuframes_error code = CUFRAMES_ERROR_SYSTEM) {
     return {code, text("cannot ", doing, ": ", std::generic_category().message(number))};
 }

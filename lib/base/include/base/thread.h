@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "base/result.h"
+
 #include <pthread.h>
 #include <signal.h>
 
@@ -8,11 +10,9 @@
 #include <thread>
 #include <utility>
 
-#include "base/result.h"
-
 namespace cuframes {
 
-/** While it lives, the calling thread takes no signals but those of its own faults. */
+/// While it lives, the calling thread takes no signals but those of its own faults.
 class SignalsBlocked {
 public:
     SignalsBlocked() {
@@ -31,10 +31,8 @@ private:
     sigset_t before_;
 };
 
-/**
- * Starts a thread that leaves the application's signals to the application's threads. `name` has up to 15 characters. An
- * error where there is no thread to be had.
- */
+/// Starts a thread that leaves the application's signals to the application's threads. `name` has up to 15 characters. An
+/// error where there is no thread to be had.
 template <class Body>
 Result<std::thread> start_thread(const char* name, Body&& body) {
     const SignalsBlocked blocked; // A thread begins with the mask of the one that starts it.

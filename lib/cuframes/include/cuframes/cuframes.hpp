@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * cuframes for C++17: cuframes.h with owners instead of destroy functions, and results instead of out-parameters.
- *
- *     auto subscriber = cuframes::Subscriber::create(cuframes::subscriber_options("cam-gate"));
- *     if (!subscriber)
- *         return complain(subscriber.error().message);
- *     while (auto frame = subscriber->next())
- *         use(frame->view());
- *
- * Header-only: every function here is one call of the C library, which documents it; nothing throws but what the
- * standard library throws when there is no memory. A moved-from object may only be destroyed or assigned to. Threads:
- * as cuframes.h says of the call behind each function.
- */
+/// cuframes for C++17: cuframes.h with owners instead of destroy functions, and results instead of out-parameters.
+///
+///     auto subscriber = cuframes::Subscriber::create(cuframes::subscriber_options("cam-gate"));
+///     if (!subscriber)
+///         return complain(subscriber.error().message);
+///     while (auto frame = subscriber->next())
+///         use(frame->view());
+///
+/// Header-only: every function here is one call of the C library, which documents it; nothing throws but what the
+/// standard library throws when there is no memory. A moved-from object may only be destroyed or assigned to. Threads:
+/// as cuframes.h says of the call behind each function.
 #pragma once
 
 #include <cuframes/cuframes.h>
@@ -32,16 +30,16 @@ inline namespace v0 {
 
 // ---------------------------------------------------------------------------------------------------------- results
 
-/** Why a call failed. */
+/// Why a call failed.
 struct Error {
     cuframes_error code = CUFRAMES_OK;
     std::string message; ///< What exactly failed, and what to do.
 };
 
-/** The calling thread's last failure, as an Error. */
+/// The calling thread's last failure, as an Error.
 inline Error last_error(int code) { return {static_cast<cuframes_error>(code), cuframes_last_error_message()}; }
 
-/** A value, or why there is none: what std::expected<T, Error> is in C++23. */
+/// A value, or why there is none: what std::expected<T, Error> is in C++23.
 template <class T>
 class [[nodiscard]] Result {
 public:
@@ -51,7 +49,7 @@ public:
     explicit operator bool() const noexcept { return has_value(); }
     bool has_value() const noexcept { return content_.index() == 0; }
 
-    /** Only while there is a value. */
+    /// Only while there is a value.
     T& value() & noexcept { return *std::get_if<0>(&content_); }
     const T& value() const& noexcept { return *std::get_if<0>(&content_); }
     T&& value() && noexcept { return std::move(*std::get_if<0>(&content_)); }
@@ -61,21 +59,21 @@ public:
     T* operator->() noexcept { return &value(); }
     const T* operator->() const noexcept { return &value(); }
 
-    /** Only while there is none. */
+    /// Only while there is none.
     const Error& error() const noexcept { return *std::get_if<1>(&content_); }
-    /** CUFRAMES_OK with a value. */
+    /// CUFRAMES_OK with a value.
     cuframes_error code() const noexcept { return has_value() ? CUFRAMES_OK : error().code; }
 
 private:
     std::variant<T, Error> content_;
 };
 
-/** Success, or why not. */
+/// Success, or why not.
 class [[nodiscard]] Status {
 public:
     Status() = default;
     Status(Error error) : error_(std::move(error)) {}
-    /** From what a C function returned. */
+    /// From what a C function returned.
     static Status of(int code) { return code < 0 ? Status(last_error(code)) : Status(); }
 
     explicit operator bool() const noexcept { return error_.code == CUFRAMES_OK; }
@@ -86,14 +84,14 @@ private:
     Error error_;
 };
 
-/** How long a call may wait. */
+/// How long a call may wait.
 using Timeout = std::chrono::milliseconds;
 inline constexpr Timeout forever{-1};
 inline constexpr Timeout not_at_all{0};
 
 // ---------------------------------------------------------------------------------------------------------- options
 
-/** A C struct of this library, ready to be filled. */
+/// A C struct of this library, ready to be filled.
 template <class T>
 T make() {
     T out;
@@ -101,7 +99,7 @@ T make() {
     return out;
 }
 
-/** The strings in these structs are borrowed until the call that takes the struct returns. */
+/// The strings in these structs are borrowed until the call that takes the struct returns.
 inline cuframes_publisher_options publisher_options(const char* key) {
     auto out = make<cuframes_publisher_options>();
     out.key = key;
@@ -125,7 +123,7 @@ inline cuframes_ring_config ring_config(cuframes_memory memory, const cuframes_g
     return out;
 }
 
-/** With every time and offset unknown but the one given. */
+/// With every time and offset unknown but the one given.
 inline cuframes_frame_info frame_info(std::uint64_t pts = CUFRAMES_TIME_NONE) {
     auto out = make<cuframes_frame_info>();
     out.pts = pts;
@@ -134,7 +132,7 @@ inline cuframes_frame_info frame_info(std::uint64_t pts = CUFRAMES_TIME_NONE) {
     return out;
 }
 
-/** A CUstream and its CUcontext; empty: the legacy default stream of the ring's own context. */
+/// A CUstream and its CUcontext; empty: the legacy default stream of the ring's own context.
 struct Stream {
     void* stream = nullptr;
     void* context = nullptr;
@@ -154,22 +152,22 @@ using Handle = std::unique_ptr<T, Deleter<destroy>>;
 
 // -------------------------------------------------------------------------------------------------------- publisher
 
-/** A slot that the producer holds; releases it when destroyed, published or not. May outlive its publisher. */
+/// A slot that the producer holds; releases it when destroyed, published or not. May outlive its publisher.
 class Slot {
 public:
     explicit Slot(cuframes_slot* owned) : handle_(owned) {}
 
-    /** First byte: a host address, or a CUdeviceptr. */
+    /// First byte: a host address, or a CUdeviceptr.
     void* data() const { return cuframes_slot_data(handle_.get()); }
     std::uint32_t index() const { return cuframes_slot_index(handle_.get()); }
     std::uint64_t epoch() const { return cuframes_slot_epoch(handle_.get()); }
 
     Status write(const cuframes_image& image) { return Status::of(cuframes_slot_write(handle_.get(), &image)); }
-    /** Names a stream that writes the slot: publishing waits for it, and a slot given back unpublished is not used before. */
+    /// Names a stream that writes the slot: publishing waits for it, and a slot given back unpublished is not used before.
     Status record(Stream user) {
         return Status::of(cuframes_slot_record_stream(handle_.get(), user.stream, user.context));
     }
-    /** Makes the frame visible once all work queued so far on the stream, and on those named, is done. */
+    /// Makes the frame visible once all work queued so far on the stream, and on those named, is done.
     Status publish(const cuframes_frame_info& info = frame_info(), Stream after = {}) {
         return Status::of(cuframes_slot_publish(handle_.get(), &info, after.stream, after.context));
     }
@@ -187,8 +185,9 @@ public:
     static Result<Publisher> create(const cuframes_publisher_options& options) {
         cuframes_publisher* handle = nullptr;
         const int code = cuframes_publisher_create(&options, &handle);
-        if (code < 0)
+        if (code < 0) {
             return last_error(code);
+        }
         return Publisher(handle);
     }
 
@@ -198,11 +197,12 @@ public:
     Result<Slot> acquire(cuframes_acquire_flags flags = CUFRAMES_ACQUIRE_DEFAULT) {
         cuframes_slot* slot = nullptr;
         const int code = cuframes_publisher_acquire(get(), flags, &slot);
-        if (code < 0)
+        if (code < 0) {
             return last_error(code);
+        }
         return Slot(slot);
     }
-    /** How long after its capture a frame becomes visible at the latest, in nanoseconds. */
+    /// How long after its capture a frame becomes visible at the latest, in nanoseconds.
     Status set_latency(std::uint64_t latency) { return Status::of(cuframes_publisher_set_latency(get(), latency)); }
     Status drop() { return Status::of(cuframes_publisher_drop(get())); }
     Status eos() { return Status::of(cuframes_publisher_eos(get())); }
@@ -214,21 +214,24 @@ public:
     Result<cuframes_publisher_stats> stats() const {
         auto out = make<cuframes_publisher_stats>();
         const int code = cuframes_publisher_get_stats(get(), &out);
-        if (code < 0)
+        if (code < 0) {
             return last_error(code);
+        }
         return out;
     }
     Result<std::vector<cuframes_subscriber_info>> subscribers() const {
         std::vector<cuframes_subscriber_info> out;
         for (;;) {
             const int count = cuframes_publisher_get_subscribers(get(), out.data(), out.size());
-            if (count < 0)
+            if (count < 0) {
                 return last_error(count);
+            }
             // Others may have come since their number was asked for.
             const bool complete = static_cast<std::size_t>(count) <= out.size();
             out.resize(static_cast<std::size_t>(count));
-            if (complete)
+            if (complete) {
                 return out;
+            }
         }
     }
     std::string socket_path() const { return cuframes_publisher_socket_path(get()); }
@@ -241,7 +244,7 @@ private:
 
 // ------------------------------------------------------------------------------------------------------- subscriber
 
-/** A held frame. Copies hold it together; the last one gives it back. May outlive its subscriber and its publisher. */
+/// A held frame. Copies hold it together; the last one gives it back. May outlive its subscriber and its publisher.
 class Frame {
 public:
     explicit Frame(cuframes_frame* owned) : handle_(owned) {}
@@ -255,20 +258,20 @@ public:
 
     const cuframes_frame_view& view() const { return *cuframes_frame_get(handle_.get()); }
     const cuframes_frame_view* operator->() const { return cuframes_frame_get(handle_.get()); }
-    /** First visible byte of a plane: a host address, or a CUdeviceptr. */
+    /// First visible byte of a plane: a host address, or a CUdeviceptr.
     const void* plane(std::uint32_t index) const {
         return static_cast<const unsigned char*>(view().data) + view().geometry->planes[index].offset;
     }
 
-    /** Copies the visible pixels out. */
+    /// Copies the visible pixels out.
     Status read(const cuframes_image& image) const { return Status::of(cuframes_frame_read(handle_.get(), &image)); }
-    /** Orders the frame's release after the work queued on a stream. */
+    /// Orders the frame's release after the work queued on a stream.
     Status record(Stream user) {
         return Status::of(cuframes_frame_record_stream(handle_.get(), user.stream, user.context));
     }
 
     cuframes_frame* get() const noexcept { return handle_.get(); }
-    /** Hands the reference over to the caller. */
+    /// Hands the reference over to the caller.
     cuframes_frame* release() noexcept { return handle_.release(); }
 
 private:
@@ -277,7 +280,7 @@ private:
 
 class Subscriber {
 public:
-    /** Called for each frame and each event of the stream; false ends the loop. */
+    /// Called for each frame and each event of the stream; false ends the loop.
     using Callback = std::function<bool(Result<Frame>)>;
 
     explicit Subscriber(cuframes_subscriber* owned) : handle_(owned) {}
@@ -285,8 +288,9 @@ public:
     static Result<Subscriber> create(const cuframes_subscriber_options& options) {
         cuframes_subscriber* handle = nullptr;
         const int code = cuframes_subscriber_create(&options, &handle);
-        if (code < 0)
+        if (code < 0) {
             return last_error(code);
+        }
         return Subscriber(handle);
     }
 
@@ -296,25 +300,28 @@ public:
     Result<Frame> next(Timeout timeout = forever) {
         cuframes_frame* frame = nullptr;
         const int code = cuframes_subscriber_next(get(), timeout.count(), &frame);
-        if (code < 0)
+        if (code < 0) {
             return last_error(code);
+        }
         return Frame(frame);
     }
     Status wait_lease(Timeout timeout = forever) {
         return Status::of(cuframes_subscriber_wait_lease(get(), timeout.count()));
     }
-    /** Readable when next(not_at_all) has something to do. */
+    /// Readable when next(not_at_all) has something to do.
     int fd() const { return cuframes_subscriber_fd(get()); }
     void set_interrupted(bool interrupted) { cuframes_subscriber_set_interrupted(get(), interrupted); }
 
-    /** Calls `callback` from a thread of the subscriber until it returns false, or stop(). It must not throw. */
+    /// Calls `callback` from a thread of the subscriber until it returns false, or stop(). It must not throw.
     Status start(Callback callback) {
-        if (callback_)
+        if (callback_) {
             stop();
+        }
         auto kept = std::make_unique<Callback>(std::move(callback));
         const int code = cuframes_subscriber_start(get(), &Subscriber::arrived, kept.get());
-        if (code < 0)
+        if (code < 0) {
             return last_error(code);
+        }
         callback_ = std::move(kept);
         return {};
     }
@@ -326,15 +333,16 @@ public:
     Result<cuframes_subscriber_stats> stats() const {
         auto out = make<cuframes_subscriber_stats>();
         const int code = cuframes_subscriber_get_stats(get(), &out);
-        if (code < 0)
+        if (code < 0) {
             return last_error(code);
+        }
         return out;
     }
-    /** Asks for more leases in all, and for more frames to be kept; see cuframes_subscriber_want(). */
+    /// Asks for more leases in all, and for more frames to be kept; see cuframes_subscriber_want().
     Status want(std::uint32_t max_held, std::uint32_t frames = 0) {
         return Status::of(cuframes_subscriber_want(get(), max_held, frames));
     }
-    /** Newest mode: how long after its capture a frame is still of use here, in nanoseconds. */
+    /// Newest mode: how long after its capture a frame is still of use here, in nanoseconds.
     Status set_latency(std::uint64_t latency) { return Status::of(cuframes_subscriber_set_latency(get(), latency)); }
     Status add_cuda_context(void* context) { return Status::of(cuframes_subscriber_add_cuda_context(get(), context)); }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * What the DLPack parts need of a GPU: memory of their own, copies, and streams ordered after each other.
- *
- * Streams are named as DLPack names them. Default streams are those of the device's primary context, in which torch, cupy
- * and JAX live; of which context another one is the driver knows.
- */
+/// What the DLPack parts need of a GPU: memory of their own, copies, and streams ordered after each other.
+///
+/// Streams are named as DLPack names them. Default streams are those of the device's primary context, in which torch, cupy
+/// and JAX live; of which context another one is the driver knows.
 #pragma once
+
+#include "tensors/import.h"
+#include "tensors/reaper.h"
 
 #include <cstdint>
 #include <memory>
@@ -13,12 +14,9 @@
 #include <span>
 #include <vector>
 
-#include "tensors/import.h"
-#include "tensors/reaper.h"
-
 namespace cuframes::dlpack {
 
-/** The stream argument of `__dlpack__`. */
+/// The stream argument of `__dlpack__`.
 enum StreamName : int64_t {
     stream_none = INT64_MIN, ///< Not given: the legacy default stream.
     stream_no_sync = -1,     ///< The consumer orders its work itself.
@@ -27,22 +25,20 @@ enum StreamName : int64_t {
     stream_per_thread = 2,
 };
 
-/** A CUstream (NULL for names that are no stream), and the context that it is of: for default streams the primary one. */
+/// A CUstream (NULL for names that are no stream), and the context that it is of: for default streams the primary one.
 struct Stream {
     void* stream = nullptr;
     void* context = nullptr;
 };
 
-/**
- * Resolves a stream name on `device`. Fails without a driver, for an unknown device, for stream_ambiguous, and for what the
- * driver knows to be no stream.
- */
+/// Resolves a stream name on `device`. Fails without a driver, for an unknown device, for stream_ambiguous, and for what the
+/// driver knows to be no stream.
 Result<Stream> resolve_stream(int32_t device, int64_t name);
 
-/** Fails if the stream captures a CUDA graph, into which a copy would go instead of being made. */
+/// Fails if the stream captures a CUDA graph, into which a copy would go instead of being made.
 Result<> check_runs(const Stream& stream);
 
-/** Memory of a GPU, from a pool of this process's own. Given back after the work in flight that may use it. Move-only. */
+/// Memory of a GPU, from a pool of this process's own. Given back after the work in flight that may use it. Move-only.
 class DeviceBlock {
 public:
     static Result<DeviceBlock> allocate(int32_t device, uint64_t size, const Stream& stream);
@@ -54,9 +50,9 @@ public:
 
     void* data() const { return data_; }
 
-    /** Remembers what is queued on `stream` now: it makes the content. */
+    /// Remembers what is queued on `stream` now: it makes the content.
     Result<> made_on(const Stream& stream);
-    /** Makes `stream` wait, on the GPU, for the content; and the end of the memory for what is queued there by then. */
+    /// Makes `stream` wait, on the GPU, for the content; and the end of the memory for what is queued there by then.
     Result<> order(const Stream& stream) const;
 
 private:
@@ -72,13 +68,13 @@ private:
     std::unique_ptr<Users> users_;
 };
 
-/** One side of a copy. */
+/// One side of a copy.
 struct CopySide {
     DLDevice device;
     std::span<const SourcePlane> planes;
 };
 
-/** Queues a copy of all planes of `geometry` on `stream`; with a host side it is done on return. */
+/// Queues a copy of all planes of `geometry` on `stream`; with a host side it is done on return.
 Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_geometry& geometry,
                        const Stream& stream);
 

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Tensors of other libraries, on their way in: owned, checked, and read as the planes of a frame.
- */
+/// Tensors of other libraries, on their way in: owned, checked, and read as the planes of a frame.
 #pragma once
+
+#include "tensors/formats.h"
+
+#include <dlpack/dlpack.h>
 
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include <dlpack/dlpack.h>
-#include "tensors/formats.h"
-
 namespace cuframes::dlpack {
 
-/** Owns a tensor that a producer handed over; calls its deleter once. Move-only. */
+/// Owns a tensor that a producer handed over; calls its deleter once. Move-only.
 class ImportedTensor {
 public:
     ImportedTensor() = default;
@@ -25,7 +24,7 @@ public:
     ImportedTensor& operator=(ImportedTensor&& other) noexcept;
     ~ImportedTensor();
 
-    /** Of a major version that this header does not know, nothing but the deleter may be used. */
+    /// Of a major version that this header does not know, nothing but the deleter may be used.
     bool is_readable() const;
     const DLTensor& tensor() const { return versioned_ ? versioned_->dl_tensor : legacy_->dl_tensor; }
     bool is_read_only() const { return versioned_ && (versioned_->flags & DLPACK_FLAG_BITMASK_READ_ONLY) != 0; }
@@ -35,16 +34,16 @@ private:
     DLManagedTensorVersioned* versioned_ = nullptr;
 };
 
-/** "uint8". */
+/// "uint8".
 std::string dtype_text(const DLDataType& dtype);
 
-/** What is wrong with a tensor; Python's TypeError (another kind of numbers) and ValueError are told apart by it. */
+/// What is wrong with a tensor; Python's TypeError (another kind of numbers) and ValueError are told apart by it.
 struct Mismatch {
     enum class Kind { dtype, value, unsupported } kind;
     std::string message;
 };
 
-/** One plane of a frame, where a tensor has it. */
+/// One plane of a frame, where a tensor has it.
 struct SourcePlane {
     void* data;     ///< First element, byte_offset included.
     uint64_t pitch; ///< Bytes from row to row.
@@ -55,11 +54,9 @@ struct SourceFrame {
     std::vector<SourcePlane> planes;
 };
 
-/**
- * Reads `tensors` as a frame of `geometry`'s format and size; its offsets and pitches play no part. Either one tensor
- * for each plane, in the shape that describe_plane() gives or flat, or one tensor of all rows, for formats whose planes
- * have rows of the same length (NV12: (ceil(3·H/2), W)). Rows must be compact inside; the pitch is free.
- */
+/// Reads `tensors` as a frame of `geometry`'s format and size; its offsets and pitches play no part. Either one tensor
+/// for each plane, in the shape that describe_plane() gives or flat, or one tensor of all rows, for formats whose planes
+/// have rows of the same length (NV12: (ceil(3·H/2), W)). Rows must be compact inside; the pitch is free.
 std::variant<SourceFrame, Mismatch> read_tensors(const std::vector<const DLTensor*>& tensors,
                                                  const cuframes_geometry& geometry);
 

@@ -1,30 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * Frames of this process's own: copies that have left the ring or the pipeline.
- */
+/// Frames of this process's own: copies that have left the ring or the pipeline.
 #pragma once
-
-#include <atomic>
-#include <memory>
 
 #include "tensors/device_memory.h"
 #include "tensors/tensor.h"
 
+#include <atomic>
+#include <memory>
+
 namespace cuframes::dlpack {
 
-/** A frame's memory, in host memory or on a GPU. Any thread. Shared by its exports through shared_ptr. */
+/// A frame's memory, in host memory or on a GPU. Any thread. Shared by its exports through shared_ptr.
 class OwnedFrame {
 public:
-    /**
-     * Copies `source` to `device`, in the layout of `geometry`. To a GPU the copy is queued on `stream` (a name as in
-     * `__dlpack__`); to host memory it is done on return. The source must hold until the copy is done.
-     */
+    /// Copies `source` to `device`, in the layout of `geometry`. To a GPU the copy is queued on `stream` (a name as in
+    /// `__dlpack__`); to host memory it is done on return. The source must hold until the copy is done.
     static Result<std::shared_ptr<OwnedFrame>> copy(const SourceFrame& source, const cuframes_geometry& geometry,
                                                     DLDevice device, int64_t stream);
 
     Pixels pixels() const { return {&geometry_, data_, device_, false}; }
 
-    /** Makes the named stream wait for the copy. Not needed in host memory. */
+    /// Makes the named stream wait for the copy. Not needed in host memory.
     Result<> order(int64_t stream) const;
 
 private:
@@ -42,7 +38,7 @@ private:
     DeviceBlock block_;
 };
 
-/** Copies rows in host memory. */
+/// Copies rows in host memory.
 void copy_rows(const SourcePlane& to, const SourcePlane& from, const cuframes_plane& plane);
 
 } // namespace cuframes::dlpack

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/**
- * The CUDA driver, loaded at run time: one build of the library serves hosts with and without a GPU.
- */
+/// The CUDA driver, loaded at run time: one build of the library serves hosts with and without a GPU.
 #pragma once
+
+#include "base/result.h"
 
 #include <cuda.h>
 
 #include <array>
 #include <string>
 #include <utility>
-
-#include "base/result.h"
 
 namespace cuframes::cuda {
 
@@ -65,11 +63,9 @@ namespace cuframes::cuda {
     X(cuEventQuery, "cuEventQuery")                                                                                    \
     X(cuEventSynchronize, "cuEventSynchronize")
 
-/**
- * While one lives, what the calling thread asks of the driver breaks no CUDA graph that somebody in the process captures.
- * A thread that is not in relaxed mode does so by as little as asking whether an event has passed, on whatever stream.
- * Nested ones do nothing.
- */
+/// While one lives, what the calling thread asks of the driver breaks no CUDA graph that somebody in the process captures.
+/// A thread that is not in relaxed mode does so by as little as asking whether an event has passed, on whatever stream.
+/// Nested ones do nothing.
 class RelaxedCapture {
 public:
     RelaxedCapture() { enter(); }
@@ -81,7 +77,7 @@ private:
     static void leave();
 };
 
-/** A function of the driver, which cannot be called but with the thread in relaxed mode. */
+/// A function of the driver, which cannot be called but with the thread in relaxed mode.
 template <class Function>
 class Guarded;
 
@@ -103,35 +99,33 @@ struct Driver {
 #define CUFRAMES_DECLARE(function, symbol) Guarded<decltype(&::function)> function;
     CUFRAMES_CUDA_FUNCTIONS(CUFRAMES_DECLARE)
 #undef CUFRAMES_DECLARE
-    /** Absent from drivers before CUDA 12.5. */
+    /// Absent from drivers before CUDA 12.5.
     Guarded<CUresult (*)(CUcontext, CUevent)> cuCtxRecordEvent;
     int version = 0; ///< 12050 is CUDA 12.5.
 };
 
-/** The driver, loaded and initialized once; or why it cannot be (NO_DRIVER). */
+/// The driver, loaded and initialized once; or why it cannot be (NO_DRIVER).
 Result<const Driver*> driver();
 
-/** "cuMemCreate failed: CUDA_ERROR_OUT_OF_MEMORY", with the code that fits. */
+/// "cuMemCreate failed: CUDA_ERROR_OUT_OF_MEMORY", with the code that fits.
 Error driver_error(const char* call, CUresult result);
 
 using Uuid = std::array<uint8_t, 16>;
 
 Result<Uuid> device_uuid(const Driver& driver, int32_t device);
 
-/** Ordinal of the GPU with this UUID in this process; UNKNOWN_DEVICE: it is not visible here. */
+/// Ordinal of the GPU with this UUID in this process; UNKNOWN_DEVICE: it is not visible here.
 Result<int32_t> find_device(const Driver& driver, const Uuid& uuid);
 
 Result<> check_device(const Driver& driver, int32_t device);
 
 std::string uuid_text(const Uuid& uuid);
 
-/**
- * A context of the caller, borrowed, or the device's primary one. That is retained once for the process and kept, as the
- * CUDA runtime keeps it: to make it anew takes a tenth of a second, for every reader that comes and goes.
- */
+/// A context of the caller, borrowed, or the device's primary one. That is retained once for the process and kept, as the
+/// CUDA runtime keeps it: to make it anew takes a tenth of a second, for every reader that comes and goes.
 class Context {
 public:
-    /** `borrowed` NULL: the primary one of `device`. */
+    /// `borrowed` NULL: the primary one of `device`.
     static Result<Context> open(const Driver& driver, int32_t device, void* borrowed);
 
     CUcontext get() const { return context_; }
@@ -147,7 +141,7 @@ private:
     CUcontext context_;
 };
 
-/** Makes a context current on this thread for a scope, in relaxed capture mode. */
+/// Makes a context current on this thread for a scope, in relaxed capture mode.
 class Current {
 public:
     Current(const Driver& driver, CUcontext context) : driver_(driver), result_(driver.cuCtxPushCurrent(context)) {}

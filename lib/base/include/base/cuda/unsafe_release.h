@@ -6,10 +6,8 @@
 
 namespace cuframes::cuda {
 
-/**
- * Whether frames are released at once instead of after the GPU work that reads them: CUFRAMES_UNSAFE_RELEASE=host. It
- * tears pictures. Tests set it to show that they would notice.
- */
+/// Whether frames are released at once instead of after the GPU work that reads them: CUFRAMES_UNSAFE_RELEASE=host. It
+/// tears pictures. Tests set it to show that they would notice.
 inline bool releases_are_unsafe() {
     static const bool unsafe = [] {
         const char* wish = std::getenv("CUFRAMES_UNSAFE_RELEASE");
