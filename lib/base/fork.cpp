@@ -6,7 +6,7 @@
 
 #include <atomic>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -58,4 +58,4 @@ void leave_to_children(int fd) {
     }
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -8,7 +8,7 @@
 #include <mutex>
 #include <string_view>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -59,10 +59,10 @@ void log(cuframes_log_level level, const std::string& message) {
     func(level, message.c_str(), user_data);
 }
 
-} // namespace cuframes
+} // namespace cuframes::core
 
 extern "C" void cuframes_set_log_func(cuframes_log_func func, void* user_data, cuframes_log_level max_level) {
-    using namespace cuframes;
+    using namespace cuframes::core;
     std::lock_guard lock(sink().mutex);
     sink().func = func ? func : log_to_stderr;
     sink().user_data = user_data;

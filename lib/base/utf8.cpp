@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "base/utf8.h"
 
-namespace cuframes {
+namespace cuframes::core {
 
 size_t utf8_character(std::string_view text) {
     const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
@@ -58,4 +58,4 @@ std::string valid_utf8(std::string_view text, size_t size) {
     return out;
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -22,6 +22,6 @@ gboolean cuframes_gst_pipeline_use_primary_context(GstElement* pipeline, gint de
 void cuframes_gst_drain(void) {
     forget_streams();
     // Twice: what the first round ends may hand in the memory of its copies.
-    dlpack::drain_reaper();
-    dlpack::drain_reaper();
+    tensors::drain_reaper();
+    tensors::drain_reaper();
 }

@@ -3,11 +3,11 @@
 
 namespace cuframes::gst {
 
-using cuda::Current;
-using cuda::Driver;
+using core::cuda::Current;
+using core::cuda::Driver;
 
 const Driver* get_driver(GError** error) {
-    auto loaded = cuda::driver();
+    auto loaded = core::cuda::driver();
     if (loaded) {
         return *loaded;
     }
@@ -16,7 +16,7 @@ const Driver* get_driver(GError** error) {
 }
 
 bool resolve(int device, gint64 name, CudaStream& stream, GError** error) {
-    auto resolved = dlpack::resolve_stream(device, name);
+    auto resolved = tensors::resolve_stream(device, name);
     if (!resolved) {
         set_error(error, resolved.error());
         return false;
@@ -28,7 +28,7 @@ bool resolve(int device, gint64 name, CudaStream& stream, GError** error) {
 bool order(const Driver& driver, const CudaStream& first, const CudaStream& second, GError** error) {
     // An event of a capture is none to wait for outside, and no other is to be waited for in it: it would break.
     for (const CudaStream& one : {first, second}) {
-        const auto runs = one.stream ? dlpack::check_runs({one.stream, one.context}) : Result<>();
+        const auto runs = one.stream ? tensors::check_runs({one.stream, one.context}) : Result<>();
         if (!runs) {
             set_error(error, runs.error());
             return false;
@@ -58,7 +58,7 @@ bool order(const Driver& driver, const CudaStream& first, const CudaStream& seco
         driver.cuEventDestroy(event);
     }
     if (result != CUDA_SUCCESS) {
-        set_error(error, cuda::driver_error(call, result));
+        set_error(error, core::cuda::driver_error(call, result));
     }
     return result == CUDA_SUCCESS;
 }

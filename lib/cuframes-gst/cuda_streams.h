@@ -17,17 +17,17 @@ struct CudaStream {
     CUstream stream;
 
     /// For the reaper's thread, to which the default stream of this one means another: that is as good as unknown.
-    dlpack::InFlight in_flight() const { return {context, stream == CU_STREAM_PER_THREAD ? nullptr : stream}; }
+    tensors::InFlight in_flight() const { return {context, stream == CU_STREAM_PER_THREAD ? nullptr : stream}; }
 };
 
 /// The driver, or NULL with `error` set.
-const cuda::Driver* get_driver(GError** error);
+const core::cuda::Driver* get_driver(GError** error);
 
 /// The stream that a consumer or producer on `device` names; NULL for CUFRAMES_GST_STREAM_NO_SYNC.
 bool resolve(int device, gint64 name, CudaStream& stream, GError** error);
 
 /// Work that is queued on `second` from now on runs after what is queued on `first`.
-bool order(const cuda::Driver& driver, const CudaStream& first, const CudaStream& second, GError** error);
+bool order(const core::cuda::Driver& driver, const CudaStream& first, const CudaStream& second, GError** error);
 
 /// Where GStreamer's elements queue work on a memory.
 CudaStream stream_of(GstMemory* memory);

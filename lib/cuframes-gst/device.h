@@ -17,7 +17,7 @@ MappingPtr map_device_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError
 bool wait_for_stream(GstBuffer* buffer, gint64 stream, GError** error);
 
 /// A buffer in GPU memory, from tensors wherever they are.
-GstBuffer* make_device_buffer(const Import& import, TensorsPtr tensors, const dlpack::SourceFrame& source,
+GstBuffer* make_device_buffer(const Import& import, TensorsPtr tensors, const tensors::SourceFrame& source,
                               GError** error);
 
 /// The primary context in a GstContext.

@@ -69,8 +69,8 @@ struct Placement {
 /// What a memory keeps until the GPU is through with it.
 struct Kept {
     TensorsPtr tensors;
-    std::shared_ptr<dlpack::OwnedFrame> copy;
-    dlpack::InFlight users[2];
+    std::shared_ptr<tensors::OwnedFrame> copy;
+    tensors::InFlight users[2];
 };
 
 struct Target {
@@ -115,9 +115,9 @@ bool open_target(GstContext* context, const DLDevice& source, Target& target, GE
 }
 
 /// Whether elements that use `target` can reach the piece, and all of it is one allocation.
-bool is_reachable(const dlpack::SourceFrame& source, const Placement& place, const Target& target, bool one_tensor) {
-    auto driver = cuda::driver();
-    const cuda::Current current(**driver, target.handle());
+bool is_reachable(const tensors::SourceFrame& source, const Placement& place, const Target& target, bool one_tensor) {
+    auto driver = core::cuda::driver();
+    const core::cuda::Current current(**driver, target.handle());
     const auto first = reinterpret_cast<CUdeviceptr>(source.planes[0].data);
     CUcontext owner = nullptr;
     // Memory of pools and virtual memory belong to no context: all of the device can use it.
@@ -138,7 +138,7 @@ bool is_reachable(const dlpack::SourceFrame& source, const Placement& place, con
 }
 
 /// Nothing: one base address and one pitch cannot describe it.
-std::optional<Placement> place_planes(const GstVideoInfo& info, const dlpack::SourceFrame& source,
+std::optional<Placement> place_planes(const GstVideoInfo& info, const tensors::SourceFrame& source,
                                       const cuframes_geometry& geometry) {
     Placement place{.info = info};
     const auto base = reinterpret_cast<guintptr>(source.planes[0].data);
@@ -173,7 +173,7 @@ Placement place_of(const Layout& layout) {
 
 void end_kept(gpointer object) {
     auto* kept = static_cast<Kept*>(object);
-    dlpack::reap_after(kept->users, [](void* done) { delete static_cast<Kept*>(done); }, kept);
+    tensors::reap_after(kept->users, [](void* done) { delete static_cast<Kept*>(done); }, kept);
 }
 
 GstMemory* wrap(const Placement& place, void* data, const Target& target, Kept* kept) {
@@ -204,7 +204,7 @@ GstBuffer* finish(const Placement& place, void* data, const Target& target, cons
                   std::unique_ptr<Kept> kept, GError** error) {
     kept->users[0] = {target.handle(), gst_cuda_stream_get_handle(target.stream.get())};
     kept->users[1] = ready.in_flight();
-    auto driver = cuda::driver();
+    auto driver = core::cuda::driver();
     if (!order(**driver, ready, target.cuda_stream(), error)) {
         return nullptr;
     }
@@ -217,15 +217,15 @@ GstBuffer* finish(const Placement& place, void* data, const Target& target, cons
     return buffer_of(memory, place.info);
 }
 
-GstBuffer* copy_to_gpu(const Import& import, TensorsPtr tensors, const dlpack::SourceFrame& source,
+GstBuffer* copy_to_gpu(const Import& import, TensorsPtr tensors, const tensors::SourceFrame& source,
                        const Target& target, const CudaStream& ready, GError** error) {
     const LayoutResult result = cuda_layout(import.info);
     if (!result.layout) {
         set_error(error, CUFRAMES_GST_ERROR_REFUSED, result.why);
         return nullptr;
     }
-    auto copy = dlpack::OwnedFrame::copy(source, result.layout->geometry, {kDLCUDA, target.device}, import.stream);
-    const dlpack::InFlight reading = ready.in_flight();
+    auto copy = tensors::OwnedFrame::copy(source, result.layout->geometry, {kDLCUDA, target.device}, import.stream);
+    const tensors::InFlight reading = ready.in_flight();
     Tensors::end(tensors.release(), {&reading, 1});
     if (!copy) {
         set_error(error, copy.error());
@@ -237,12 +237,12 @@ GstBuffer* copy_to_gpu(const Import& import, TensorsPtr tensors, const dlpack::S
 
 } // namespace
 
-GstBuffer* make_device_buffer(const Import& import, TensorsPtr tensors, const dlpack::SourceFrame& source,
+GstBuffer* make_device_buffer(const Import& import, TensorsPtr tensors, const tensors::SourceFrame& source,
                               GError** error) {
     Target target;
     CudaStream ready = {};
     const bool loaded = get_driver(error) != nullptr;
-    const cuda::RelaxedCapture relaxed;
+    const core::cuda::RelaxedCapture relaxed;
     if (!loaded || !open_target(import.context, source.device, target, error)) {
         return nullptr;
     }
@@ -271,7 +271,7 @@ GstBuffer* make_device_buffer(const Import& import, TensorsPtr tensors, const dl
 
 GstContext* new_primary_context(int device, GError** error) {
     const bool loaded = get_driver(error) != nullptr;
-    const cuda::RelaxedCapture relaxed;
+    const core::cuda::RelaxedCapture relaxed;
     const ContextPtr context(loaded ? primary_context(device) : nullptr);
     if (context) {
         return gst_context_new_cuda_context(context.get());
@@ -284,7 +284,7 @@ GstContext* new_primary_context(int device, GError** error) {
 }
 
 void forget_streams() {
-    const cuda::RelaxedCapture relaxed;
+    const core::cuda::RelaxedCapture relaxed;
     Streams::get().clear();
 }
 

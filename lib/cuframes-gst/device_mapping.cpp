@@ -23,7 +23,7 @@ public:
     bool wait(gint64 stream, GError** error) override;
     void end() noexcept override {
         // Nobody else has it any more, and the reaper may be done with it before this returns.
-        dlpack::reap_after(users_, [](void* object) { delete static_cast<DeviceMapping*>(object); }, this);
+        tensors::reap_after(users_, [](void* object) { delete static_cast<DeviceMapping*>(object); }, this);
     }
 
 private:
@@ -35,7 +35,7 @@ private:
     GstBuffer* buffer_;
     std::vector<CudaStream> producers_; ///< Where elements queue their work, one for each memory.
     std::mutex mutex_;
-    std::vector<dlpack::InFlight> users_;
+    std::vector<tensors::InFlight> users_;
 };
 
 bool DeviceMapping::check_memories(GError** error) {
@@ -105,13 +105,13 @@ bool DeviceMapping::find_plane(guint plane, gsize offset, GError** error) {
 }
 
 bool DeviceMapping::open(const GstVideoInfo& info, GError** error) {
-    const cuda::Driver* driver = get_driver(error);
+    const core::cuda::Driver* driver = get_driver(error);
     GstVideoInfo actual;
-    const cuda::RelaxedCapture relaxed;
+    const core::cuda::RelaxedCapture relaxed;
     if (!driver || !check_memories(error) || !find_layout(info, actual, error)) {
         return false;
     }
-    auto primary = cuda::Context::open(*driver, device_.device_id, nullptr);
+    auto primary = core::cuda::Context::open(*driver, device_.device_id, nullptr);
     if (!primary) {
         set_error(error, primary.error());
         return false;
@@ -134,8 +134,8 @@ bool DeviceMapping::open(const GstVideoInfo& info, GError** error) {
 
 void DeviceMapping::remember(const CudaStream& user) {
     const std::lock_guard lock(mutex_);
-    const dlpack::InFlight work = user.in_flight();
-    const auto same = [&work](const dlpack::InFlight& known) {
+    const tensors::InFlight work = user.in_flight();
+    const auto same = [&work](const tensors::InFlight& known) {
         return known.context == work.context && known.stream == work.stream;
     };
     if (std::none_of(users_.begin(), users_.end(), same)) {
@@ -152,7 +152,7 @@ bool DeviceMapping::wait(gint64 name, GError** error) {
     if (name == CUFRAMES_GST_STREAM_NO_SYNC) {
         return true;
     }
-    const cuda::Driver* driver = get_driver(error);
+    const core::cuda::Driver* driver = get_driver(error);
     return driver && std::all_of(producers_.begin(), producers_.end(),
                                  [&](const CudaStream& producer) { return order(*driver, producer, consumer, error); });
 }
@@ -175,8 +175,8 @@ MappingPtr map_device_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError
 }
 
 bool wait_for_stream(GstBuffer* buffer, gint64 name, GError** error) {
-    const cuda::Driver* driver = get_driver(error);
-    const cuda::RelaxedCapture relaxed;
+    const core::cuda::Driver* driver = get_driver(error);
+    const core::cuda::RelaxedCapture relaxed;
     for (guint i = 0; driver && i < gst_buffer_n_memory(buffer); ++i) {
         GstMemory* memory = gst_buffer_peek_memory(buffer, i);
         if (!gst_is_cuda_memory(memory) || name == CUFRAMES_GST_STREAM_NO_SYNC) {
@@ -192,7 +192,7 @@ bool wait_for_stream(GstBuffer* buffer, gint64 name, GError** error) {
             continue;
         }
         // Memory without a stream is complete when it is pushed; that is what elements take for granted.
-        const cuda::Current current(*driver, writer.context);
+        const core::cuda::Current current(*driver, writer.context);
         driver->cuStreamSynchronize(writer.stream);
     }
     return driver != nullptr;

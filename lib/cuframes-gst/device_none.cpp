@@ -25,7 +25,7 @@ bool wait_for_stream(GstBuffer*, gint64, GError** error) {
     return false;
 }
 
-GstBuffer* make_device_buffer(const Import&, TensorsPtr, const dlpack::SourceFrame&, GError** error) {
+GstBuffer* make_device_buffer(const Import&, TensorsPtr, const tensors::SourceFrame&, GError** error) {
     set_absent(error);
     return nullptr;
 }

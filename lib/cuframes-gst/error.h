@@ -10,6 +10,10 @@
 
 namespace cuframes::gst {
 
+using core::Error;
+using core::Result;
+using core::text;
+
 void set_error(GError** error, CuframesGstError code, const std::string& message);
 
 /// What the driver or the allocator had to say.

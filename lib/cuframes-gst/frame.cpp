@@ -15,7 +15,7 @@ struct CuframesGstFrame {
 
 namespace {
 
-CuframesGstPlane plane_of(const dlpack::PlaneTensor& tensor, const cuframes_plane& layout) {
+CuframesGstPlane plane_of(const tensors::PlaneTensor& tensor, const cuframes_plane& layout) {
     CuframesGstPlane plane = {};
     plane.data = reinterpret_cast<guintptr>(tensor.data);
     for (gint32 i = 0; i < tensor.ndim; ++i) {
@@ -33,28 +33,28 @@ CuframesGstPlane plane_of(const dlpack::PlaneTensor& tensor, const cuframes_plan
     return plane;
 }
 
-dlpack::View view_of(CuframesGstView view) {
+tensors::View view_of(CuframesGstView view) {
     switch (view) {
     case CUFRAMES_GST_VIEW_FLAT:
-        return dlpack::View::flat_pixels;
+        return tensors::View::flat_pixels;
     case CUFRAMES_GST_VIEW_BYTES:
-        return dlpack::View::bytes;
+        return tensors::View::bytes;
     case CUFRAMES_GST_VIEW_PIXELS:
         break;
     }
-    return dlpack::View::pixels;
+    return tensors::View::pixels;
 }
 
 /// `make` gets the description and an owner, which holds a reference to the frame until its release.
 template <class Make>
 auto export_plane(CuframesGstFrame* frame, guint plane, CuframesGstView view, gint64 stream, GError** error,
-                  Make&& make) -> decltype(make(dlpack::PlaneTensor(), dlpack::Owner())) {
-    dlpack::PlaneTensor tensor;
+                  Make&& make) -> decltype(make(tensors::PlaneTensor(), tensors::Owner())) {
+    tensors::PlaneTensor tensor;
     if (!frame->mapping->describe(plane, view_of(view), tensor, error) || !frame->mapping->wait(stream, error)) {
         return nullptr;
     }
-    const dlpack::Owner owner{cuframes_gst_frame_ref(frame),
-                              [](void* object) { cuframes_gst_frame_unref(static_cast<CuframesGstFrame*>(object)); }};
+    const tensors::Owner owner{cuframes_gst_frame_ref(frame),
+                               [](void* object) { cuframes_gst_frame_unref(static_cast<CuframesGstFrame*>(object)); }};
     auto* made = make(tensor, owner);
     if (!made) {
         cuframes_gst_frame_unref(frame);
@@ -118,7 +118,7 @@ const gchar* cuframes_gst_frame_get_format(CuframesGstFrame* frame) { return fra
 gboolean cuframes_gst_frame_describe(CuframesGstFrame* frame, guint plane, CuframesGstView view,
                                      CuframesGstPlane* description, GError** error) {
     return guarded(error, [&]() -> gboolean {
-        dlpack::PlaneTensor tensor;
+        tensors::PlaneTensor tensor;
         if (!frame->mapping->describe(plane, view_of(view), tensor, error)) {
             return FALSE;
         }
@@ -133,15 +133,15 @@ gboolean cuframes_gst_frame_wait(CuframesGstFrame* frame, gint64 stream, GError*
 
 DLManagedTensor* cuframes_gst_frame_to_dlpack(CuframesGstFrame* frame, guint plane, CuframesGstView view, gint64 stream,
                                               GError** error) {
-    return guarded(error, [&] { return export_plane(frame, plane, view, stream, error, dlpack::export_legacy); });
+    return guarded(error, [&] { return export_plane(frame, plane, view, stream, error, tensors::export_legacy); });
 }
 
 DLManagedTensorVersioned* cuframes_gst_frame_to_dlpack_versioned(CuframesGstFrame* frame, guint plane,
                                                                  CuframesGstView view, gint64 stream, GError** error) {
     return guarded(error, [&] {
         return export_plane(frame, plane, view, stream, error,
-                            [](const dlpack::PlaneTensor& tensor, dlpack::Owner owner) {
-                                return dlpack::export_versioned(tensor, owner, false);
+                            [](const tensors::PlaneTensor& tensor, tensors::Owner owner) {
+                                return tensors::export_versioned(tensor, owner, false);
                             });
     });
 }

@@ -13,20 +13,20 @@ namespace {
 
 bool is_on_gpu(const DLDevice& device) { return device.device_type == kDLCUDA || device.device_type == kDLCUDAManaged; }
 
-CuframesGstError code_of(dlpack::Mismatch::Kind kind) {
+CuframesGstError code_of(tensors::Mismatch::Kind kind) {
     switch (kind) {
-    case dlpack::Mismatch::Kind::dtype:
+    case tensors::Mismatch::Kind::dtype:
         return CUFRAMES_GST_ERROR_DTYPE;
-    case dlpack::Mismatch::Kind::value:
+    case tensors::Mismatch::Kind::value:
         return CUFRAMES_GST_ERROR_VALUE;
-    case dlpack::Mismatch::Kind::unsupported:
+    case tensors::Mismatch::Kind::unsupported:
         break;
     }
     return CUFRAMES_GST_ERROR_REFUSED;
 }
 
 /// The tensors as planes of a frame of `geometry`, or `error` is set.
-std::optional<dlpack::SourceFrame> read(Tensors& tensors, const cuframes_geometry& geometry, GError** error) {
+std::optional<tensors::SourceFrame> read(Tensors& tensors, const cuframes_geometry& geometry, GError** error) {
     std::vector<const DLTensor*> views;
     for (size_t i = 0; i < tensors.size(); ++i) {
         if (!tensors[i].is_readable()) {
@@ -36,13 +36,13 @@ std::optional<dlpack::SourceFrame> read(Tensors& tensors, const cuframes_geometr
         }
         views.push_back(&tensors[i].tensor());
     }
-    auto result = dlpack::read_tensors(views, geometry);
-    if (const auto* mismatch = std::get_if<dlpack::Mismatch>(&result)) {
+    auto result = tensors::read_tensors(views, geometry);
+    if (const auto* mismatch = std::get_if<tensors::Mismatch>(&result)) {
         set_error(error, code_of(mismatch->kind), mismatch->message);
         return {};
     }
-    auto& source = std::get<dlpack::SourceFrame>(result);
-    for (const dlpack::SourcePlane& plane : source.planes) {
+    auto& source = std::get<tensors::SourceFrame>(result);
+    for (const tensors::SourcePlane& plane : source.planes) {
         if (!plane.data) {
             set_error(error, CUFRAMES_GST_ERROR_VALUE, "a tensor with elements has no address");
             return {};
@@ -52,20 +52,20 @@ std::optional<dlpack::SourceFrame> read(Tensors& tensors, const cuframes_geometr
 }
 
 /// GStreamer counts bytes from row to row in an int.
-bool has_strides(const dlpack::SourceFrame& source) {
+bool has_strides(const tensors::SourceFrame& source) {
     return std::all_of(source.planes.begin(), source.planes.end(),
-                       [](const dlpack::SourcePlane& plane) { return plane.pitch <= G_MAXINT; });
+                       [](const tensors::SourcePlane& plane) { return plane.pitch <= G_MAXINT; });
 }
 
 /// Bytes from the first of plane `first` to the last of plane `last`, which lies behind it.
-gsize extent(const dlpack::SourceFrame& source, const cuframes_geometry& geometry, guint first, guint last) {
+gsize extent(const tensors::SourceFrame& source, const cuframes_geometry& geometry, guint first, guint last) {
     const auto* begin = static_cast<const std::byte*>(source.planes[first].data);
     const auto* end = static_cast<const std::byte*>(source.planes[last].data) +
                       source.planes[last].pitch * (geometry.planes[last].rows - 1) + geometry.planes[last].row_bytes;
     return static_cast<gsize>(end - begin);
 }
 
-GstMemory* wrap_tensor(dlpack::ImportedTensor tensor, void* data, gsize size) {
+GstMemory* wrap_tensor(tensors::ImportedTensor tensor, void* data, gsize size) {
     const GstMemoryFlags flags = tensor.is_read_only() ? GST_MEMORY_FLAG_READONLY : static_cast<GstMemoryFlags>(0);
     auto* owner = new Tensors;
     owner->add(std::move(tensor));
@@ -74,7 +74,7 @@ GstMemory* wrap_tensor(dlpack::ImportedTensor tensor, void* data, gsize size) {
 }
 
 /// In place: a memory for each tensor, and a meta for what lies where.
-GstBuffer* wrap_in_host_memory(const Import& import, Tensors& tensors, const dlpack::SourceFrame& source,
+GstBuffer* wrap_in_host_memory(const Import& import, Tensors& tensors, const tensors::SourceFrame& source,
                                const cuframes_geometry& geometry) {
     GstBuffer* buffer = gst_buffer_new();
     gsize offsets[GST_VIDEO_MAX_PLANES] = {};
@@ -98,26 +98,26 @@ GstBuffer* wrap_in_host_memory(const Import& import, Tensors& tensors, const dlp
     return buffer;
 }
 
-bool copy_to_host(const Import& import, GstBuffer* buffer, const dlpack::SourceFrame& source,
+bool copy_to_host(const Import& import, GstBuffer* buffer, const tensors::SourceFrame& source,
                   const cuframes_geometry& geometry, GError** error) {
     GstMapInfo map;
     if (!gst_buffer_map(buffer, &map, GST_MAP_WRITE)) {
         set_error(error, CUFRAMES_GST_ERROR_FAILED, "the new buffer cannot be mapped for writing");
         return false;
     }
-    std::vector<dlpack::SourcePlane> target;
+    std::vector<tensors::SourcePlane> target;
     for (guint plane = 0; plane < geometry.plane_count; ++plane) {
         target.push_back({map.data + geometry.planes[plane].offset, geometry.planes[plane].pitch});
     }
     Result<> done;
     if (is_on_gpu(source.device)) {
         const gint64 name = import.stream == CUFRAMES_GST_STREAM_NO_SYNC ? CUFRAMES_GST_STREAM_NONE : import.stream;
-        auto stream = dlpack::resolve_stream(source.device.device_id, name);
-        done = stream ? dlpack::copy_with_gpu({{kDLCPU, 0}, target}, {source.device, source.planes}, geometry, *stream)
+        auto stream = tensors::resolve_stream(source.device.device_id, name);
+        done = stream ? tensors::copy_with_gpu({{kDLCPU, 0}, target}, {source.device, source.planes}, geometry, *stream)
                       : Result<>(stream.error());
     } else {
         for (guint plane = 0; plane < geometry.plane_count; ++plane) {
-            dlpack::copy_rows(target[plane], source.planes[plane], geometry.planes[plane]);
+            tensors::copy_rows(target[plane], source.planes[plane], geometry.planes[plane]);
         }
     }
     gst_buffer_unmap(buffer, &map);
@@ -127,7 +127,7 @@ bool copy_to_host(const Import& import, GstBuffer* buffer, const dlpack::SourceF
     return static_cast<bool>(done);
 }
 
-GstBuffer* make_host_buffer(const Import& import, TensorsPtr tensors, const dlpack::SourceFrame& source,
+GstBuffer* make_host_buffer(const Import& import, TensorsPtr tensors, const tensors::SourceFrame& source,
                             const cuframes_geometry& geometry, GError** error) {
     const bool in_place = !is_on_gpu(source.device) && has_strides(source) && !import.has(CUFRAMES_GST_IMPORT_COPY);
     if (in_place) {
@@ -197,7 +197,7 @@ GstBuffer* import_tensors(const GstCaps* caps, guint count, const Import& import
 template <class Managed>
 bool take(Managed* managed, Tensors& tensors) {
     if (managed) {
-        tensors.add(dlpack::ImportedTensor(managed));
+        tensors.add(tensors::ImportedTensor(managed));
     }
     return managed != nullptr;
 }

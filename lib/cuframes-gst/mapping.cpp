@@ -125,13 +125,13 @@ bool Mapping::set_plane(guint index, void* data, gsize available, GError** error
     return true;
 }
 
-bool Mapping::describe(guint plane, dlpack::View view, dlpack::PlaneTensor& tensor, GError** error) const {
+bool Mapping::describe(guint plane, tensors::View view, tensors::PlaneTensor& tensor, GError** error) const {
     if (plane >= geometry_.plane_count) {
         set_error(error, CUFRAMES_GST_ERROR_VALUE,
                   text("there is no plane ", plane, ": ", geometry_.format, " has ", geometry_.plane_count));
         return false;
     }
-    auto described = dlpack::describe_plane({&geometry_, planes_[plane], device_, read_only_}, plane, view);
+    auto described = tensors::describe_plane({&geometry_, planes_[plane], device_, read_only_}, plane, view);
     if (!described) {
         set_error(error, CUFRAMES_GST_ERROR_REFUSED, described.error().message);
         return false;

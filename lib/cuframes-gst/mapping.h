@@ -16,7 +16,7 @@ public:
     const cuframes_geometry& geometry() const { return geometry_; }
     bool is_read_only() const { return read_only_; }
 
-    bool describe(guint plane, dlpack::View view, dlpack::PlaneTensor& tensor, GError** error) const;
+    bool describe(guint plane, tensors::View view, tensors::PlaneTensor& tensor, GError** error) const;
 
     /// Makes the named stream wait for the pixels, and the end of the mapping wait for the stream.
     virtual bool wait(gint64 stream, GError** error) = 0;

@@ -15,20 +15,20 @@ namespace cuframes::gst {
 /// Tensors that were handed over. Their deleters run on the reaper's thread, whoever lets go of them.
 class Tensors {
 public:
-    void add(dlpack::ImportedTensor tensor) { tensors_.push_back(std::move(tensor)); }
+    void add(tensors::ImportedTensor tensor) { tensors_.push_back(std::move(tensor)); }
     size_t size() const { return tensors_.size(); }
-    dlpack::ImportedTensor& operator[](size_t index) { return tensors_[index]; }
+    tensors::ImportedTensor& operator[](size_t index) { return tensors_[index]; }
     bool is_read_only() const {
         return std::any_of(tensors_.begin(), tensors_.end(), [](const auto& tensor) { return tensor.is_read_only(); });
     }
 
     /// Deletes after `work`.
-    static void end(Tensors* tensors, std::span<const dlpack::InFlight> work) {
-        dlpack::reap_after(work, [](void* object) { delete static_cast<Tensors*>(object); }, tensors);
+    static void end(Tensors* tensors, std::span<const tensors::InFlight> work) {
+        tensors::reap_after(work, [](void* object) { delete static_cast<Tensors*>(object); }, tensors);
     }
 
 private:
-    std::vector<dlpack::ImportedTensor> tensors_;
+    std::vector<tensors::ImportedTensor> tensors_;
 };
 
 struct EndTensors {

@@ -10,18 +10,18 @@
 #include <mutex>
 #include <utility>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 namespace {
 
-using cuda::Current;
-using cuda::Driver;
-using cuda::driver_error;
+using core::cuda::Current;
+using core::cuda::Driver;
+using core::cuda::driver_error;
 
 /// Freed memory that is kept for the next frames: a few of 8K, so that a stream of copies allocates nothing.
 constexpr uint64_t kept_bytes = 256U << 20;
 
 Result<CUcontext> primary_context(const Driver& driver, int32_t device) {
-    auto context = cuda::Context::open(driver, device, nullptr);
+    auto context = core::cuda::Context::open(driver, device, nullptr);
     if (!context) {
         return context.error();
     }
@@ -57,7 +57,7 @@ struct Remains {
 
 void bury(void* object) {
     const std::unique_ptr<Remains> remains(static_cast<Remains*>(object));
-    auto driver = cuda::driver();
+    auto driver = core::cuda::driver();
     Current current(**driver, remains->context);
     if (remains->ready) {
         (*driver)->cuEventDestroy(remains->ready);
@@ -91,7 +91,7 @@ bool is_host(const DLDevice& device) { return device.device_type == kDLCPU || de
 } // namespace
 
 Result<Stream> resolve_stream(int32_t device, int64_t name) {
-    auto driver = cuda::driver();
+    auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
     }
@@ -117,7 +117,7 @@ Result<Stream> resolve_stream(int32_t device, int64_t name) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("stream ", name, " is no stream; -1 asks for no wait")};
     }
     auto* stream = reinterpret_cast<CUstream>(static_cast<uintptr_t>(name));
-    auto own = cuda::context_of_stream(**driver, stream, *context);
+    auto own = core::cuda::context_of_stream(**driver, stream, *context);
     if (!own) {
         return own.error();
     }
@@ -125,12 +125,12 @@ Result<Stream> resolve_stream(int32_t device, int64_t name) {
 }
 
 Result<> check_runs(const Stream& stream) {
-    auto driver = cuda::driver();
+    auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
     }
     Current current(**driver, static_cast<CUcontext>(stream.context));
-    const CUresult result = cuda::check_not_capturing(**driver, static_cast<CUstream>(stream.stream));
+    const CUresult result = core::cuda::check_not_capturing(**driver, static_cast<CUstream>(stream.stream));
     if (result == CUDA_SUCCESS) {
         return {};
     }
@@ -143,7 +143,7 @@ Result<> check_runs(const Stream& stream) {
 }
 
 Result<DeviceBlock> DeviceBlock::allocate(int32_t device, uint64_t size, const Stream& stream) {
-    auto driver = cuda::driver();
+    auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
     }
@@ -203,7 +203,7 @@ DeviceBlock::~DeviceBlock() {
 }
 
 Result<> DeviceBlock::made_on(const Stream& stream) {
-    auto driver = cuda::driver();
+    auto driver = core::cuda::driver();
     Current current(**driver, static_cast<CUcontext>(context_));
     CUevent event = nullptr;
     CUresult result = (*driver)->cuEventCreate(&event, CU_EVENT_DISABLE_TIMING);
@@ -226,7 +226,7 @@ Result<> DeviceBlock::order(const Stream& stream) const {
         return runs;
     }
     users_->add(stream);
-    auto driver = cuda::driver();
+    auto driver = core::cuda::driver();
     Current current(**driver, static_cast<CUcontext>(stream.context));
     const CUresult result =
         (*driver)->cuStreamWaitEvent(static_cast<CUstream>(stream.stream), static_cast<CUevent>(ready_), 0);
@@ -238,7 +238,7 @@ Result<> DeviceBlock::order(const Stream& stream) const {
 
 Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_geometry& geometry,
                        const Stream& stream) {
-    auto driver = cuda::driver();
+    auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
     }
@@ -259,4 +259,4 @@ Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_
     return {};
 }
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

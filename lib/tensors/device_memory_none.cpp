@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tensors/device_memory.h"
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 namespace {
 
 Error no_cuda() {
@@ -23,4 +23,4 @@ Result<> DeviceBlock::order(const Stream&) const { return no_cuda(); }
 
 Result<> copy_with_gpu(const CopySide&, const CopySide&, const cuframes_geometry&, const Stream&) { return no_cuda(); }
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

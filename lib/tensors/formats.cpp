@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 namespace {
 
 constexpr PlaneFormat u8(uint8_t channels, uint8_t log2_x = 0, uint8_t log2_y = 0) {
@@ -267,4 +267,4 @@ Result<cuframes_geometry> make_geometry(std::string_view name, uint32_t width, u
     return geometry;
 }
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 
 std::string dtype_text(const DLDataType& dtype) {
     static constexpr const char* kinds[] = {"int", "uint", "float", "opaque", "bfloat", "complex", "bool"};
@@ -201,4 +201,4 @@ std::variant<SourceFrame, Mismatch> read_tensors(const std::vector<const DLTenso
     return frame;
 }
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

@@ -6,11 +6,11 @@
 #include <span>
 #include <vector>
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 struct Driver;
 }
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 
 /// Events behind the GPU work that was in flight when it was made: on the streams named and on the legacy stream of their
 /// contexts; with CUFRAMES_RELEASE=context on all streams of those. Without CUDA there is none to wait for.
@@ -31,7 +31,7 @@ public:
 private:
     void add(void* context, void* stream);
     /// Where driver calls are refused now, or a capture is in the way, it is done later.
-    void record_rest(const cuda::Driver& driver);
+    void record_rest(const core::cuda::Driver& driver);
 
     struct Event {
         void* context;
@@ -42,4 +42,4 @@ private:
     std::vector<InFlight> unrecorded_; ///< Stream NULL: all of the context.
 };
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

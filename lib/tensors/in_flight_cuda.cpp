@@ -7,15 +7,15 @@
 
 #include <algorithm>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 namespace {
 
-using cuda::Current;
-using cuda::Driver;
+using core::cuda::Current;
+using core::cuda::Driver;
 
 bool waits_for_contexts(const Driver& driver) {
     static const bool wish = [] {
-        auto value = release_wish();
+        auto value = core::release_wish();
         return value && *value;
     }();
     return wish && driver.cuCtxRecordEvent;
@@ -31,7 +31,7 @@ CUresult record_event(const Driver& driver, CUcontext context, CUstream stream, 
         return result;
     }
     const CUresult result =
-        stream ? cuda::record_behind(driver, event, stream) : driver.cuCtxRecordEvent(context, event);
+        stream ? core::cuda::record_behind(driver, event, stream) : driver.cuCtxRecordEvent(context, event);
     if (result != CUDA_SUCCESS) {
         driver.cuEventDestroy(event);
     }
@@ -42,8 +42,8 @@ CUresult record_event(const Driver& driver, CUcontext context, CUstream stream, 
 
 WaitList WaitList::record(std::span<const InFlight> work) {
     WaitList list;
-    auto loaded = cuda::driver();
-    if (!loaded || cuda::releases_are_unsafe()) {
+    auto loaded = core::cuda::driver();
+    if (!loaded || core::cuda::releases_are_unsafe()) {
         return list;
     }
     const Driver& driver = **loaded;
@@ -51,7 +51,7 @@ WaitList WaitList::record(std::span<const InFlight> work) {
     for (const InFlight& one : work) {
         list.add(one.context, whole ? nullptr : static_cast<void*>(CU_STREAM_LEGACY));
         // The default streams of all threads are covered by the legacy one.
-        if (!whole && !cuda::is_default_stream(static_cast<CUstream>(one.stream))) {
+        if (!whole && !core::cuda::is_default_stream(static_cast<CUstream>(one.stream))) {
             list.add(one.context, one.stream);
         }
     }
@@ -77,7 +77,7 @@ void WaitList::record_rest(const Driver& driver) {
             events_.push_back({one.context, event});
         }
         // What is refused for good means a broken context, in which nothing reads any more.
-        return result == CUDA_SUCCESS || !cuda::may_pass_later(result);
+        return result == CUDA_SUCCESS || !core::cuda::may_pass_later(result);
     });
 }
 
@@ -86,7 +86,7 @@ void WaitList::run(void (*action)(void*), void* object) const {
         action(object);
         return;
     }
-    const cuda::RelaxedCapture relaxed;
+    const core::cuda::RelaxedCapture relaxed;
     action(object);
 }
 
@@ -94,8 +94,8 @@ bool WaitList::passed() {
     if (events_.empty() && unrecorded_.empty()) {
         return true;
     }
-    const cuda::RelaxedCapture relaxed;
-    const Driver& driver = **cuda::driver();
+    const core::cuda::RelaxedCapture relaxed;
+    const Driver& driver = **core::cuda::driver();
     record_rest(driver);
     std::erase_if(events_, [&](const Event& one) {
         Current current(driver, static_cast<CUcontext>(one.context));
@@ -109,4 +109,4 @@ bool WaitList::passed() {
     return events_.empty() && unrecorded_.empty();
 }
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

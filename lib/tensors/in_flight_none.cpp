@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "in_flight.h"
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 
 WaitList WaitList::record(std::span<const InFlight>) { return {}; }
 
@@ -9,4 +9,4 @@ bool WaitList::passed() { return true; }
 
 void WaitList::run(void (*action)(void*), void* object) const { action(object); }
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

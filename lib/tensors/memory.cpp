@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 namespace {
 
 /// What DLPack asks of data pointers, so that vector code may read without a prologue.
@@ -103,4 +103,4 @@ Result<> OwnedFrame::order(int64_t name) const {
     return block_.order(*stream);
 }
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

@@ -13,7 +13,7 @@
 #include <list>
 #include <mutex>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 namespace {
 
 using std::chrono::microseconds;
@@ -39,7 +39,7 @@ public:
             return;
         }
         if (!running_) {
-            auto thread = start_thread("cuframes-reaper", [this] { run(); });
+            auto thread = core::start_thread("cuframes-reaper", [this] { run(); });
             if (!thread) {
                 return; // What cannot be ended safely is left as it is.
             }
@@ -157,4 +157,4 @@ void reap_after(std::span<const InFlight> work, void (*action)(void*), void* obj
 
 void drain_reaper() { Reaper::get().drain(); }
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

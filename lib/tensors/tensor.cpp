@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <new>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 namespace {
 
 /// What a consumer gets: the struct of the protocol, what it points to, and the owner, in one allocation.
@@ -106,4 +106,4 @@ DLManagedTensorVersioned* export_versioned(const PlaneTensor& tensor, Owner owne
     return managed;
 }
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

@@ -10,6 +10,8 @@
 
 namespace cuframes::test {
 
+using namespace core;
+
 /// A peer that speaks the protocol byte by byte, to say what no honest one would.
 class RawPeer {
 public:

@@ -145,7 +145,7 @@ TEST_P(RefusedFormats, WhatHasNoTensorSaysWhyAndHasBytes) {
 // The same table serves makers of frames: their layout is GStreamer's own.
 TEST_P(RawFormats, LayoutsMadeWithoutGStreamerAreItsOwn) {
     const GstVideoInfo video = info_of(raw_caps(name(), width(), height()));
-    auto made = dlpack::make_geometry(name(), static_cast<uint32_t>(width()), static_cast<uint32_t>(height()), 4);
+    auto made = tensors::make_geometry(name(), static_cast<uint32_t>(width()), static_cast<uint32_t>(height()), 4);
     ASSERT_TRUE(made) << made.error().message;
     ASSERT_EQ(made->plane_count, GST_VIDEO_INFO_N_PLANES(&video));
     EXPECT_EQ(made->frame_size, video.size);
@@ -190,16 +190,16 @@ INSTANTIATE_TEST_SUITE_P(All, RefusedFormats, testing::ValuesIn(cases(false)), n
 // Whichever GStreamer is here, these are what is written down for it.
 TEST(FormatTable, FormatsOfGStreamer128AreOneNumberAPixel) {
     for (const char* name : {"BGR10x2_LE", "RGB10x2_LE"}) {
-        auto geometry = dlpack::make_geometry(name, 67, 45, 4);
+        auto geometry = tensors::make_geometry(name, 67, 45, 4);
         ASSERT_TRUE(geometry) << geometry.error().message;
         EXPECT_EQ(geometry->plane_count, 1u);
         EXPECT_EQ(geometry->planes[0].row_bytes, 67u * 4);
-        EXPECT_EQ(dlpack::find_format(name)->planes[0].bytes, 4);
+        EXPECT_EQ(tensors::find_format(name)->planes[0].bytes, 4);
     }
 }
 
 TEST(FormatTable, WhatNobodyKnowsIsRefusedInWords) {
-    auto geometry = dlpack::make_geometry("NOT_YET_64LE", 64, 48, 4);
+    auto geometry = tensors::make_geometry("NOT_YET_64LE", 64, 48, 4);
     ASSERT_FALSE(geometry);
     EXPECT_EQ(geometry.error().code, CUFRAMES_ERROR_INVALID_ARGUMENT);
     for (const char* word : {"NOT_YET_64LE", "not known", "plane.bytes"}) {
@@ -209,7 +209,7 @@ TEST(FormatTable, WhatNobodyKnowsIsRefusedInWords) {
 
 TEST(FormatTable, KnowsAllFormatsOfGStreamer) {
     for (const GstVideoFormat format : all_formats()) {
-        const auto* known = dlpack::find_format(gst_video_format_to_string(format));
+        const auto* known = tensors::find_format(gst_video_format_to_string(format));
         if (format >= first_unknown_format) {
             EXPECT_FALSE(known) << gst_video_format_to_string(format) << ": raise first_unknown_format";
             continue;
@@ -217,7 +217,7 @@ TEST(FormatTable, KnowsAllFormatsOfGStreamer) {
         ASSERT_TRUE(known) << gst_video_format_to_string(format);
         const GstVideoFormatInfo* info = gst_video_format_get_info(format);
         EXPECT_EQ(known->plane_count, GST_VIDEO_FORMAT_INFO_N_PLANES(info)) << known->name;
-        EXPECT_EQ(known->refusal == dlpack::Refusal::none, has_tensors(info)) << known->name;
+        EXPECT_EQ(known->refusal == tensors::Refusal::none, has_tensors(info)) << known->name;
     }
 }
 

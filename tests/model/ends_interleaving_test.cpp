@@ -15,6 +15,8 @@
 
 namespace cuframes::test {
 
+using namespace core;
+
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;

@@ -11,6 +11,8 @@
 
 namespace cuframes::test {
 
+using namespace core;
+
 namespace {
 
 /// One slot that holds frame 1, which the publisher wants for frame 2 while a reader is about to take it.

@@ -82,8 +82,8 @@ TEST(Log, GoesToTheHandlerAtItsLevelAndBack) {
     cuframes_set_log_func(
         [](cuframes_log_level, const char* message, void* data) { *static_cast<std::string*>(data) += message; }, &seen,
         CUFRAMES_LOG_WARNING);
-    cuframes::log(CUFRAMES_LOG_INFO, "quiet");
-    cuframes::log(CUFRAMES_LOG_WARNING, "loud");
+    cuframes::core::log(CUFRAMES_LOG_INFO, "quiet");
+    cuframes::core::log(CUFRAMES_LOG_WARNING, "loud");
     cuframes_set_log_func(nullptr, nullptr, CUFRAMES_LOG_WARNING);
     EXPECT_EQ(seen, "loud");
 }

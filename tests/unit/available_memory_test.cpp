@@ -23,6 +23,7 @@
 namespace {
 
 using namespace cuframes;
+using namespace cuframes::core;
 using test::in_child;
 namespace stdfs = std::filesystem;
 

@@ -3,6 +3,7 @@
 
 #include "deadline.hpp"
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

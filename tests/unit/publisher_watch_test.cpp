@@ -19,6 +19,7 @@
 namespace {
 
 using namespace cuframes;
+using namespace cuframes::core;
 using test::eventually;
 
 // Limits of a user namespace of the test's own: nobody else on the machine is short of anything.

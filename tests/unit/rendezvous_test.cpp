@@ -20,6 +20,7 @@
 namespace {
 
 using namespace cuframes;
+using namespace cuframes::core;
 namespace stdfs = std::filesystem;
 
 class RendezvousTest : public testing::Test {

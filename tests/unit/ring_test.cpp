@@ -15,7 +15,8 @@
 namespace {
 
 using namespace cuframes;
-using namespace cuframes::ring;
+using namespace cuframes::core;
+using namespace cuframes::core::ring;
 
 constexpr auto anything = [](uint64_t) { return true; };
 constexpr auto nobody = [](uint32_t) { return false; };

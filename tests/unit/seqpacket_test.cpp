@@ -21,6 +21,7 @@
 namespace {
 
 using namespace cuframes;
+using namespace cuframes::core;
 
 struct SocketPair {
     SocketPair() {

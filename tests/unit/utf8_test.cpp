@@ -8,6 +8,7 @@
 namespace {
 
 using namespace cuframes;
+using namespace cuframes::core;
 
 TEST(Utf8, TextStaysAsItIs) {
     for (const char* text : {"", "plain", "k\xc3\xbcnstlich", "\xe2\x82\xac", "\xf0\x9f\x8e\xa5", "\xed\x9f\xbf"}) {

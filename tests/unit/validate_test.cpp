@@ -12,6 +12,7 @@
 namespace {
 
 using namespace cuframes;
+using namespace cuframes::core;
 
 cuframes_geometry nv12(uint32_t width, uint32_t height) {
     cuframes_geometry g = {};

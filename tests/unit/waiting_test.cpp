@@ -22,6 +22,8 @@
 #include <utility>
 
 namespace cuframes::test {
+
+using namespace core;
 namespace {
 
 /// Called once, by the next who clears an eventfd.

@@ -8,7 +8,7 @@
 #include <map>
 #include <mutex>
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 namespace {
 
@@ -220,4 +220,4 @@ Result<Context> Context::open(const Driver& driver, int32_t device, void* borrow
     return Context(driver, device, *context);
 }
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 Result<CUcontext> context_of_stream(const Driver& driver, CUstream stream, CUcontext said) {
     if (is_default_stream(stream)) {
@@ -58,4 +58,4 @@ bool may_pass_later(CUresult result) {
     }
 }
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda

@@ -11,7 +11,7 @@
 #include <new>
 #include <string>
 
-namespace cuframes::api {
+namespace cuframes::core::api {
 
 /// Keeps the message for cuframes_last_error_message() and returns the code.
 int fail(const Error& error);
@@ -67,4 +67,4 @@ int fill(T* target, T value, const char* what) {
     return CUFRAMES_OK;
 }
 
-} // namespace cuframes::api
+} // namespace cuframes::core::api

@@ -4,7 +4,7 @@
 #include "memory/frame_store.h"
 #include "protocol/layout.h"
 
-namespace cuframes::api {
+namespace cuframes::core::api {
 
 namespace {
 
@@ -67,9 +67,9 @@ int fail(const Error& error) {
     return error.code;
 }
 
-} // namespace cuframes::api
+} // namespace cuframes::core::api
 
-using namespace cuframes;
+using namespace cuframes::core;
 
 extern "C" {
 

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-using namespace cuframes;
+using namespace cuframes::core;
 
 struct cuframes_publisher {
     std::shared_ptr<Publisher> impl;

@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-using namespace cuframes;
+using namespace cuframes::core;
 
 struct cuframes_subscriber {
     std::unique_ptr<Subscriber> impl;

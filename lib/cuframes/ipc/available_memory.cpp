@@ -11,7 +11,7 @@
 #include <sstream>
 #include <string_view>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -237,4 +237,4 @@ Result<> MemoryLimits::check(uint64_t bytes, const char* what) {
                       readable_size(tightest->reserve()), " stay in reserve)")};
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// What bounds the memory that this process can have. The kernel does not say no by itself: pages of a memfd are granted
 /// one by one, and the last one calls the OOM killer, to which they count for no process, so that it kills others first.
@@ -50,4 +50,4 @@ inline Result<> check_available(uint64_t bytes, const char* what, const std::str
 /// For people: "96.0 MiB".
 std::string readable_size(uint64_t bytes);
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -11,26 +11,26 @@
 #include <optional>
 #include <string>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
 Result<std::array<uint8_t, 16>> read_boot_id() {
     constexpr const char* path = "/proc/sys/kernel/random/boot_id";
     const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
-    std::array<char, 64> text = {};
-    if (!file || ::read(file.get(), text.data(), text.size()) <= 0) {
-        return system_error(cuframes::text("read ", path, ", which tells whether a peer is on this host"));
+    std::array<char, 64> line = {};
+    if (!file || ::read(file.get(), line.data(), line.size()) <= 0) {
+        return system_error(text("read ", path, ", which tells whether a peer is on this host"));
     }
     std::string digits;
-    for (const char c : text) {
+    for (const char c : line) {
         if (std::isxdigit(static_cast<unsigned char>(c))) {
             digits += c;
         }
     }
     std::array<uint8_t, 16> id = {};
     if (digits.size() != 2 * id.size()) {
-        return Error{CUFRAMES_ERROR_SYSTEM, cuframes::text(path, " contains no boot id")};
+        return Error{CUFRAMES_ERROR_SYSTEM, text(path, " contains no boot id")};
     }
     for (size_t i = 0; i < id.size(); ++i) {
         id[i] = static_cast<uint8_t>(std::stoi(digits.substr(2 * i, 2), nullptr, 16));
@@ -54,4 +54,4 @@ Result<std::array<uint8_t, 16>> boot_id() {
     return *known;
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -6,9 +6,9 @@
 #include <array>
 #include <cstdint>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// Names this boot of this kernel: two processes with the same one can share memory. Read once for a process.
 Result<std::array<uint8_t, 16>> boot_id();
 
-} // namespace cuframes
+} // namespace cuframes::core

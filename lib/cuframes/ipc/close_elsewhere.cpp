@@ -14,7 +14,7 @@
 #define F_GET_SEALS 1034
 #endif
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -87,4 +87,4 @@ void ForeignFd::reset() {
     fd_.reset();
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

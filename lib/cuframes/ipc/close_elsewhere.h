@@ -3,7 +3,7 @@
 
 #include "ipc/unique_fd.h"
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// Closes a descriptor on a thread of its own. What a peer sent may block in close() for as long as the peer likes: a
 /// connection that lingers, a file of a file system of its own; and so may a socket in which such descriptors lie unread.
@@ -30,4 +30,4 @@ private:
     UniqueFd fd_;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -14,7 +14,7 @@
 #define SO_PEERPIDFD 77
 #endif
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -109,4 +109,4 @@ bool AccessRule::admits(int socket) const {
     return is_member && (!is_overflow(group_, "overflowgid") || same_user_namespace(peer.pid));
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -9,7 +9,7 @@
 
 #include <string>
 
-namespace cuframes {
+namespace cuframes::core {
 
 struct Credentials {
     pid_t pid = 0; ///< In our PID namespace; 0 if it has no number there.
@@ -44,4 +44,4 @@ private:
     std::string name_ = "user";
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -17,7 +17,7 @@
 #include <mutex>
 #include <set>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -412,4 +412,4 @@ void SocketWatch::close() {
     watch_ = -1;
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -17,7 +17,7 @@
 #include <string>
 #include <utility>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// $CUFRAMES_DIR, else $XDG_RUNTIME_DIR/cuframes, else /run/cuframes, else /tmp/cuframes-<uid>.
 std::string default_directory();
@@ -107,4 +107,4 @@ private:
     int watch_ = -1;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

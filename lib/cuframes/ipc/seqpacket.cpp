@@ -11,7 +11,7 @@
 #define SO_PASSRIGHTS 83
 #endif
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -243,4 +243,4 @@ Result<Connection> connect_to(const std::string& path) {
     }
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

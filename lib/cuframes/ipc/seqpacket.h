@@ -12,7 +12,7 @@
 #include <span>
 #include <string>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// One received packet.
 struct Packet {
@@ -106,4 +106,4 @@ Result<UniqueFd> listen_at(const std::string& path, mode_t mode, gid_t group);
 /// again in a moment.
 Result<Connection> connect_to(const std::string& path);
 
-} // namespace cuframes
+} // namespace cuframes::core

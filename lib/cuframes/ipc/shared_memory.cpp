@@ -15,7 +15,7 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -127,4 +127,4 @@ Result<Mapping> map_shared_memory(const UniqueFd& fd, uint64_t size, Access acce
     return map(fd.get(), size, access == Access::read_only ? PROT_READ : PROT_READ | PROT_WRITE);
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// Owns a mapping. Move-only.
 class Mapping {
@@ -58,4 +58,4 @@ Result<> commit(int fd, uint64_t offset, uint64_t size, const char* what);
 /// could otherwise kill us with SIGBUS.
 Result<Mapping> map_shared_memory(const UniqueFd& fd, uint64_t size, Access access);
 
-} // namespace cuframes
+} // namespace cuframes::core

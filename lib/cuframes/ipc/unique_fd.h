@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// Owns a file descriptor. Move-only.
 class UniqueFd {
@@ -33,4 +33,4 @@ private:
     int fd_ = -1;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -6,7 +6,7 @@
 
 #include <sys/eventfd.h>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// An eventfd: one process or thread sleeps on it, another wakes it.
 class Waker {
@@ -36,4 +36,4 @@ private:
     UniqueFd fd_;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -8,7 +8,7 @@
 #include <array>
 #include <cstring>
 
-namespace cuframes {
+namespace cuframes::core {
 
 struct PlaneRef {
     std::byte* data = nullptr;
@@ -71,4 +71,4 @@ inline void copy_rows(const Planes& to, const Planes& from, const cuframes_geome
 /// Downloads an image from GPU memory; complete on return.
 Result<> copy_from_gpu(const Planes& to, const cuframes_geometry& g, const cuframes_image& image);
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -6,7 +6,7 @@
 #include "memory/cuda_vmm.h"
 #include "memory/frame_store.h"
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -136,4 +136,4 @@ Result<std::unique_ptr<FrameAccess>> open_cuda_frames(const UniqueFd& fd, const 
     return std::unique_ptr<FrameAccess>(std::move(access));
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -3,7 +3,7 @@
 
 #include "base/cuda/streams.h"
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace cuda {
 
@@ -85,4 +85,4 @@ Result<> copy_from_gpu(const Planes& to, const cuframes_geometry& g, const cufra
                           static_cast<CUcontext>(image.cuda_context));
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -4,7 +4,7 @@
 #include "base/cuda/driver.h"
 #include "memory/copy.h"
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 /// Queues a copy of the visible bytes of every plane on `stream` of the current context.
 CUresult copy_planes(const Driver& driver, const Planes& to, CUmemorytype to_type, const Planes& from,
@@ -22,4 +22,4 @@ inline CUmemorytype memory_type(const cuframes_image& image) {
     return image.memory == CUFRAMES_MEMORY_CUDA ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
 }
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 SlotFences::~SlotFences() {
     const Driver& driver = context_.driver();
@@ -133,4 +133,4 @@ void SlotFences::unmap_behind(std::unique_ptr<SlotFences> fences, VmmRange memor
     }
 }
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda

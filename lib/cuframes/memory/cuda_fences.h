@@ -12,7 +12,7 @@
 #include <mutex>
 #include <vector>
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 /// Thread-safe; waits for nothing but in unmap_behind().
 class SlotFences {
@@ -46,4 +46,4 @@ private:
     std::atomic<size_t> count_{0}; ///< Of fences: most of the time there are none.
 };
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda

@@ -3,7 +3,7 @@
 #include "memory/copy.h"
 #include "memory/frame_store.h"
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -28,4 +28,4 @@ Result<std::unique_ptr<FrameAccess>> open_cuda_frames(const UniqueFd&, const Rin
 
 Result<> test_gpu_sharing(int32_t) { return built_without(); }
 
-} // namespace cuframes
+} // namespace cuframes::core

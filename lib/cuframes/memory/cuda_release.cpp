@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 using std::chrono::milliseconds;
 
@@ -411,4 +411,4 @@ void ReleaseQueue::reap() {
     }
 }
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda

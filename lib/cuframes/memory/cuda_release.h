@@ -26,7 +26,7 @@
 #include <thread>
 #include <vector>
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 /// Thread-safe.
 class ReleaseQueue {
@@ -124,4 +124,4 @@ private:
     std::atomic<bool> unnamed_told_{false};
 };
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda

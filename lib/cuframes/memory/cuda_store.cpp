@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -142,4 +142,4 @@ Result<> test_gpu_sharing(int32_t device) {
     return cuda::self_test(*context);
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <set>
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 namespace {
 
@@ -190,4 +190,4 @@ Result<> self_test(const Context& context) {
     return result;
 }
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda

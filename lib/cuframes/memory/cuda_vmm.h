@@ -7,7 +7,7 @@
 
 #include <vector>
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 /// An address range of this process that is filled with VMM allocations of one size, chunk by chunk, from its beginning.
 /// Chunks come one at a time, from one thread; what is mapped may be used by any. Move-only.
@@ -67,4 +67,4 @@ private:
 /// works is decided by this, not by capability attributes: some drivers advertise what then fails.
 Result<> self_test(const Context& context);
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda

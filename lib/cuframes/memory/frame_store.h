@@ -16,7 +16,7 @@
 #include <optional>
 #include <vector>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// A stream of the caller, named by values of the driver API.
 struct StreamRef {
@@ -125,4 +125,4 @@ Result<std::unique_ptr<FrameAccess>> open_cuda_frames(const UniqueFd& fd, const 
 /// Whether GPU memory of `device` can be shared between processes here.
 Result<> test_gpu_sharing(int32_t device);
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -13,7 +13,7 @@
 #include <atomic>
 #include <cstring>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -120,7 +120,7 @@ Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint
 }
 
 Result<std::unique_ptr<FrameAccess>> open_host_frames(const UniqueFd& fd, const RingDescription& ring) {
-    auto mapping = map_shared_memory(fd, ring.frames_size, cuframes::Access::read_only);
+    auto mapping = map_shared_memory(fd, ring.frames_size, Access::read_only);
     if (!mapping) {
         return mapping.error();
     }
@@ -132,4 +132,4 @@ Result<std::unique_ptr<FrameAccess>> open_host_frames(const UniqueFd& fd, const 
         std::make_unique<HostAccess>(std::move(kept), std::move(*mapping), ring.slot_count));
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

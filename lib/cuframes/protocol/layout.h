@@ -43,7 +43,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// Peers speak only with their own version: both ends of a host are usually upgraded together, and a mapped ring
 /// leaves no room for half an understanding.
@@ -152,4 +152,4 @@ static_assert(sizeof(SlotRecord) == 64);
 static_assert(offsetof(LeasePage, position) == 8 && offsetof(LeasePage, adopted) == 40 &&
               offsetof(LeasePage, leases) == 64 && sizeof(LeasePage) <= lease_page_size);
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -31,7 +31,7 @@
 #include <array>
 #include <cstdint>
 
-namespace cuframes {
+namespace cuframes::core {
 
 enum class MessageType : uint32_t {
     hello = 1,
@@ -160,4 +160,4 @@ static_assert(sizeof(Hello) == 112 && sizeof(Welcome) == 24 && sizeof(Refused) =
               sizeof(Wake) == 8 && sizeof(Need) == 16);
 static_assert(sizeof(Refused) <= max_message_size);
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -136,4 +136,4 @@ Result<RingDescription> read_ring_header(const void* control, uint64_t control_s
     return out;
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

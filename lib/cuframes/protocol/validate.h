@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// Every visible byte of every plane lies inside frame_size; no field is out of range. Names what is off.
 Result<> check_geometry(const cuframes_geometry& geometry);
@@ -44,4 +44,4 @@ struct RingDescription {
 /// Copies and checks the header at `control`, which is `control_size` bytes long.
 Result<RingDescription> read_ring_header(const void* control, uint64_t control_size, uint64_t frames_size);
 
-} // namespace cuframes
+} // namespace cuframes::core

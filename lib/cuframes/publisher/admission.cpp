@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -320,4 +320,4 @@ void Publisher::progress() {
     changed_.notify_all();
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace cuframes {
+namespace cuframes::core {
 
 Sent AttachedSubscriber::serve(const RingGeneration& generation, uint64_t position) {
     if (leaving_ || !ready()) {
@@ -90,4 +90,4 @@ cuframes_subscriber_info AttachedSubscriber::info(uint64_t last_sequence) const 
     return out;
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -14,7 +14,7 @@
 #include <optional>
 #include <string>
 
-namespace cuframes {
+namespace cuframes::core {
 
 class AttachedSubscriber {
 public:
@@ -172,4 +172,4 @@ private:
     bool leaving_ = false;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <new>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -143,4 +143,4 @@ void RingGeneration::supersede(RingGeneration& before) {
     before.state().stream.store(static_cast<uint32_t>(StreamState::superseded));
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -10,7 +10,7 @@
 #include <span>
 #include <string>
 
-namespace cuframes {
+namespace cuframes::core {
 
 struct GenerationConfig {
     cuframes_memory memory;
@@ -76,4 +76,4 @@ private:
     ring::SlotTable slots_;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -476,4 +476,4 @@ Result<> Slot::publish(const cuframes_frame_info& info, const StreamRef& stream)
     return done;
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-namespace cuframes {
+namespace cuframes::core {
 
 class Publisher;
 class Service;
@@ -172,4 +172,4 @@ private:
     std::atomic<bool> owes_{false};
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <map>
 
-namespace cuframes {
+namespace cuframes::core {
 
 namespace {
 
@@ -359,4 +359,4 @@ void Service::bury(const Peer& peer, Fate fate) {
     publisher_.remove(peer.subscriber, reason);
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-namespace cuframes {
+namespace cuframes::core {
 
 class Service {
 public:
@@ -74,4 +74,4 @@ private:
     std::thread thread_;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

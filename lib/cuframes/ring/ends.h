@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace cuframes::ring {
+namespace cuframes::core::ring {
 
 /// Publisher: the stream ends after the frame `sequence`. Only while the stream is live: one end for each.
 template <class CountWord, class PositionWords>
@@ -52,4 +52,4 @@ std::optional<uint64_t> end_position(const CountWord& ends, const PositionWords&
     return position;
 }
 
-} // namespace cuframes::ring
+} // namespace cuframes::core::ring

@@ -12,7 +12,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace cuframes::ring {
+namespace cuframes::core::ring {
 
 inline constexpr uint32_t no_lease = 0;
 
@@ -69,4 +69,4 @@ void make_visible(SequenceWord& slot_sequence, LatestWord& latest, uint32_t slot
     latest.store(Latest{sequence, slot}.pack(), std::memory_order_release);
 }
 
-} // namespace cuframes::ring
+} // namespace cuframes::core::ring

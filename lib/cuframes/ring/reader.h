@@ -11,7 +11,7 @@
 #include <optional>
 #include <span>
 
-namespace cuframes::ring {
+namespace cuframes::core::ring {
 
 /// A frame that was leased.
 struct Taken {
@@ -179,4 +179,4 @@ private:
     bool end_is_next_ = false;
 };
 
-} // namespace cuframes::ring
+} // namespace cuframes::core::ring

@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-namespace cuframes::ring {
+namespace cuframes::core::ring {
 
 class SlotTable {
 public:
@@ -150,4 +150,4 @@ private:
     uint64_t newest_ = invalid_sequence; ///< The sequence number there.
 };
 
-} // namespace cuframes::ring
+} // namespace cuframes::core::ring

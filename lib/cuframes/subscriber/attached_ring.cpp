@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace cuframes {
+namespace cuframes::core {
 
 Result<std::shared_ptr<AttachedRing>> AttachedRing::open(std::shared_ptr<Link> link, const Packet& packet,
                                                          const ReadOptions& options) {
@@ -226,4 +226,4 @@ std::vector<std::byte> AttachedRing::metadata(uint32_t slot) const {
     return {begin, begin + size};
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -13,7 +13,7 @@
 #include <optional>
 #include <vector>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// Where the frames are to be read.
 struct ReadOptions {
@@ -106,4 +106,4 @@ private:
     std::array<std::atomic<bool>, CUFRAMES_MAX_HELD + 1> held_ = {}; ///< Words whose frame is still referenced here.
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

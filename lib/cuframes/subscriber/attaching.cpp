@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace cuframes {
+namespace cuframes::core {
 
 using std::chrono::milliseconds;
 
@@ -365,4 +365,4 @@ Result<> Subscriber::adopt_next_ring() {
     return {};
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace cuframes {
+namespace cuframes::core {
 
 Frame::Frame(std::shared_ptr<AttachedRing> ring, const AttachedRing::Lease& lease, uint64_t missed, bool discontinuity)
     : ring_(std::move(ring)), word_(lease.word), metadata_(ring_->metadata(lease.taken.slot)) {
@@ -73,4 +73,4 @@ Result<> Frame::read(const cuframes_image& image) const {
     return ring_->frames().read(static_cast<const std::byte*>(view_.data), *view_.geometry, image);
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// A leased frame. The last reference to go ends the lease.
 class Frame {
@@ -39,4 +39,4 @@ private:
     const uint32_t forks_ = fork_count();
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -9,7 +9,7 @@
 #include <memory>
 #include <optional>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// A subscriber's connection to one publisher. Held frames keep it open, since its closing gives their leases back: so
 /// frames may outlive the subscriber handle.
@@ -30,4 +30,4 @@ struct Link {
     std::shared_ptr<Waker> poke;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

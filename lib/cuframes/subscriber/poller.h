@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <span>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// What a subscriber sleeps on, in one descriptor: an epoll set can itself be polled, so that GLib and asyncio wait for
 /// frames, deaths and new publishers alike.
@@ -65,4 +65,4 @@ private:
     UniqueFd epoll_;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

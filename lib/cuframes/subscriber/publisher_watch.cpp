@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 
-namespace cuframes {
+namespace cuframes::core {
 
 bool PublisherWatch::begin(const Poller& poller) {
     if (auto armed = watch_.arm(); !armed) {
@@ -34,4 +34,4 @@ void PublisherWatch::end(const Poller& poller) {
     watch_.close();
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <string>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// How a subscriber learns that a publisher may have come: an event of the socket directory, in the subscriber's poller, or
 /// where none can be had a look from time to time.
@@ -46,4 +46,4 @@ private:
     bool told_ = false;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

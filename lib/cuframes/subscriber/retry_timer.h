@@ -10,7 +10,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// When to knock at a publisher again that has turned us away. A descriptor, because a caller that polls ours sleeps in
 /// its own loop, where no time-out of next() would wake it.
@@ -46,4 +46,4 @@ private:
     UniqueFd fd_;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace cuframes {
+namespace cuframes::core {
 
 using std::chrono::milliseconds;
 
@@ -583,4 +583,4 @@ void Subscriber::run_callbacks(cuframes_frame_func func, void* user_data) {
     }
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -21,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-namespace cuframes {
+namespace cuframes::core {
 
 struct SubscriberOptions {
     std::string key;
@@ -177,4 +177,4 @@ private:
     std::atomic<uint32_t> resumptions_{0}; ///< Of the thread, which pauses while interrupted.
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -80,16 +80,16 @@ Managed* take(PyObject* capsule, const char* name, const char* used) {
 nb::object make_capsule(DLManagedTensor* managed) { return wrap(managed, legacy_name, destroy_legacy); }
 nb::object make_capsule(DLManagedTensorVersioned* managed) { return wrap(managed, versioned_name, destroy_versioned); }
 
-dlpack::ImportedTensor consume_capsule(nb::handle capsule) {
+tensors::ImportedTensor consume_capsule(nb::handle capsule) {
     if (auto* versioned = take<DLManagedTensorVersioned>(capsule.ptr(), versioned_name, versioned_used)) {
-        dlpack::ImportedTensor tensor(versioned);
+        tensors::ImportedTensor tensor(versioned);
         if (!tensor.is_readable()) {
             throw_newer();
         }
         return tensor;
     }
     if (auto* legacy = take<DLManagedTensor>(capsule.ptr(), legacy_name, legacy_used)) {
-        return dlpack::ImportedTensor(legacy);
+        return tensors::ImportedTensor(legacy);
     }
     reject(capsule.ptr());
 }
@@ -115,7 +115,7 @@ nb::tuple describe_capsule(nb::handle capsule) {
         shape.append(tensor.shape[i]);
     }
     const nb::tuple device = nb::make_tuple(static_cast<int>(tensor.device.device_type), tensor.device.device_id);
-    return nb::make_tuple(device, nb::str(dlpack::dtype_text(tensor.dtype).c_str()), nb::tuple(shape));
+    return nb::make_tuple(device, nb::str(tensors::dtype_text(tensor.dtype).c_str()), nb::tuple(shape));
 }
 
 nb::object capsule_of_address(uint64_t address, bool versioned) {

@@ -16,7 +16,7 @@ nb::object make_capsule(DLManagedTensor* managed);
 nb::object make_capsule(DLManagedTensorVersioned* managed);
 
 /// Takes the tensor out. TypeError: not a DLPack capsule, or one that was consumed before.
-dlpack::ImportedTensor consume_capsule(nb::handle capsule);
+tensors::ImportedTensor consume_capsule(nb::handle capsule);
 
 /// The tensor of a capsule that is not consumed yet, and still owns it.
 const DLTensor& look_into_capsule(nb::handle capsule);

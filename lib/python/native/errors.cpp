@@ -26,13 +26,13 @@ void raise(const Error& error) {
 
 void raise_closed(const std::string& message) { raise_made("Closed", nb::make_tuple(text_of(message))); }
 
-void raise(const dlpack::Mismatch& mismatch) {
+void raise(const tensors::Mismatch& mismatch) {
     switch (mismatch.kind) {
-    case dlpack::Mismatch::Kind::dtype:
+    case tensors::Mismatch::Kind::dtype:
         throw nb::type_error(mismatch.message.c_str());
-    case dlpack::Mismatch::Kind::value:
+    case tensors::Mismatch::Kind::value:
         throw nb::value_error(mismatch.message.c_str());
-    case dlpack::Mismatch::Kind::unsupported:
+    case tensors::Mismatch::Kind::unsupported:
         break;
     }
     refuse(mismatch.message);

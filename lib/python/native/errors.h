@@ -11,6 +11,10 @@
 
 namespace cuframes::python {
 
+using core::Error;
+using core::Result;
+using core::text;
+
 namespace nb = nanobind;
 
 /// Throws the exception of cuframes.errors that fits the code. Needs the interpreter lock, which may change hands
@@ -33,6 +37,6 @@ inline void check(int code) {
 [[noreturn]] inline void refuse(const std::string& message) { throw nb::buffer_error(message.c_str()); }
 
 /// TypeError for another kind of numbers, ValueError for shapes and strides, BufferError for what cannot be done.
-[[noreturn]] void raise(const dlpack::Mismatch& mismatch);
+[[noreturn]] void raise(const tensors::Mismatch& mismatch);
 
 } // namespace cuframes::python

@@ -29,7 +29,7 @@ cuframes_frame* RingFrame::held() const {
     return frame_;
 }
 
-dlpack::Pixels RingFrame::pixels() const {
+tensors::Pixels RingFrame::pixels() const {
     const std::lock_guard lock(mutex_);
     held();
     const DLDevice device =
@@ -37,7 +37,7 @@ dlpack::Pixels RingFrame::pixels() const {
     return {&geometry_, const_cast<void*>(view_.data), device, true};
 }
 
-dlpack::Owner RingFrame::keep(int64_t stream) {
+tensors::Owner RingFrame::keep(int64_t stream) {
     // A published frame is complete: no stream has to wait for it, but the lease has to wait for the stream.
     record_stream(stream);
     const std::lock_guard lock(mutex_);
@@ -45,10 +45,10 @@ dlpack::Owner RingFrame::keep(int64_t stream) {
 }
 
 void RingFrame::record_stream(int64_t stream) {
-    if (view_.memory != CUFRAMES_MEMORY_CUDA || stream == dlpack::stream_no_sync) {
+    if (view_.memory != CUFRAMES_MEMORY_CUDA || stream == tensors::stream_no_sync) {
         return;
     }
-    auto resolved = dlpack::resolve_stream(view_.cuda_device, stream);
+    auto resolved = tensors::resolve_stream(view_.cuda_device, stream);
     if (!resolved) {
         refuse(resolved.error().message);
     }

@@ -16,8 +16,8 @@ public:
     explicit RingFrame(cuframes_frame* owned);
     ~RingFrame() override { release(); }
 
-    dlpack::Pixels pixels() const override;
-    dlpack::Owner keep(int64_t stream) override;
+    tensors::Pixels pixels() const override;
+    tensors::Owner keep(int64_t stream) override;
 
     void record_stream(int64_t stream);
     /// Ends this object's part of the lease; tensors keep theirs.

@@ -43,7 +43,7 @@ NB_MODULE(_native, module) {
     module.def("in_main_interpreter", &in_main_interpreter);
     module.def("default_directory", &default_directory);
     module.def("cuda_self_test", &cuda_self_test, nb::arg("device"));
-    module.attr("STREAM_NONE") = static_cast<int64_t>(cuframes::dlpack::stream_none);
+    module.attr("STREAM_NONE") = static_cast<int64_t>(cuframes::tensors::stream_none);
     module.attr("MEMORY_HOST") = static_cast<int>(CUFRAMES_MEMORY_HOST);
     module.attr("MEMORY_CUDA") = static_cast<int>(CUFRAMES_MEMORY_CUDA);
     module.attr("MAX_HELD") = CUFRAMES_MAX_HELD;

@@ -76,7 +76,7 @@ Result<cuframes_slot*> wait_for_slot(const std::shared_ptr<cuframes_publisher>& 
     try {
         std::thread([wait, publisher] { wait->run(publisher.get()); }).detach();
     } catch (const std::system_error& error) {
-        return system_error("start a thread to wait for a slot", error.code().value());
+        return core::system_error("start a thread to wait for a slot", error.code().value());
     }
     try {
         // A signal whose handler does nothing wakes it too.
@@ -136,7 +136,7 @@ void Publisher::configure(const std::string& format, uint32_t width, uint32_t he
                           const std::string& caps) {
     const Handle handle = held();
     const bool on_gpu = memory == CUFRAMES_MEMORY_CUDA;
-    auto geometry = dlpack::make_geometry(format, width, height, on_gpu ? gpu_alignment : host_alignment, on_gpu);
+    auto geometry = tensors::make_geometry(format, width, height, on_gpu ? gpu_alignment : host_alignment, on_gpu);
     if (!geometry) {
         raise(geometry.error());
     }
@@ -207,22 +207,22 @@ std::unique_ptr<Slot> Publisher::acquire(bool wait) {
 
 bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags,
                      int64_t stream) {
-    std::vector<dlpack::ImportedTensor> tensors;
+    std::vector<tensors::ImportedTensor> tensors;
     std::vector<const DLTensor*> views;
     for (const nb::object& capsule : capsules) {
         tensors.push_back(consume_capsule(capsule));
     }
-    for (const dlpack::ImportedTensor& tensor : tensors) {
+    for (const tensors::ImportedTensor& tensor : tensors) {
         views.push_back(&tensor.tensor());
     }
     for (;;) {
         const Layout layout = newest_layout();
-        auto read = dlpack::read_tensors(views, layout.geometry);
-        if (const auto* mismatch = std::get_if<dlpack::Mismatch>(&read)) {
+        auto read = tensors::read_tensors(views, layout.geometry);
+        if (const auto* mismatch = std::get_if<tensors::Mismatch>(&read)) {
             raise(*mismatch);
         }
-        const auto& source = std::get<dlpack::SourceFrame>(read);
-        const dlpack::Stream queue = stream_of_copy(source, layout, stream);
+        const auto& source = std::get<tensors::SourceFrame>(read);
+        const tensors::Stream queue = stream_of_copy(source, layout, stream);
         auto slot = take(true);
         if (!slot && slot.error().code == CUFRAMES_ERROR_NO_FREE_SLOT) {
             drop();
@@ -241,12 +241,12 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
     }
 }
 
-dlpack::Stream Publisher::stream_of_copy(const dlpack::SourceFrame& source, const Layout& layout, int64_t stream) {
+tensors::Stream Publisher::stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream) {
     const bool from_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
     if (!from_gpu && layout.device.device_type != kDLCUDA) {
         return {};
     }
-    auto resolved = dlpack::resolve_stream(from_gpu ? source.device.device_id : layout.device.device_id, stream);
+    auto resolved = tensors::resolve_stream(from_gpu ? source.device.device_id : layout.device.device_id, stream);
     if (!resolved) {
         raise(resolved.error());
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include "base/result.h"
 #include "source.h"
 #include "waiting.h"
 
@@ -17,14 +18,14 @@ class Slot final : public Source {
 public:
     Slot(cuframes_slot* owned, const cuframes_geometry& geometry, DLDevice device);
 
-    dlpack::Pixels pixels() const override;
-    dlpack::Owner keep(int64_t stream) override;
+    tensors::Pixels pixels() const override;
+    tensors::Owner keep(int64_t stream) override;
 
     void record_stream(int64_t stream);
     /// Makes the frame visible once the work on the streams known is complete; times of -1 are unknown.
     void publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, nb::bytes metadata);
     /// Copies the planes of `source` into the slot.
-    void write(const dlpack::SourceFrame& source, const dlpack::Stream& stream);
+    void write(const tensors::SourceFrame& source, const tensors::Stream& stream);
     void release();
     bool released() const;
     uint32_t index() const;
@@ -36,7 +37,7 @@ private:
     Handle held() const;
     mutable std::mutex mutex_;
     Handle slot_;
-    dlpack::Stream last_stream_; ///< The others that are known the library remembers.
+    tensors::Stream last_stream_; ///< The others that are known the library remembers.
     const cuframes_geometry geometry_;
     const DLDevice device_;
 };
@@ -72,10 +73,10 @@ private:
     };
 
     Handle held();
-    Result<std::unique_ptr<Slot>> take(bool wait);
+    core::Result<std::unique_ptr<Slot>> take(bool wait);
     Layout layout_of(uint64_t epoch);
     Layout newest_layout();
-    static dlpack::Stream stream_of_copy(const dlpack::SourceFrame& source, const Layout& layout, int64_t stream);
+    static tensors::Stream stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream);
 
     std::mutex configuring_; ///< Held while a generation is made and its layout noted.
     std::mutex mutex_;

@@ -21,18 +21,18 @@ Slot::Handle Slot::held() const {
     return slot_;
 }
 
-dlpack::Pixels Slot::pixels() const { return {&geometry_, cuframes_slot_data(held().get()), device_, false}; }
+tensors::Pixels Slot::pixels() const { return {&geometry_, cuframes_slot_data(held().get()), device_, false}; }
 
-dlpack::Owner Slot::keep(int64_t stream) {
+tensors::Owner Slot::keep(int64_t stream) {
     record_stream(stream);
     return {new Handle(held()), [](void* object) { delete static_cast<Handle*>(object); }};
 }
 
 void Slot::record_stream(int64_t stream) {
-    if (device_.device_type != kDLCUDA || stream == dlpack::stream_no_sync) {
+    if (device_.device_type != kDLCUDA || stream == tensors::stream_no_sync) {
         return;
     }
-    auto resolved = dlpack::resolve_stream(device_.device_id, stream);
+    auto resolved = tensors::resolve_stream(device_.device_id, stream);
     if (!resolved) {
         refuse(resolved.error().message);
     }
@@ -53,7 +53,7 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
     info.offset = info.offset_end = UINT64_MAX;
     info.metadata = metadata.size() > 0 ? metadata.c_str() : nullptr;
     info.metadata_size = metadata.size();
-    dlpack::Stream stream;
+    tensors::Stream stream;
     {
         const std::lock_guard lock(mutex_);
         stream = last_stream_;
@@ -61,7 +61,7 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
     check(unlocked([&] { return cuframes_slot_publish(slot.get(), &info, stream.stream, stream.context); }));
 }
 
-void Slot::write(const dlpack::SourceFrame& source, const dlpack::Stream& stream) {
+void Slot::write(const tensors::SourceFrame& source, const tensors::Stream& stream) {
     cuframes_image image;
     CUFRAMES_INIT(image);
     const bool on_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;

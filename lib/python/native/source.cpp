@@ -30,9 +30,9 @@ cuframes_geometry compact_geometry(const cuframes_geometry& from) {
     return out;
 }
 
-dlpack::PlaneTensor described(const Source& source, uint32_t plane, int view) {
-    const dlpack::Pixels pixels = source.pixels();
-    auto tensor = dlpack::describe_plane(pixels, plane, static_cast<dlpack::View>(view));
+tensors::PlaneTensor described(const Source& source, uint32_t plane, int view) {
+    const tensors::Pixels pixels = source.pixels();
+    auto tensor = tensors::describe_plane(pixels, plane, static_cast<tensors::View>(view));
     if (!tensor) {
         refuse(tensor.error().message);
     }
@@ -42,17 +42,17 @@ dlpack::PlaneTensor described(const Source& source, uint32_t plane, int view) {
 /// Ends a reference at the end of a scope.
 class Kept {
 public:
-    explicit Kept(dlpack::Owner owner) : owner_(owner) {}
+    explicit Kept(tensors::Owner owner) : owner_(owner) {}
     Kept(const Kept&) = delete;
     ~Kept() { owner_.release(owner_.object); }
 
 private:
-    dlpack::Owner owner_;
+    tensors::Owner owner_;
 };
 
-std::shared_ptr<dlpack::OwnedFrame> copy_frame(const dlpack::SourceFrame& source, const cuframes_geometry& geometry,
-                                               DLDevice device, int64_t stream) {
-    auto copied = unlocked([&] { return dlpack::OwnedFrame::copy(source, geometry, device, stream); });
+std::shared_ptr<tensors::OwnedFrame> copy_frame(const tensors::SourceFrame& source, const cuframes_geometry& geometry,
+                                                DLDevice device, int64_t stream) {
+    auto copied = unlocked([&] { return tensors::OwnedFrame::copy(source, geometry, device, stream); });
     if (!copied) {
         raise(copied.error());
     }
@@ -62,13 +62,13 @@ std::shared_ptr<dlpack::OwnedFrame> copy_frame(const dlpack::SourceFrame& source
 } // namespace
 
 nb::object Source::export_plane(uint32_t plane, int view, int64_t stream, bool versioned, bool copied) {
-    const dlpack::PlaneTensor tensor = described(*this, plane, view);
-    const dlpack::Owner owner = keep(stream);
+    const tensors::PlaneTensor tensor = described(*this, plane, view);
+    const tensors::Owner owner = keep(stream);
     if (versioned) {
-        if (auto* managed = dlpack::export_versioned(tensor, owner, copied)) {
+        if (auto* managed = tensors::export_versioned(tensor, owner, copied)) {
             return make_capsule(managed);
         }
-    } else if (auto* managed = dlpack::export_legacy(tensor, owner)) {
+    } else if (auto* managed = tensors::export_legacy(tensor, owner)) {
         return make_capsule(managed);
     }
     owner.release(owner.object);
@@ -76,7 +76,7 @@ nb::object Source::export_plane(uint32_t plane, int view, int64_t stream, bool v
 }
 
 nb::tuple Source::describe(uint32_t plane, int view) const {
-    const dlpack::PlaneTensor tensor = described(*this, plane, view);
+    const tensors::PlaneTensor tensor = described(*this, plane, view);
     auto numbers = [&tensor](const int64_t* values) {
         return tensor.ndim == 2 ? nb::make_tuple(values[0], values[1])
                                 : nb::make_tuple(values[0], values[1], values[2]);
@@ -86,18 +86,18 @@ nb::tuple Source::describe(uint32_t plane, int view) const {
 }
 
 nb::tuple Source::layout(uint32_t plane) const {
-    const dlpack::Pixels of = pixels();
+    const tensors::Pixels of = pixels();
     if (plane >= of.geometry->plane_count) {
         throw nb::index_error("no such plane");
     }
     return layout_tuple(of.geometry->planes[plane]);
 }
 
-std::shared_ptr<dlpack::OwnedFrame> Source::copy(bool compact, int device_type, int device_id, int64_t stream) {
-    const dlpack::Pixels from = pixels();
+std::shared_ptr<tensors::OwnedFrame> Source::copy(bool compact, int device_type, int device_id, int64_t stream) {
+    const tensors::Pixels from = pixels();
     const Kept kept(keep(stream));
     const DLDevice device{static_cast<DLDeviceType>(device_type), device_id};
-    dlpack::SourceFrame source{from.device, {}};
+    tensors::SourceFrame source{from.device, {}};
     for (uint32_t i = 0; i < from.geometry->plane_count; ++i) {
         const cuframes_plane& plane = from.geometry->planes[i];
         source.planes.push_back({static_cast<std::byte*>(from.data) + plane.offset, plane.pitch});
@@ -106,47 +106,47 @@ std::shared_ptr<dlpack::OwnedFrame> Source::copy(bool compact, int device_type, 
     return copy_frame(source, geometry, device, stream);
 }
 
-dlpack::Pixels OwnedSource::pixels() const {
+tensors::Pixels OwnedSource::pixels() const {
     if (!frame_) {
         refuse("this frame was released; take tensors from it before");
     }
     return frame_->pixels();
 }
 
-dlpack::Owner OwnedSource::keep(int64_t stream) {
+tensors::Owner OwnedSource::keep(int64_t stream) {
     if (auto ordered = frame_->order(stream); !ordered) {
         refuse(ordered.error().message);
     }
-    using Shared = std::shared_ptr<dlpack::OwnedFrame>;
+    using Shared = std::shared_ptr<tensors::OwnedFrame>;
     return {new Shared(frame_), [](void* object) { delete static_cast<Shared*>(object); }};
 }
 
 std::unique_ptr<OwnedSource> OwnedSource::from_tensors(const std::string& format, uint32_t width, uint32_t height,
                                                        const std::vector<nb::object>& capsules, int device_type,
                                                        int device_id, int64_t stream) {
-    auto geometry = dlpack::make_geometry(format, width, height, 1);
+    auto geometry = tensors::make_geometry(format, width, height, 1);
     if (!geometry) {
         refuse(geometry.error().message);
     }
-    std::vector<dlpack::ImportedTensor> tensors;
+    std::vector<tensors::ImportedTensor> tensors;
     std::vector<const DLTensor*> views;
     for (const nb::object& capsule : capsules) {
         tensors.push_back(consume_capsule(capsule));
     }
-    for (const dlpack::ImportedTensor& tensor : tensors) {
+    for (const tensors::ImportedTensor& tensor : tensors) {
         views.push_back(&tensor.tensor());
     }
-    auto read = dlpack::read_tensors(views, *geometry);
-    if (const auto* mismatch = std::get_if<dlpack::Mismatch>(&read)) {
+    auto read = tensors::read_tensors(views, *geometry);
+    if (const auto* mismatch = std::get_if<tensors::Mismatch>(&read)) {
         raise(*mismatch);
     }
     const DLDevice device{static_cast<DLDeviceType>(device_type), device_id};
-    return std::make_unique<OwnedSource>(copy_frame(std::get<dlpack::SourceFrame>(read), *geometry, device, stream));
+    return std::make_unique<OwnedSource>(copy_frame(std::get<tensors::SourceFrame>(read), *geometry, device, stream));
 }
 
 void check_tensors(const std::string& format, uint32_t width, uint32_t height,
                    const std::vector<nb::object>& capsules) {
-    auto geometry = dlpack::make_geometry(format, width, height, 1);
+    auto geometry = tensors::make_geometry(format, width, height, 1);
     if (!geometry) {
         raise(geometry.error());
     }
@@ -154,14 +154,14 @@ void check_tensors(const std::string& format, uint32_t width, uint32_t height,
     for (const nb::object& capsule : capsules) {
         views.push_back(&look_into_capsule(capsule));
     }
-    auto read = dlpack::read_tensors(views, *geometry);
-    if (const auto* mismatch = std::get_if<dlpack::Mismatch>(&read)) {
+    auto read = tensors::read_tensors(views, *geometry);
+    if (const auto* mismatch = std::get_if<tensors::Mismatch>(&read)) {
         raise(*mismatch);
     }
 }
 
 nb::tuple format_layout(const std::string& format, uint32_t width, uint32_t height) {
-    auto geometry = dlpack::make_geometry(format, width, height, 1);
+    auto geometry = tensors::make_geometry(format, width, height, 1);
     if (!geometry) {
         raise(geometry.error());
     }
@@ -173,7 +173,7 @@ nb::tuple format_layout(const std::string& format, uint32_t width, uint32_t heig
 }
 
 uint32_t format_itemsize(const std::string& format) {
-    const dlpack::PixelFormat* known = dlpack::find_format(format);
+    const tensors::PixelFormat* known = tensors::find_format(format);
     return known ? known->planes[0].bytes : 0;
 }
 
@@ -212,7 +212,7 @@ void bind_source(nb::module_& module) {
     module.def("describe_capsule", &describe_capsule, nb::arg("capsule"));
     module.def("formats", [] {
         nb::list names;
-        for (const dlpack::PixelFormat& format : dlpack::pixel_formats()) {
+        for (const tensors::PixelFormat& format : tensors::pixel_formats()) {
             names.append(nb::str(format.name.data(), format.name.size()));
         }
         return nb::tuple(names);

@@ -20,11 +20,11 @@ public:
     virtual ~Source() = default;
 
     /// BufferError once the pixels are given back.
-    virtual dlpack::Pixels pixels() const = 0;
+    virtual tensors::Pixels pixels() const = 0;
 
     /// A reference of its own for a tensor that `stream` will read: the stream is made to wait for the pixels, and what
     /// ends them waits for the stream.
-    virtual dlpack::Owner keep(int64_t stream) = 0;
+    virtual tensors::Owner keep(int64_t stream) = 0;
 
     nb::object export_plane(uint32_t plane, int view, int64_t stream, bool versioned, bool copied);
 
@@ -34,15 +34,15 @@ public:
     nb::tuple layout(uint32_t plane) const;
 
     /// A private copy on (device type, id). `compact`: without padding. The interpreter lock is released meanwhile.
-    std::shared_ptr<dlpack::OwnedFrame> copy(bool compact, int device_type, int device_id, int64_t stream);
+    std::shared_ptr<tensors::OwnedFrame> copy(bool compact, int device_type, int device_id, int64_t stream);
 };
 
 class OwnedSource final : public Source {
 public:
-    explicit OwnedSource(std::shared_ptr<dlpack::OwnedFrame> frame) : frame_(std::move(frame)) {}
+    explicit OwnedSource(std::shared_ptr<tensors::OwnedFrame> frame) : frame_(std::move(frame)) {}
 
-    dlpack::Pixels pixels() const override;
-    dlpack::Owner keep(int64_t stream) override;
+    tensors::Pixels pixels() const override;
+    tensors::Owner keep(int64_t stream) override;
     void release() { frame_.reset(); }
 
     /// Copies tensors, one for each plane or one of all rows, into compact memory on (device type, id).
@@ -51,7 +51,7 @@ public:
                                                      int device_id, int64_t stream);
 
 private:
-    std::shared_ptr<dlpack::OwnedFrame> frame_;
+    std::shared_ptr<tensors::OwnedFrame> frame_;
 };
 
 /// ((offset, pitch, row bytes, rows), …) of a compact frame.

@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 
 Event::Event() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (fd_ < 0) {
-        raise(system_error("create an eventfd"));
+        raise(core::system_error("create an eventfd"));
     }
 }
 

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// CLOCK_MONOTONIC: the one clock that all processes of a host share, in containers too (but for time namespaces).
 inline uint64_t monotonic_ns() {
@@ -14,4 +14,4 @@ inline uint64_t monotonic_ns() {
     return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

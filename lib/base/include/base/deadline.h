@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// When to stop waiting. Empty: never.
 using Deadline = std::optional<std::chrono::steady_clock::time_point>;
@@ -32,4 +32,4 @@ inline int poll_timeout(const Deadline& deadline) {
     return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 1 << 30));
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

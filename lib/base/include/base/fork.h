@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// How often this process was forked into being since the library was loaded. A handle made at another count belongs to
 /// a parent: its threads do not exist here, and its leases are not ours to end.
@@ -16,4 +16,4 @@ void close_in_children(int fd);
 /// To be called before the descriptor is closed here.
 void leave_to_children(int fd);
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// Whether a message of `level` would go anywhere: ask before building an expensive one.
 bool log_enabled(cuframes_log_level level);
@@ -13,4 +13,4 @@ bool log_enabled(cuframes_log_level level);
 /// Hands `message` to the log function. Thread-safe; callers must not hold a lock that the API takes.
 void log(cuframes_log_level level, const std::string& message);
 
-} // namespace cuframes
+} // namespace cuframes::core

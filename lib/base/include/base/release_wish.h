@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// $CUFRAMES_RELEASE: whether the end of GPU memory's use is to wait for whole contexts instead of known streams.
 inline Result<bool> release_wish() {
@@ -19,4 +19,4 @@ inline Result<bool> release_wish() {
                  text("CUFRAMES_RELEASE=", wish, " is not known; use streams, which is the default, or context")};
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -14,7 +14,7 @@
 #include <utility>
 #include <variant>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// Joins strings and numbers: std::format is missing from GCC 12.
 template <class... Parts>
@@ -69,4 +69,4 @@ private:
     std::optional<Error> error_;
 };
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -10,7 +10,7 @@
 #include <thread>
 #include <utility>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// While it lives, the calling thread takes no signals but those of its own faults.
 class SignalsBlocked {
@@ -48,4 +48,4 @@ Result<std::thread> start_thread(const char* name, Body&& body) {
     }
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

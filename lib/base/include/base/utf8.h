@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace cuframes {
+namespace cuframes::core {
 
 /// Bytes of the character of UTF-8 that `text` begins with; 0: it begins with none.
 size_t utf8_character(std::string_view text);
@@ -23,4 +23,4 @@ void copy_text(char (&target)[size], std::string_view text) {
     target[valid.size()] = 0;
 }
 
-} // namespace cuframes
+} // namespace cuframes::core

@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 
 /// The stream argument of `__dlpack__`.
 enum StreamName : int64_t {
@@ -78,4 +78,4 @@ struct CopySide {
 Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_geometry& geometry,
                        const Stream& stream);
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

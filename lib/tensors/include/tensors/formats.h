@@ -11,7 +11,11 @@
 #include <span>
 #include <string_view>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
+
+using core::Error;
+using core::Result;
+using core::text;
 
 /// One plane: `channels` unsigned integers of `bytes` bytes for each position, positions subsampled by powers of two.
 struct PlaneFormat {
@@ -53,4 +57,4 @@ std::string refusal_text(std::string_view format, Refusal refusal);
 Result<cuframes_geometry> make_geometry(std::string_view format, uint32_t width, uint32_t height,
                                         uint32_t pitch_alignment, bool one_pitch = false);
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 
 /// Owns a tensor that a producer handed over; calls its deleter once. Move-only.
 class ImportedTensor {
@@ -60,4 +60,4 @@ struct SourceFrame {
 std::variant<SourceFrame, Mismatch> read_tensors(const std::vector<const DLTensor*>& tensors,
                                                  const cuframes_geometry& geometry);
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

@@ -8,7 +8,7 @@
 #include <atomic>
 #include <memory>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 
 /// A frame's memory, in host memory or on a GPU. Any thread. Shared by its exports through shared_ptr.
 class OwnedFrame {
@@ -41,4 +41,4 @@ private:
 /// Copies rows in host memory.
 void copy_rows(const SourcePlane& to, const SourcePlane& from, const cuframes_plane& plane);
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

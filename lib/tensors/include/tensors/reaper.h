@@ -13,7 +13,7 @@
 
 #include <span>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 
 /// Work that may still use something, named by values of the driver API. Meant are the stream and the legacy stream of its
 /// context; with CUFRAMES_RELEASE=context all that the context has in flight.
@@ -32,4 +32,4 @@ void reap_after(std::span<const InFlight> work, void (*action)(void*), void* obj
 /// Waits until everything handed in so far is done. Must not be called with Python's interpreter lock held.
 void drain_reaper();
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

@@ -10,7 +10,7 @@
 
 #include <dlpack/dlpack.h>
 
-namespace cuframes::dlpack {
+namespace cuframes::tensors {
 
 /// How to look at a plane.
 enum class View : uint8_t {
@@ -52,4 +52,4 @@ DLManagedTensor* export_legacy(const PlaneTensor& tensor, Owner owner);
 /// Flags: READ_ONLY is set as the tensor says; `copied` adds IS_COPIED. Stamped DLPack 1.0.
 DLManagedTensorVersioned* export_versioned(const PlaneTensor& tensor, Owner owner, bool copied);
 
-} // namespace cuframes::dlpack
+} // namespace cuframes::tensors

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 // The names the driver exports; cuda.h's macros map the plain ones to the same.
 #define CUFRAMES_CUDA_FUNCTIONS(X)                                                                                     \
@@ -160,4 +160,4 @@ private:
     CUresult result_;
 };
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda

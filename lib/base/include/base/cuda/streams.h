@@ -4,7 +4,7 @@
 
 #include "base/cuda/driver.h"
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 /// NULL and the two handles that name the default streams of whatever context is current.
 inline bool is_default_stream(CUstream stream) {
@@ -26,4 +26,4 @@ CUresult record_behind(const Driver& driver, CUevent event, CUstream stream);
 /// Whether a call that was refused so may be accepted later: a capture ends, memory is freed, a host function returns.
 bool may_pass_later(CUresult result);
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda

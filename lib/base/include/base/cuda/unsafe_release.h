@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-namespace cuframes::cuda {
+namespace cuframes::core::cuda {
 
 /// Whether frames are released at once instead of after the GPU work that reads them: CUFRAMES_UNSAFE_RELEASE=host. It
 /// tears pictures. Tests set it to show that they would notice.
@@ -16,4 +16,4 @@ inline bool releases_are_unsafe() {
     return unsafe;
 }
 
-} // namespace cuframes::cuda
+} // namespace cuframes::core::cuda
