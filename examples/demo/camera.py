@@ -6,9 +6,8 @@ import sys
 import gi
 
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GstRtspServer  # noqa: E402
-
 from child import GLib, Gst, fail, report  # noqa: E402
+from gi.repository import GstRtspServer  # noqa: E402
 
 # A key frame twice a second, so that a publisher that joins late has a picture at once.
 ENCODERS = {

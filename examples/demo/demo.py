@@ -93,7 +93,9 @@ class Demo:
         self.table.say(f"readers:    gst-launch-1.0 cuframessrc key={KEY} mode=newest|strict ! …", DIM)
         self.table.say("viewer:     gst-launch-1.0 " + self.lines["viewer"], DIM)
         if self.lines["recorder"]:
-            self.table.say("recorder:   gst-launch-1.0 -e " + f"{self.lines['recorder']} location={quote(self.arguments.mp4)}", DIM)
+            self.table.say(
+                "recorder:   gst-launch-1.0 -e " + f"{self.lines['recorder']} location={quote(self.arguments.mp4)}", DIM
+            )
         else:
             self.table.say("no recorder: no H.264 encoder that it could use is installed")
 
@@ -229,14 +231,27 @@ class Demo:
         sink = self.publisher
         rate = sink.rate()
         return (
-            "publisher", sink.pid, sink.state, rate and f"{rate:.1f}", None, None,
-            sink.count("published"), None, sink.count("dropped"), None, sink.count("copied"),
+            "publisher",
+            sink.pid,
+            sink.state,
+            rate and f"{rate:.1f}",
+            None,
+            None,
+            sink.count("published"),
+            None,
+            sink.count("dropped"),
+            None,
+            sink.count("copied"),
         )
 
     def _reader_row(self, reader):
         rate = reader.rate()
         return (
-            reader.name, reader.pid, reader.state, rate and f"{rate:.1f}", *self.latencies(reader),
+            reader.name,
+            reader.pid,
+            reader.state,
+            rate and f"{rate:.1f}",
+            *self.latencies(reader),
             *map(reader.count, ("frames", "skipped", "lost", "held", "copied")),
         )
 
@@ -256,8 +271,9 @@ class Demo:
         received = [reader.count("frames") for reader in readers]
         numbers = ", ".join(map(str, received[:-1])) + f" and {received[-1]}"
         yield f"{numbers} frames reached the {self.number} readers", min(received) > 0
-        yield f"all {self.number} readers went on by themselves after the publisher was killed", all(
-            reader.count("reconnects") == self.kills for reader in readers
+        yield (
+            f"all {self.number} readers went on by themselves after the publisher was killed",
+            all(reader.count("reconnects") == self.kills for reader in readers),
         )
         yield "a frame held since before the kill stayed as it was", self.kept_frame_intact
         yield f"the strict reader lost {strict.count('lost')} frames", strict.count("lost") == 0

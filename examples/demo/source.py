@@ -10,9 +10,8 @@ import sys
 import gi
 
 gi.require_version("GstPbutils", "1.0")
-from gi.repository import GstPbutils  # noqa: E402
-
 from child import GLib, Gst, fail, report  # noqa: E402
+from gi.repository import GstPbutils  # noqa: E402
 from lines import quote, recorder_line, viewer_line  # noqa: E402
 
 # libav's direct rendering keeps every frame mapped for writing, for which reason GStreamer duplicates it on its way

@@ -6,8 +6,17 @@ import sys
 import time
 
 COLUMNS = (
-    ("process", 14), ("pid", 8), ("state", 10), ("fps", 6), ("latency p50", 12), ("p99", 9),
-    ("frames", 8), ("skipped", 8), ("lost", 6), ("held", 5), ("copied", 7),
+    ("process", 14),
+    ("pid", 8),
+    ("state", 10),
+    ("fps", 6),
+    ("latency p50", 12),
+    ("p99", 9),
+    ("frames", 8),
+    ("skipped", 8),
+    ("lost", 6),
+    ("held", 5),
+    ("copied", 7),
 )
 REDRAW_SECONDS = 0.25
 LINE_SECONDS = 2.0
@@ -57,7 +66,7 @@ class Table:
             return
         width = shutil.get_terminal_size().columns
         # A line that wraps would take two rows, and _erase() would go up too few.
-        lines = ["", *(line[:width - 1] for line in self._lines())]
+        lines = ["", *(line[: width - 1] for line in self._lines())]
         for line in lines:
             self._print(self._coloured(line))
         self._lines_drawn = len(lines)
@@ -74,8 +83,10 @@ class Table:
 
     @staticmethod
     def _format(cells):
-        cells = [cell.ljust(width) if i in (0, 2) else cell.rjust(width)
-                 for i, (cell, (_, width)) in enumerate(zip(cells, COLUMNS))]
+        cells = [
+            cell.ljust(width) if i in (0, 2) else cell.rjust(width)
+            for i, (cell, (_, width)) in enumerate(zip(cells, COLUMNS))
+        ]
         return "  ".join(cells).rstrip()
 
     @staticmethod

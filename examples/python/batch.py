@@ -10,11 +10,10 @@ import re
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from contextlib import ExitStack
 
+import cuframes
 import torch
 from torch.nn.functional import interpolate
 from torch.utils.dlpack import from_dlpack
-
-import cuframes
 
 # Red, green and blue from y, u and v in video range: BT.709 of HD, BT.601 of SD, and BT.2020.
 FROM_YUV = ((1.1644, 0.0, 1.7927), (1.1644, -0.2132, -0.5329), (1.1644, 2.1124, 0.0))

@@ -9,10 +9,9 @@ The pictures stay where they are, on the GPU or in host memory; the only copy is
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
 import torch
+from cuframes import gst
 from gi.repository import Gst  # type: ignore[import-untyped]
 from torch.utils.dlpack import from_dlpack
-
-from cuframes import gst
 
 
 def mirror(sample: Gst.Sample) -> Gst.Sample:
@@ -31,12 +30,9 @@ def main() -> None:
     options = parser.parse_args()
 
     reader = Gst.parse_launch(
-        f"cuframessrc key={options.source}"
-        " ! appsink name=out max-buffers=1 sync=false enable-last-sample=false"
+        f"cuframessrc key={options.source} ! appsink name=out max-buffers=1 sync=false enable-last-sample=false"
     )
-    writer = Gst.parse_launch(
-        f"appsrc name=in format=time is-live=true ! cuframessink key={options.target} sync=false"
-    )
+    writer = Gst.parse_launch(f"appsrc name=in format=time is-live=true ! cuframessink key={options.target} sync=false")
     for pipeline in (reader, writer):
         if torch.cuda.is_available():
             gst.install_primary_context(pipeline)

@@ -10,7 +10,6 @@ import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
 import av
-
 import cuframes
 
 # PyAV's names of what it can hand over, and GStreamer's.

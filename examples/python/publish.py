@@ -10,9 +10,8 @@ Each picture is drawn straight into the ring, so that nothing is copied. Where a
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
-import numpy
-
 import cuframes
+import numpy
 
 
 def draw(picture: "numpy.ndarray[tuple[int, ...], numpy.dtype[numpy.uint8]]", number: int) -> None:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Reads one camera: each frame is a torch tensor where the publisher put it, on the GPU or in host memory.
 
-    python3 read.py cam-gate
+python3 read.py cam-gate
 """
 
 import sys
 
-from torch.utils.dlpack import from_dlpack
-
 import cuframes
+from torch.utils.dlpack import from_dlpack
 
 with cuframes.subscribe(sys.argv[1]) as subscriber:  # waits for the camera's publisher
     for frame in subscriber:  # until the stream ends

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Records a camera with PyAV (17 or newer): the encoder reads the frames where they are.
 
-    python3 record_with_pyav.py cam-gate gate.mkv --seconds 10
+python3 record_with_pyav.py cam-gate gate.mkv --seconds 10
 """
 
 import re
@@ -9,7 +9,6 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from fractions import Fraction
 
 import av
-
 import cuframes
 
 TICKS = 90_000  # in a second: of the file's times. Fine enough for every camera, and every container has them.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Cameras in one asyncio loop: no threads, each camera wakes its own task when it has a frame.
 
-    python3 two_cameras.py cam-gate cam-yard
+python3 two_cameras.py cam-gate cam-yard
 """
 
 import asyncio

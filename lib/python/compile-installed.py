@@ -9,4 +9,6 @@ folder = sys.argv[1]
 destination = os.environ.get("DESTDIR", "")
 here = os.path.join(destination, folder.lstrip("/")) if destination else folder
 # Tracebacks name the place where it is in the end.
-sys.exit(not compileall.compile_dir(here, quiet=1, stripdir=destination or None, prependdir="/" if destination else None))
+sys.exit(
+    not compileall.compile_dir(here, quiet=1, stripdir=destination or None, prependdir="/" if destination else None)
+)

@@ -96,15 +96,26 @@ class Bench:
 
     def _start(self, stack, case, directory):
         size = ["--width", str(case.width), "--height", str(case.height)]
-        publisher = stack.enter_context(self._program(
-            directory, "bench-publisher", "--element", case.fill(case.system.sink, directory), *size,
-            "--memory", case.system.memory, "--rate", str(case.rate), "--frames", str(case.frames),
-        ))
+        publisher = stack.enter_context(
+            self._program(
+                directory,
+                "bench-publisher",
+                "--element",
+                case.fill(case.system.sink, directory),
+                *size,
+                "--memory",
+                case.system.memory,
+                "--rate",
+                str(case.rate),
+                "--frames",
+                str(case.frames),
+            )
+        )
         hellos = [publisher.expect("ready")]
         readers = [
-            stack.enter_context(self._program(
-                directory, "bench-reader", "--element", case.fill(case.system.source, directory), *size
-            ))
+            stack.enter_context(
+                self._program(directory, "bench-reader", "--element", case.fill(case.system.source, directory), *size)
+            )
             for _ in range(case.readers)
         ]
         hellos += [reader.expect("attached") for reader in readers]
@@ -156,6 +167,7 @@ def microseconds(nanoseconds):
 
 def baseline_of(result, results):
     """The row to compare with: cuframes in its default mode, same picture, same number of readers."""
+
     def key(r):
         return r.case.readers, r.case.width, r.case.rate
 
@@ -167,8 +179,10 @@ def ratio(value, base):
 
 
 def paced_table(results):
-    yield ("| system | picture | readers | latency p50 / p99 µs | push p50 µs | reader CPU per frame µs | delivered"
-           " | ÷ cuframes: latency p50, p99, push, CPU |")
+    yield (
+        "| system | picture | readers | latency p50 / p99 µs | push p50 µs | reader CPU per frame µs | delivered"
+        " | ÷ cuframes: latency p50, p99, push, CPU |"
+    )
     yield "|---|---|---|---|---|---|---|---|"
     for r in results:
         figures = (percentile(r.latencies, 50), percentile(r.latencies, 99), percentile(r.pushes, 50), r.reader_cpu)
@@ -176,12 +190,18 @@ def paced_table(results):
         if base in (None, r):
             ratios = "-"
         else:
-            bases = (percentile(base.latencies, 50), percentile(base.latencies, 99), percentile(base.pushes, 50),
-                     base.reader_cpu)
+            bases = (
+                percentile(base.latencies, 50),
+                percentile(base.latencies, 99),
+                percentile(base.pushes, 50),
+                base.reader_cpu,
+            )
             ratios = ", ".join(ratio(value, of) for value, of in zip(figures, bases))
         p50, p99, push, cpu = map(microseconds, figures)
-        yield (f"| {r.case.system.name} | {r.case.width}×{r.case.height} | {r.case.readers} | {p50} / {p99} | {push}"
-               f" | {cpu} | {r.delivered:.1%} | {ratios} |")
+        yield (
+            f"| {r.case.system.name} | {r.case.width}×{r.case.height} | {r.case.readers} | {p50} / {p99} | {push}"
+            f" | {cpu} | {r.delivered:.1%} | {ratios} |"
+        )
 
 
 def unpaced_table(results):
@@ -189,9 +209,11 @@ def unpaced_table(results):
     yield "|---|---|---|---|---|---|"
     for r in results:
         base = baseline_of(r, results)
-        yield (f"| {r.case.system.name} | {r.case.width}×{r.case.height} | {r.case.readers} | {r.publisher_rate:,.0f}"
-               f" | {r.publisher_rate * r.delivered:,.0f}"
-               f" | {ratio(r.publisher_rate, base and base.publisher_rate)} |")
+        yield (
+            f"| {r.case.system.name} | {r.case.width}×{r.case.height} | {r.case.readers} | {r.publisher_rate:,.0f}"
+            f" | {r.publisher_rate * r.delivered:,.0f}"
+            f" | {ratio(r.publisher_rate, base and base.publisher_rate)} |"
+        )
 
 
 def wanted_systems(arguments):

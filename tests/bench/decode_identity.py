@@ -20,7 +20,6 @@ import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstVideo", "1.0")
 from gi.repository import Gst, GstVideo  # noqa: E402
-
 from programs import Program, ProgramError  # noqa: E402
 
 SKIPPED = 77

@@ -24,10 +24,9 @@ import threading
 import time
 import traceback
 
+import cuframes
 import torch
 import torch.multiprocessing
-
-import cuframes
 
 WIDTH, HEIGHT = 1280, 720
 LUMA = WIDTH * HEIGHT
@@ -47,7 +46,9 @@ def number_of(frame):
 def publish(directory, stop):
     """As fast as it can."""
     os.environ["CUFRAMES_DIR"] = directory
-    with cuframes.publish("captures", format="NV12", width=WIDTH, height=HEIGHT, memory="cuda", slots=SLOTS) as publisher:
+    with cuframes.publish(
+        "captures", format="NV12", width=WIDTH, height=HEIGHT, memory="cuda", slots=SLOTS
+    ) as publisher:
         number = 0
         while not stop.is_set():
             number += 1

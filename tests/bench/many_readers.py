@@ -66,8 +66,10 @@ def publisher_line(args, rate):
     else:
         # Without the caps cudaupload would pass frames in host memory through.
         upload = "cudaupload ! video/x-raw(memory:CUDAMemory) ! " if args.memory == "cuda" else ""
-        head = (f"videotestsrc is-live=true pattern=ball ! video/x-raw,format=NV12,width={width},height={height},"
-                f"framerate={rate}/1 ! {upload}queue")
+        head = (
+            f"videotestsrc is-live=true pattern=ball ! video/x-raw,format=NV12,width={width},height={height},"
+            f"framerate={rate}/1 ! {upload}queue"
+        )
     return f"{head} ! cuframessink name=sink key=many"
 
 
@@ -83,7 +85,9 @@ def look(pipelines, seconds):
 
 
 def memory_table(args):
-    print("| default readers | frames the ring keeps | its memory, MiB | of one frame | refused |\n|---|---|---|---|---|")
+    print(
+        "| default readers | frames the ring keeps | its memory, MiB | of one frame | refused |\n|---|---|---|---|---|"
+    )
     failures = []
     for count in [int(n) for n in args.readers.split(",")]:
         publisher = Pipeline(publisher_line(args, 30))
@@ -92,8 +96,10 @@ def memory_table(args):
         problem = look([publisher, *readers], 3)
         stats = publisher.stats("sink")
         memory, slots = stats.get_value("memory"), stats.get_value("slots")
-        print(f"| {count} | {slots} | {memory / 2**20:.1f} | {memory / 2**20 / max(slots, 1):.2f} | {problem or 'none'} |",
-              flush=True)
+        print(
+            f"| {count} | {slots} | {memory / 2**20:.1f} | {memory / 2**20 / max(slots, 1):.2f} | {problem or 'none'} |",
+            flush=True,
+        )
         failures += filter(None, [problem])
         for pipeline in [*readers, publisher]:
             pipeline.stop()
@@ -107,23 +113,27 @@ def kinds(args, folder):
         "synced viewer, in place": "cuframessrc name=src key=many ! fakesink name=end sync=true",
         "strict reader": "cuframessrc name=src key=many mode=strict ! fakesink name=end sync=false",
         "appsink, 40 kept": "cuframessrc name=src key=many ! queue max-size-buffers=40 min-threshold-buffers=35 "
-                            "max-size-time=0 max-size-bytes=0 ! fakesink name=end sync=false",
+        "max-size-time=0 max-size-bytes=0 ! fakesink name=end sync=false",
         "videorate": f"cuframessrc name=src key=many ! {get}videorate ! fakesink name=end sync=true",
         "slow branch behind a tee": f"cuframessrc name=src key=many ! tee name=t ! queue ! fakesink name=end sync=true "
-                                    f"t. ! queue leaky=downstream max-size-buffers=1 ! {get}identity sleep-time=300000 "
-                                    f"! fakesink sync=false",
+        f"t. ! queue leaky=downstream max-size-buffers=1 ! {get}identity sleep-time=300000 "
+        f"! fakesink sync=false",
         "max-held=1": "cuframessrc name=src key=many max-held=1 ! queue ! fakesink name=end sync=true",
     }
     if Gst.ElementFactory.find("x264enc"):
-        lines["x264enc"] = (f"cuframessrc name=src key=many ! {get}x264enc speed-preset=ultrafast ! h264parse ! mp4mux ! "
-                            f"filesink name=end location={folder}/many.mp4")
+        lines["x264enc"] = (
+            f"cuframessrc name=src key=many ! {get}x264enc speed-preset=ultrafast ! h264parse ! mp4mux ! "
+            f"filesink name=end location={folder}/many.mp4"
+        )
     return lines
 
 
 def mixed_table(args):
     publisher = Pipeline(publisher_line(args, 30))
     failures = [look([publisher], 2)]
-    print("\n| reader | received/s | at its end/s | copied | held | may hold | skipped or lost |\n|---|---|---|---|---|---|---|")
+    print(
+        "\n| reader | received/s | at its end/s | copied | held | may hold | skipped or lost |\n|---|---|---|---|---|---|---|"
+    )
     with tempfile.TemporaryDirectory() as folder:
         readers = {name: Pipeline(line) for name, line in kinds(args, folder).items()}
         everybody = [publisher, *readers.values()]
@@ -135,18 +145,24 @@ def mixed_table(args):
         for name, reader in readers.items():
             count, then = before[name]
             now = reader.stats("src")
-            per_second = {field: (now.get_value(field) - then.get_value(field)) / args.seconds
-                          for field in ("received", "skipped", "lost")}
+            per_second = {
+                field: (now.get_value(field) - then.get_value(field)) / args.seconds
+                for field in ("received", "skipped", "lost")
+            }
             shown = (reader.count - count) / args.seconds
-            print(f"| {name} | {per_second['received']:.1f} | {shown:.1f} | {now.get_value('copied')} | "
-                  f"{now.get_value('held')} | {now.get_value('max-held')} | "
-                  f"{(per_second['skipped'] + per_second['lost']) * args.seconds:.0f} |")
+            print(
+                f"| {name} | {per_second['received']:.1f} | {shown:.1f} | {now.get_value('copied')} | "
+                f"{now.get_value('held')} | {now.get_value('max-held')} | "
+                f"{(per_second['skipped'] + per_second['lost']) * args.seconds:.0f} |"
+            )
             if args.seconds >= 5 and per_second["received"] < 0.95 * rate:
                 failures.append(f"{name} received {per_second['received']:.1f} of {rate:.1f} frames/s")
         stats = publisher.stats("sink")
-        print(f"\npublished {rate:.1f}/s; the ring keeps {stats.get_value('slots')} frames in "
-              f"{stats.get_value('memory') / 2**20:.1f} MiB; copied into it {stats.get_value('copied')}, "
-              f"dropped {stats.get_value('dropped')}")
+        print(
+            f"\npublished {rate:.1f}/s; the ring keeps {stats.get_value('slots')} frames in "
+            f"{stats.get_value('memory') / 2**20:.1f} MiB; copied into it {stats.get_value('copied')}, "
+            f"dropped {stats.get_value('dropped')}"
+        )
         for pipeline in everybody[::-1]:
             pipeline.stop()
     return [failure for failure in failures if failure]

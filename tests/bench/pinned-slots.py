@@ -16,10 +16,9 @@ import time
 import gi
 
 gi.require_version("Gst", "1.0")
-from gi.repository import Gst  # noqa: E402
-
 import cuframes  # noqa: E402
 from cuframes import gst  # noqa: E402
+from gi.repository import Gst  # noqa: E402
 
 MAX_HELD = 16
 SECONDS = 30

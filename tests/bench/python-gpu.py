@@ -14,10 +14,9 @@ import statistics
 import tempfile
 import time
 
+import cuframes
 import torch
 import torch.multiprocessing
-
-import cuframes
 
 SHAPE = (1620, 1920)
 
@@ -112,7 +111,9 @@ def main():
     options = parser.parse_args()
     context = torch.multiprocessing.get_context("spawn")
     base = None
-    print("| between the processes | frames | latency p50 / p99 µs | reader's CPU per frame µs | ÷ cuframes: p50, p99, CPU |")
+    print(
+        "| between the processes | frames | latency p50 / p99 µs | reader's CPU per frame µs | ÷ cuframes: p50, p99, CPU |"
+    )
     print("|---|---|---|---|---|")
     for system in (Cuframes(), TorchQueue(context)):
         with tempfile.TemporaryDirectory(prefix="python-gpu-") as directory:
@@ -127,7 +128,10 @@ def main():
         costs = (statistics.median(latencies), statistics.quantiles(latencies, n=100)[98], cpu)
         base = base or costs
         ratios = ", ".join(f"{cost / one:.1f}" for cost, one in zip(costs, base))
-        print(f"| {system.name} | {len(latencies)} | {costs[0]:,.0f} / {costs[1]:,.0f} | {cpu:,.0f} | {ratios} |", flush=True)
+        print(
+            f"| {system.name} | {len(latencies)} | {costs[0]:,.0f} / {costs[1]:,.0f} | {cpu:,.0f} | {ratios} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

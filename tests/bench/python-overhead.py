@@ -19,9 +19,8 @@ import tempfile
 import time
 from multiprocessing import shared_memory
 
-import numpy
-
 import cuframes
+import numpy
 
 SLOTS = 8
 STRICT = cuframes.SubscriberMode.STRICT_ORDER
@@ -210,8 +209,10 @@ def main():
         print("| call, RGB 64x64 | median µs |\n|---|---|")
         for name, median in single_calls(options.calls).items():
             print(f"| {name} | {median:.1f} |")
-        print("\n| picture | between the processes | latency p50 / p99 µs | producer's call p50 µs"
-              " | reader's CPU per frame µs | ÷ cuframes: latency p50, p99, call, CPU |\n|---|---|---|---|---|---|")
+        print(
+            "\n| picture | between the processes | latency p50 / p99 µs | producer's call p50 µs"
+            " | reader's CPU per frame µs | ÷ cuframes: latency p50, p99, call, CPU |\n|---|---|---|---|---|---|"
+        )
         for picture, (shape, format) in PICTURES.items():
             base = None
             for system in SYSTEMS:
@@ -221,8 +222,10 @@ def main():
                 base = base or costs
                 ratios = ", ".join(f"{cost / one:.1f}" for cost, one in zip(costs, base)) if costs is not base else "-"
                 p50, p99, call, cpu = costs
-                print(f"| {picture} | {system.name} | {p50:,.0f} / {p99:,.0f} | {call:,.0f} | {cpu:,.0f} | {ratios} |",
-                      flush=True)
+                print(
+                    f"| {picture} | {system.name} | {p50:,.0f} / {p99:,.0f} | {call:,.0f} | {cpu:,.0f} | {ratios} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ GLIB = "{http://www.gtk.org/introspection/glib/1.0}"
 
 CALLABLES = {CORE + kind for kind in ("function", "method", "constructor", "function-inline", "method-inline")}
 ENUMERATIONS = {CORE + "enumeration", CORE + "bitfield"}
-SYMBOLS = CALLABLES | ENUMERATIONS | {CORE + kind for kind in ("record", "class", "constant", "alias", "callback", "union")}
+SYMBOLS = (
+    CALLABLES | ENUMERATIONS | {CORE + kind for kind in ("record", "class", "constant", "alias", "callback", "union")}
+)
 
 
 def name_of(symbol):
@@ -36,7 +38,9 @@ class GirTest(unittest.TestCase):
     def setUpClass(cls):
         cls.namespace = ElementTree.parse(cls.gir).getroot().find(CORE + "namespace")
         # A method of a type that is also a function of the namespace is there twice, moved away once.
-        cls.symbols = [symbol for symbol in cls.namespace.iter() if symbol.tag in SYMBOLS and not symbol.get("moved-to")]
+        cls.symbols = [
+            symbol for symbol in cls.namespace.iter() if symbol.tag in SYMBOLS and not symbol.get("moved-to")
+        ]
 
     def of_kind(self, tags, at_least):
         found = [symbol for symbol in self.symbols if symbol.tag in tags]
@@ -49,7 +53,9 @@ class GirTest(unittest.TestCase):
         self.assertEqual(short, [])
 
     def test_every_symbol_has_the_version_that_brought_it(self):
-        without = [name_of(symbol) for symbol in self.symbols if not re.fullmatch(r"\d+\.\d+", symbol.get("version") or "")]
+        without = [
+            name_of(symbol) for symbol in self.symbols if not re.fullmatch(r"\d+\.\d+", symbol.get("version") or "")
+        ]
         self.assertEqual(without, [])
 
     def test_every_parameter_and_result_is_explained(self):

@@ -24,12 +24,12 @@ class Reader:
 
     def _problems_in(self, words):
         if "gst-launch-1.0" in words:
-            yield from self._pipeline_problems(words[words.index("gst-launch-1.0") + 1:])
+            yield from self._pipeline_problems(words[words.index("gst-launch-1.0") + 1 :])
         if "gst-inspect-1.0" in words:
-            names = [w for w in words[words.index("gst-inspect-1.0") + 1:] if not w.startswith("-")]
+            names = [w for w in words[words.index("gst-inspect-1.0") + 1 :] if not w.startswith("-")]
             yield from (f"there is no element {name}" for name in names[:1] if self.properties(name) is None)
         if "./dev" in words:
-            yield from dev_problems(words[words.index("./dev") + 1:])
+            yield from dev_problems(words[words.index("./dev") + 1 :])
         if words[:2] == ["meson", "setup"]:
             given = [w[2:].split("=")[0] for w in words if w.startswith("-D")]
             yield from (f"there is no Meson option {name}" for name in given if name not in meson_options())

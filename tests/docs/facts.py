@@ -59,8 +59,13 @@ def publisher_message_fields():
 
 # The first that fits.
 KINDS = (
-    ("Unsigned Integer64", "uint64"), ("Unsigned Integer", "uint"), ("Integer", "int"), ("String", "string"),
-    ("Enum", "enum"), ("Boolean", "bool"), ('Boxed pointer of type "GstStructure"', "structure"),
+    ("Unsigned Integer64", "uint64"),
+    ("Unsigned Integer", "uint"),
+    ("Integer", "int"),
+    ("String", "string"),
+    ("Enum", "enum"),
+    ("Boolean", "bool"),
+    ('Boxed pointer of type "GstStructure"', "structure"),
 )
 
 

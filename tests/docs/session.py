@@ -173,8 +173,15 @@ class Session:
 
     def _run_command(self, block):
         process = subprocess.Popen(
-            self._command_of(block), cwd=self.folder, env=self._env_for(block), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+            self._command_of(block),
+            cwd=self.folder,
+            env=self._env_for(block),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
         )
         try:
             output, _ = process.communicate(timeout=SECONDS)

@@ -10,7 +10,11 @@ import sys
 
 # What variables of these names are in the documentation.
 VARIABLES = {
-    "subscriber": "Subscriber", "camera": "Subscriber", "frame": "Frame", "plane": "Plane", "publisher": "Publisher",
+    "subscriber": "Subscriber",
+    "camera": "Subscriber",
+    "frame": "Frame",
+    "plane": "Plane",
+    "publisher": "Publisher",
     "slot": "Slot",
 }
 

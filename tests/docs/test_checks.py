@@ -9,7 +9,7 @@ import environment
 import facts
 import snippets
 from commands import Reader
-from pages import Page, SOURCE, page
+from pages import SOURCE, Page, page
 from session import CommandFailed, Session, missing_line
 from test_facts import link_problems, property_problems
 
@@ -41,8 +41,16 @@ class SessionTest(unittest.TestCase):
         self.assert_fails("```python", "a = 1", "```", "```python", "print(a)", "```", why="NameError")
 
     def test_python_programs_have_a_camera(self):
-        self.run_page("```python", "import cuframes", 'with cuframes.subscribe("made-up") as subscriber:',
-                      "    print(subscriber.next_frame())", "```", "```text output", "NV12 640x360 cpu", "```")
+        self.run_page(
+            "```python",
+            "import cuframes",
+            'with cuframes.subscribe("made-up") as subscriber:',
+            "    print(subscriber.next_frame())",
+            "```",
+            "```text output",
+            "NV12 640x360 cpu",
+            "```",
+        )
 
     def test_failing_command(self):
         self.assert_fails("```sh", "false", "true", "```", why="exit code is 1")
@@ -66,8 +74,9 @@ class SessionTest(unittest.TestCase):
         pid_file = f"{folder}/docs-background-{os.getpid()}"
         self.addCleanup(lambda: os.path.exists(pid_file) and os.unlink(pid_file))
         deaf = f"(trap '' INT; echo $$ $BASHPID >{pid_file}; exec sleep 1000)"
-        self.run_page("```sh background", f"{deaf} & wait", "```",
-                      "```sh", f"until [ -s {pid_file} ]; do sleep 0.01; done", "```")
+        self.run_page(
+            "```sh background", f"{deaf} & wait", "```", "```sh", f"until [ -s {pid_file} ]; do sleep 0.01; done", "```"
+        )
         with open(pid_file) as file:
             folders = [f"/proc/{pid}" for pid in file.read().split()]
         self.assertEqual(len(folders), 2)
@@ -84,8 +93,13 @@ class ReaderTest(unittest.TestCase):
         return Reader(BUILD).problems(a_page(f"```{fence}", line, "```").blocks[0])
 
     def test_good_ones(self):
-        self.assertEqual(self.problems("./dev run gst-launch-1.0 -q videotestsrc is-live=true ! video/x-raw,format=NV12"
-                                       " ! cuframessink key=a slots=4 2>&1 | grep x"), [])
+        self.assertEqual(
+            self.problems(
+                "./dev run gst-launch-1.0 -q videotestsrc is-live=true ! video/x-raw,format=NV12"
+                " ! cuframessink key=a slots=4 2>&1 | grep x"
+            ),
+            [],
+        )
         self.assertEqual(self.problems("$ gst-launch-1.0 cuframessrc key=a ! fakesink", fence="console"), [])
         self.assertEqual(self.problems("meson setup build -Dtests=false"), [])
 
@@ -108,16 +122,37 @@ class SnippetsTest(unittest.TestCase):
         return snippets.Reader(BUILD).problems("\n".join(lines))
 
     def test_good_ones(self):
-        self.assertEqual(self.problems("import cuframes", 'subscriber = cuframes.subscribe("a", max_held=3)',
-                                       "frame = subscriber.next_frame(timeout_ms=5)", "frame.planes[0].anything",
-                                       "slot.pts = 3", "from cuframes import Frame, errors", "errors.Closed"), [])
+        self.assertEqual(
+            self.problems(
+                "import cuframes",
+                'subscriber = cuframes.subscribe("a", max_held=3)',
+                "frame = subscriber.next_frame(timeout_ms=5)",
+                "frame.planes[0].anything",
+                "slot.pts = 3",
+                "from cuframes import Frame, errors",
+                "errors.Closed",
+            ),
+            [],
+        )
 
     def test_what_does_not_exist(self):
         self.assertCountEqual(
-            self.problems("import cuframes", "cuframes.subscribe(held=3)", "cuframes.open()", "frame.rows",
-                          "frame.copy(to=1)", "from cuframes import Film"),
-            ["cuframes has no open", "frame has no rows", "cuframes.subscribe() has no held", "frame.copy() has no to",
-             "cuframes has no Film"])
+            self.problems(
+                "import cuframes",
+                "cuframes.subscribe(held=3)",
+                "cuframes.open()",
+                "frame.rows",
+                "frame.copy(to=1)",
+                "from cuframes import Film",
+            ),
+            [
+                "cuframes has no open",
+                "frame has no rows",
+                "cuframes.subscribe() has no held",
+                "frame.copy() has no to",
+                "cuframes has no Film",
+            ],
+        )
 
     def test_what_is_no_program(self):
         self.assertIn("line 1", self.problems("for frame in")[0])
@@ -126,20 +161,30 @@ class SnippetsTest(unittest.TestCase):
 class FactsTest(unittest.TestCase):
     def test_links(self):
         wrong = a_page("# A b", "[1](README.md) [2](nowhere.md) [3](#a-b) [4](#c) [5](README.md#none) [6](https://x.y)")
-        self.assertEqual([problem.split(": ", 1)[1] for problem in link_problems(wrong)], [
-            "nowhere.md leads nowhere", "#c: there is no such heading", "README.md#none: there is no such heading"])
+        self.assertEqual(
+            [problem.split(": ", 1)[1] for problem in link_problems(wrong)],
+            ["nowhere.md leads nowhere", "#c: there is no such heading", "README.md#none: there is no such heading"],
+        )
 
     def test_properties(self):
         element = facts.Element("cuframessrc", BUILD)
         own = {name: element.properties[name] for name in ("key", "max-held", "mode")}
         rows = [["`key`", "string", "null", ""], ["`max-held`", "uint, 1 to 32", "3", ""], ["`more`", "int", "0", ""]]
-        self.assertEqual(property_problems(element, own, rows), [
-            "max-held: the default is '0', not '3'", "max-held: the type is 'uint, 0 to 64', not 'uint, 1 to 32'",
-            "mode is not in the table", "there is no property more"])
+        self.assertEqual(
+            property_problems(element, own, rows),
+            [
+                "max-held: the default is '0', not '3'",
+                "max-held: the type is 'uint, 0 to 64', not 'uint, 1 to 32'",
+                "mode is not in the table",
+                "there is no property more",
+            ],
+        )
 
     def test_protocol(self):
-        self.assertEqual(facts.layout_of({"Hello": ["mode", "name"]}),
-                         {("Hello", "mode"): 12, ("Hello", "name"): 48, ("Hello", None): 112})
+        self.assertEqual(
+            facts.layout_of({"Hello": ["mode", "name"]}),
+            {("Hello", "mode"): 12, ("Hello", "name"): 48, ("Hello", None): 112},
+        )
         with self.assertRaisesRegex(AssertionError, "no member named"):
             facts.layout_of({"Hello": ["nickname"]})
 

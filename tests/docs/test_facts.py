@@ -112,8 +112,11 @@ class LibraryTest(unittest.TestCase):
 
     def test_environment_variables(self):
         prose = page("docs/reference/environment.md")
-        listed = {code_of(row[0]) for heading in ("Of the library and the elements", "Of ./dev")
-                  for row in prose.tables(heading)[0]}
+        listed = {
+            code_of(row[0])
+            for heading in ("Of the library and the elements", "Of ./dev")
+            for row in prose.tables(heading)[0]
+        }
         self.assertEqual(listed, facts.environment_variables())
 
     def test_debug_categories(self):
@@ -126,8 +129,23 @@ class LibraryTest(unittest.TestCase):
 
 
 class ProtocolTest(unittest.TestCase):
-    STRUCTS = ("MessageHeader", "Hello", "Welcome", "Refused", "Generation", "Chunk", "Want", "Granted", "Ended",
-               "RingHeader", "RingState", "SlotRecord", "LeasePage", "cuframes_geometry", "cuframes_plane")
+    STRUCTS = (
+        "MessageHeader",
+        "Hello",
+        "Welcome",
+        "Refused",
+        "Generation",
+        "Chunk",
+        "Want",
+        "Granted",
+        "Ended",
+        "RingHeader",
+        "RingState",
+        "SlotRecord",
+        "LeasePage",
+        "cuframes_geometry",
+        "cuframes_plane",
+    )
 
     def setUp(self):
         self.page = page("docs/reference/protocol.md")

@@ -96,8 +96,11 @@ class PinnedSlotsTest(unittest.TestCase):
             self.skipTest("cuframes.gst cannot be used here")
         with tempfile.TemporaryDirectory(prefix="docs-") as folder:
             done = subprocess.run(
-                [sys.executable, SOURCE / "tests/bench/pinned-slots.py"], env={**env, "TMPDIR": folder},
-                capture_output=True, text=True, timeout=120,
+                [sys.executable, SOURCE / "tests/bench/pinned-slots.py"],
+                env={**env, "TMPDIR": folder},
+                capture_output=True,
+                text=True,
+                timeout=120,
             )
         self.assertEqual(done.returncode, 0, done.stderr)
         measured = [line for line in done.stdout.splitlines() if line.startswith("| `")]

@@ -15,9 +15,8 @@ import tempfile
 import time
 import unittest
 
-import numpy
-
 import cuframes
+import numpy
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"
 SECONDS = 60 * float(os.environ.get("CUFRAMES_TEST_TIMEOUT_SCALE", "1"))

@@ -32,7 +32,13 @@ shift 2
 exec "$@"
 """
 
-UNSHARE = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--mount", "--propagation", "private"]
+UNSHARE = [
+    "unshare",
+    *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]),
+    "--mount",
+    "--propagation",
+    "private",
+]
 
 FRAME = """
 import cuframes, threading
@@ -61,12 +67,25 @@ class InstallTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="cuframes-install-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder)
-        subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", cls.folder], check=True)
+        subprocess.run(
+            ["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", cls.folder], check=True
+        )
 
     def run_installed(self, *command, settings=None):
-        env = {"PATH": f"{PREFIX}/bin:/usr/bin:/bin", "HOME": str(self.folder), "CUFRAMES_DIR": str(self.folder), **(settings or {})}
-        done = subprocess.run([*UNSHARE, "bash", "-c", ENTER, "enter", self.folder, PREFIX, *command], env=env, text=True,
-                              capture_output=True, timeout=60, check=False)
+        env = {
+            "PATH": f"{PREFIX}/bin:/usr/bin:/bin",
+            "HOME": str(self.folder),
+            "CUFRAMES_DIR": str(self.folder),
+            **(settings or {}),
+        }
+        done = subprocess.run(
+            [*UNSHARE, "bash", "-c", ENTER, "enter", self.folder, PREFIX, *command],
+            env=env,
+            text=True,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout.strip()
 
@@ -74,13 +93,17 @@ class InstallTest(unittest.TestCase):
         where, pts = self.run_installed("python3", "-c", FRAME).split("|")
         self.assertEqual(pts, "7")
         self.assertTrue(where.startswith(f"{PREFIX}/lib/python3"), where)
-        self.assertIn(f"`{re.sub('3[.][0-9]+', '3.X', where.removeprefix(PREFIX + '/').removesuffix('/cuframes/__init__.py'))}`",
-                      (SOURCE / "docs/howto/build.md").read_text())
+        self.assertIn(
+            f"`{re.sub('3[.][0-9]+', '3.X', where.removeprefix(PREFIX + '/').removesuffix('/cuframes/__init__.py'))}`",
+            (SOURCE / "docs/howto/build.md").read_text(),
+        )
 
     def test_bytecode_is_installed_and_names_the_place_in_the_end(self):
-        code = ("import cuframes, importlib.util, marshal, pathlib; "
-                "made = pathlib.Path(importlib.util.cache_from_source(cuframes.__file__)); "
-                "print(made.exists() and marshal.loads(made.read_bytes()[16:]).co_filename == cuframes.__file__)")
+        code = (
+            "import cuframes, importlib.util, marshal, pathlib; "
+            "made = pathlib.Path(importlib.util.cache_from_source(cuframes.__file__)); "
+            "print(made.exists() and marshal.loads(made.read_bytes()[16:]).co_filename == cuframes.__file__)"
+        )
         self.assertEqual(self.run_installed("python3", "-B", "-c", code), "True")
 
     def test_pipelines_find_the_elements_and_tensors(self):
@@ -93,10 +116,14 @@ class InstallTest(unittest.TestCase):
 
     def test_compilers_find_headers_and_libraries(self):
         program = self.folder / "program.c"
-        program.write_text("#include <cuframes/cuframes.h>\n#include <cuframes-gst/cuframes-gst.h>\n"
-                           "int main(void) { cuframes_gst_drain(); return cuframes_error_string(0) == 0; }\n")
+        program.write_text(
+            "#include <cuframes/cuframes.h>\n#include <cuframes-gst/cuframes-gst.h>\n"
+            "int main(void) { cuframes_gst_drain(); return cuframes_error_string(0) == 0; }\n"
+        )
         # Exactly these two lines, and a program that starts without LD_LIBRARY_PATH.
-        self.run_installed("sh", "-ec", f"gcc {program} -o program $(pkg-config --cflags --libs cuframes cuframes-gst)\n./program")
+        self.run_installed(
+            "sh", "-ec", f"gcc {program} -o program $(pkg-config --cflags --libs cuframes cuframes-gst)\n./program"
+        )
 
 
 if __name__ == "__main__":

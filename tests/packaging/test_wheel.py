@@ -118,8 +118,22 @@ class WheelTest(unittest.TestCase):
         # PyGObject is the distribution's; cuframes is not there.
         site = ["--system-site-packages"] if WITH_GST else []
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", *site, cls.folder / "venv"], check=True)
-        subprocess.run([sys.executable, "-m", "pip", "--python", cls.python, "install", "--quiet", "--no-index", "--no-deps",
-                        "--disable-pip-version-check", cls.wheel], check=True)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "--python",
+                cls.python,
+                "install",
+                "--quiet",
+                "--no-index",
+                "--no-deps",
+                "--disable-pip-version-check",
+                cls.wheel,
+            ],
+            check=True,
+        )
         cls.package = pathlib.Path(cls.run_python("import cuframes; print(cuframes.__file__)").strip()).parent
 
     @classmethod
@@ -154,7 +168,9 @@ class WheelTest(unittest.TestCase):
 
     def test_gpu_support_is_always_built_in(self):
         # What may be missing here is a driver or a GPU, for which nobody has to build again.
-        said = self.run_python("import cuframes\ntry: cuframes.cuda_self_test()\nexcept cuframes.Error as error: print(error)")
+        said = self.run_python(
+            "import cuframes\ntry: cuframes.cuda_self_test()\nexcept cuframes.Error as error: print(error)"
+        )
         self.assertNotIn("no CUDA support", said)
 
     def test_native_module_needs_nothing_but_the_c_library(self):
@@ -192,7 +208,9 @@ class WheelTest(unittest.TestCase):
     @unittest.skipUnless(WITH_GST, "no GStreamer to build for")
     def test_libraries_for_pipelines_bring_their_own_core(self):
         for library in self.package.glob("_gst/**/*.so"):
-            self.assertEqual({name for name in needed(library) if "cuframes" in name or "stdc++" in name}, set(), library)
+            self.assertEqual(
+                {name for name in needed(library) if "cuframes" in name or "stdc++" in name}, set(), library
+            )
             self.assertEqual(search_paths(library), [], library)
 
 

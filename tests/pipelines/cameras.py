@@ -56,16 +56,12 @@ def recorder(chain, file, **more):
 
 
 def strict(reader):
-    return dataclasses.replace(
-        reader, line=reader.line.replace("key=cam", "key=cam mode=strict"), complete=True
-    )
+    return dataclasses.replace(reader, line=reader.line.replace("key=cam", "key=cam mode=strict"), complete=True)
 
 
 VIEWER = Reader("cuframessrc key=cam ! videoconvert ! fakesink sync=true")
 # What autovideosink's sinks do with a picture that is late.
-LIKE_A_WINDOW = Reader(
-    "cuframessrc key=cam ! videoconvert ! fakesink sync=true max-lateness=5000000 qos=true"
-)
+LIKE_A_WINDOW = Reader("cuframessrc key=cam ! videoconvert ! fakesink sync=true max-lateness=5000000 qos=true")
 VIDEORATE = Reader(
     "cuframessrc key=cam ! videorate ! video/x-raw,framerate=15/1 ! fakesink sync=true", rate=15, repeats=True
 )
@@ -83,7 +79,7 @@ SPLIT = recorder(
     "split%02d.mp4",
 )
 COMPOSITOR = Reader(
-    f"compositor name=c background=black sink_1::ypos=60 ! video/x-raw,format=I420,framerate=30/1 ! fakesink sync=true "
+    "compositor name=c background=black sink_1::ypos=60 ! video/x-raw,format=I420,framerate=30/1 ! fakesink sync=true "
     "cuframessrc key=cam ! c. cuframessrc key=cam2 ! c.",
     rate=30,
     repeats=True,
@@ -110,9 +106,7 @@ def up_to(rate):
 
 
 SECTIONS = (
-    Section(
-        "test source", "A test source, 30 pictures/s", (f"{TEST} ! cuframessink key=cam", SECOND), MATRIX
-    ),
+    Section("test source", "A test source, 30 pictures/s", (f"{TEST} ! cuframessink key=cam", SECOND), MATRIX),
     Section(
         "viewers",
         "Other viewers of a test source",
@@ -123,9 +117,7 @@ SECTIONS = (
             Reader("cuframessrc key=cam ! fakesink sync=false"),
             up_to(30),
             up_to(60),
-            Reader(
-                "cuframessrc key=cam ! deinterlace mode=interlaced method=greedyh fields=top ! fakesink sync=true"
-            ),
+            Reader("cuframessrc key=cam ! deinterlace mode=interlaced method=greedyh fields=top ! fakesink sync=true"),
             Reader(
                 "cuframessrc key=cam ! intervideosink intervideosrc ! video/x-raw,format=I420,framerate=30/1 ! fakesink sync=true",
                 rate=30,

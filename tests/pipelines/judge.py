@@ -73,11 +73,7 @@ def rows(section, runs, ours, theirs, windows, stalled):
     made = {}
     for run in runs:
         camera = (theirs if run.is_peer else ours)[0]
-        row = (
-            judge_joins(run)
-            if run.reader.how == "joins"
-            else Judge(section, run, camera, windows, stalled).row()
-        )
+        row = judge_joins(run) if run.reader.how == "joins" else Judge(section, run, camera, windows, stalled).row()
         if not run.is_peer:
             made[run.reader] = row
         else:
@@ -134,9 +130,7 @@ class Judge:
             return self.run.exit_code == 0
         if not self.run.result:
             code = self.run.process.exit_code(0)
-            self.problem(
-                f"no end after {'EOS' if code is None else f'exit code {code}'}: {self.run.process.errors()}"
-            )
+            self.problem(f"no end after {'EOS' if code is None else f'exit code {code}'}: {self.run.process.errors()}")
         elif self.run.result["ended"] != "eos":
             self.problem(str(self.run.result["ended"]))
         if self.run.result and self.run.result.get("stats"):
@@ -179,7 +173,9 @@ class Judge:
         return (
             ""
             if len(self.windows) == 1
-            else " before it stood still" if window is self.windows[0] else " after it stood still"
+            else " before it stood still"
+            if window is self.windows[0]
+            else " after it stood still"
         )
 
     def judge_order(self, numbers):
@@ -188,9 +184,7 @@ class Judge:
         pairs = list(zip(numbers, numbers[1:]))
         if any(b < a for a, b in pairs):
             back = next((a, b) for a, b in pairs if b < a)
-            self.problem(
-                f"{sum(b < a for a, b in pairs)} pictures out of order, first {back[1]} after {back[0]}"
-            )
+            self.problem(f"{sum(b < a for a, b in pairs)} pictures out of order, first {back[1]} after {back[0]}")
         if not self.reader.repeats and any(a == b for a, b in pairs):
             self.problem(f"{sum(a == b for a, b in pairs)} pictures shown twice")
 
@@ -269,16 +263,12 @@ class Judge:
         self.made.got, self.made.of = len(set(recorded)), len(wanted)
         left_out = set(self.left.numbers()) - set(recorded) - clipped(self.left.numbers(), files)
         if len(left_out) > (EDGE if self.reader.repeats else 0):
-            self.problem(
-                f"{len(left_out)} pictures are not in the file, first {self.place_of(min(left_out))}"
-            )
+            self.problem(f"{len(left_out)} pictures are not in the file, first {self.place_of(min(left_out))}")
         whole = (self.sent.entries[0][0], self.sent.entries[-1][0])
         if not self.stalled and len(recorded) < len(wanted) - self.allowance(len(wanted), whole):
             self.problem(f"{len(recorded)} of {len(wanted)} pictures recorded")
         if self.section.eos and recorded[-1] != self.sent.numbers()[-1]:
-            self.problem(
-                f"the last picture recorded is {recorded[-1]}, the last sent {self.sent.numbers()[-1]}"
-            )
+            self.problem(f"the last picture recorded is {recorded[-1]}, the last sent {self.sent.numbers()[-1]}")
 
     def place_of(self, number):
         """A picture and those beside it, as they left the source."""
@@ -316,9 +306,7 @@ class Judge:
         pictures = one["pictures"] if known else one["pictures"][1:]
         for number, time in pictures:
             expected = (
-                known[number] - known[last]
-                if number in known and last in known
-                else (number - last) * self.frame
+                known[number] - known[last] if number in known and last in known else (number - last) * self.frame
             )
             if abs(time - times[-1] - expected) > self.frame * (2 if self.reader.repeats else 1):
                 return self.problem(

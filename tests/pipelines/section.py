@@ -22,11 +22,15 @@ from processes import ROLES, SECONDS, Process
 
 # From when all readers play. A reader has 3 s to come to its rate, and 3 s again after a camera stood still.
 SETTLE, BEFORE, STALL = 3.0, 3.0, 3.0
-CLIP = f"videotestsrc num-buffers=210 ! video/x-raw,{SIZE},framerate=30/1 ! x264enc ! mp4mux ! filesink location=clip.mp4"
+CLIP = (
+    f"videotestsrc num-buffers=210 ! video/x-raw,{SIZE},framerate=30/1 ! x264enc ! mp4mux ! filesink location=clip.mp4"
+)
 JOINS, JOINS_SPREAD = 20, 8
 CALLED = "webrtcbin ! rtpvp8depay ! vp8dec ! fakesink sync=true"
 PLAYED = "cuframessrc key=played ! fakesink sync=true"
-CLIENT = "rtspsrc location=rtsp://127.0.0.1:{}/cam latency=200 ! rtph264depay ! h264parse ! avdec_h264 ! fakesink sync=true"
+CLIENT = (
+    "rtspsrc location=rtsp://127.0.0.1:{}/cam latency=200 ! rtph264depay ! h264parse ! avdec_h264 ! fakesink sync=true"
+)
 
 
 @dataclasses.dataclass
@@ -88,9 +92,7 @@ class SectionRun:
         self.prepare()
         cameras = [self.start("publisher", self.line(line, False)) for line in self.section.cameras]
         peers = (
-            [self.start("publisher", self.line(line, True)) for line in self.section.cameras]
-            if self.with_peer
-            else []
+            [self.start("publisher", self.line(line, True)) for line in self.section.cameras] if self.with_peer else []
         )
         readers = [(reader, False) for reader in self.section.readers]
         readers += [(reader, True) for reader in self.section.readers if reader.peer]
@@ -141,9 +143,7 @@ class SectionRun:
             process = self.start("joins", line, JOINS, JOINS_SPREAD, int(time.time()))
         elif reader.how == "served":
             server = self.start("rtsp", line)
-            process = self.start(
-                "reader", CLIENT.format(server.wait("ready", time.monotonic() + SECONDS)["port"]), 0
-            )
+            process = self.start("reader", CLIENT.format(server.wait("ready", time.monotonic() + SECONDS)["port"]), 0)
         elif reader.how == "plays":
             server = self.start("command", line)
             process = self.start("reader", PLAYED, 0)

@@ -14,9 +14,7 @@ from cameras import SECTIONS
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="put them into docs/reference/pipelines.md")
-    parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help=", ".join(f"'{one.name}'" for one in SECTIONS)
-    )
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(f"'{one.name}'" for one in SECTIONS))
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - {one.name for one in SECTIONS}:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")

@@ -2,7 +2,7 @@
 """The pipelines that people type run at the camera's rate, with default settings, and
 docs/reference/pipelines.md says what is so: every row of the page is run, and nothing else is on it.
 
-PIPELINES_SECTIONS names the sections that are run, separated by commas; all without it. """
+PIPELINES_SECTIONS names the sections that are run, separated by commas; all without it."""
 
 import functools
 import os
@@ -41,6 +41,6 @@ def test_the_page_shows_the_lines_that_are_run(one):
 def test_the_verdict_is_what_the_page_says(one, reader):
     row = run(one)[reader]
     said = page.verdicts(one)[0].get(page.line_of(reader))
-    assert row.verdict == said or (
-        row.verdict != "ok" and said != "ok"
-    ), f"{row.got} of {row.of} pictures, {row.peer} with unixfdsrc"
+    assert row.verdict == said or (row.verdict != "ok" and said != "ok"), (
+        f"{row.got} of {row.of} pictures, {row.peer} with unixfdsrc"
+    )

@@ -190,9 +190,7 @@ class Producer:
         self._flags = flags
         self._version = version
         self._shape = tuple(shape if shape is not None else array.shape)
-        self._strides = tuple(
-            strides if strides is not None else (s // array.itemsize for s in array.strides)
-        )
+        self._strides = tuple(strides if strides is not None else (s // array.itemsize for s in array.strides))
         self._no_strides = no_strides
         self._bits = bits or array.itemsize * 8
         self._code = code

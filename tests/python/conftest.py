@@ -16,9 +16,8 @@ import pathlib
 import shutil
 import tempfile
 
-import pytest
-
 import cuframes
+import pytest
 from probes import MEMORY, descriptors
 from processes import SECONDS, Program, Role, eventually
 
@@ -82,9 +81,7 @@ def publish(key, memory, cleanup):
 
     def make(format="NV12", width=64, height=48, **options):
         options.setdefault("memory", memory)
-        publisher = cuframes.publish(
-            options.pop("key", key), format=format, width=width, height=height, **options
-        )
+        publisher = cuframes.publish(options.pop("key", key), format=format, width=width, height=height, **options)
         cleanup.append(publisher)
         return publisher
 
@@ -167,10 +164,21 @@ def need():
 class StandIn:
     """What the stand-in driver tells beyond the driver's own functions (tests/fake-cuda/fake_cuda.h)."""
 
-    STATS = (
-        "contexts streams events allocations allocation_bytes host_allocations host_allocation_bytes"
-        " host_registrations vmm_handles vmm_bytes reservations mappings pools"
-    ).split()
+    STATS = [
+        "contexts",
+        "streams",
+        "events",
+        "allocations",
+        "allocation_bytes",
+        "host_allocations",
+        "host_allocation_bytes",
+        "host_registrations",
+        "vmm_handles",
+        "vmm_bytes",
+        "reservations",
+        "mappings",
+        "pools",
+    ]
     COPIES = [
         f"{way}{unit}"
         for way in ("device_to_device", "host_to_device", "device_to_host", "host_to_host", "fill")
@@ -208,9 +216,7 @@ def stand_in(memory):
     if memory != "cuda":
         pytest.skip("frames lie in host memory in this run")
     driver = ctypes.CDLL("libcuda.so.1")
-    assert hasattr(driver, "fake_cuda_stats"), (
-        "these tests read GPU memory with the CPU: only the stand-in allows it"
-    )
+    assert hasattr(driver, "fake_cuda_stats"), "these tests read GPU memory with the CPU: only the stand-in allows it"
     found = StandIn(driver)
     yield found
     found.set_delay_us(200)

@@ -102,7 +102,5 @@ def difference(frame, number):
     for index, plane in enumerate(frame.planes):
         wrong = pixels(plane) != plane_of(number, index, plane.shape, str(plane.dtype))
         if wrong.any():
-            return (
-                f"plane {index} of frame {frame.seq} differs from picture {number} in {wrong.sum()} elements"
-            )
+            return f"plane {index} of frame {frame.seq} differs from picture {number} in {wrong.sum()} elements"
     return ""

@@ -51,30 +51,25 @@ def run_around_a_frame(text):
     """The text speaks of `sub` and `frame`."""
     import cuframes
 
-    with cuframes.subscribe(CAMERAS[0], connect_timeout_ms=5000) as sub:
-        with sub.next_frame(timeout_ms=5000) as frame:
-            exec(compile(text, "snippet", "exec"), {"sub": sub, "frame": frame})
+    with cuframes.subscribe(CAMERAS[0], connect_timeout_ms=5000) as sub, sub.next_frame(timeout_ms=5000) as frame:
+        exec(compile(text, "snippet", "exec"), {"sub": sub, "frame": frame})
 
 
 def run_with_a_wrong_line(text):
     """The text shows a wrong line first, `torch.frombuffer(...)`, which is not meant to be run: it gets a
     torch where that does nothing."""
-    import torch
-
     import cuframes
+    import torch
 
     class Torch:
         frombuffer = staticmethod(lambda *_: None)
         from_dlpack = staticmethod(torch.from_dlpack)
 
-    with cuframes.subscribe(CAMERAS[0], connect_timeout_ms=5000) as sub:
-        with sub.next_frame(timeout_ms=5000) as frame:
-            names = {"torch": Torch, "frame": frame}
-            exec(compile(text, "snippet", "exec"), names)
-            assert (
-                names["y"].shape == (frame.height, frame.width) and names["y"].stride()[0] == names["pitch"]
-            )
-            assert names["ptr"] == names["y"].data_ptr()
+    with cuframes.subscribe(CAMERAS[0], connect_timeout_ms=5000) as sub, sub.next_frame(timeout_ms=5000) as frame:
+        names = {"torch": Torch, "frame": frame}
+        exec(compile(text, "snippet", "exec"), names)
+        assert names["y"].shape == (frame.height, frame.width) and names["y"].stride()[0] == names["pitch"]
+        assert names["ptr"] == names["y"].data_ptr()
 
 
 def run_reconnect_loop(text):

@@ -4,10 +4,9 @@
 import asyncio
 import threading
 
-import pytest
-
 import cuframes
 import pictures
+import pytest
 from probes import monotonic_ns
 from processes import SECONDS
 

@@ -4,11 +4,10 @@ the CPU. Their GPU halves are in gpu/."""
 
 import signal
 
-import numpy
-import pytest
-
 import cuframes
+import numpy
 import pictures
+import pytest
 
 pytestmark = pytest.mark.usefixtures("host_only")
 

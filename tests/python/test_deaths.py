@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The other side dies, closes, or is a forked copy of this one: who is told what, and what stays."""
 
-import pytest
-
 import cuframes
 import pictures
+import pytest
 from processes import SECONDS, eventually
 
 

@@ -5,10 +5,9 @@ program."""
 import gc
 import pathlib
 
-import pytest
-
 import capsule
 import pictures
+import pytest
 from probes import MEMORY, descriptors, resident_kib
 from processes import eventually, run_program
 

@@ -4,12 +4,11 @@
 import gc
 import inspect
 
-import numpy
-import pytest
-
 import capsule
 import cuframes
+import numpy
 import pictures
+import pytest
 from processes import eventually
 
 

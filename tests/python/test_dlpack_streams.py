@@ -10,12 +10,11 @@ import pathlib
 import subprocess
 import sys
 
-import numpy
-import pytest
-
 import capsule
 import cuframes
+import numpy
 import pictures
+import pytest
 from processes import eventually, run_program
 
 FRAME = pictures.plane_of(1, 0, (48, 64), "u1")
@@ -165,9 +164,7 @@ def read_late(publisher, frame, driver, stream, stand_in, named):
             pictures.pixels(slot.planes[0])[...] = 255
     assert driver.cuStreamSynchronize(ctypes.c_void_p(stream)) == 0
     stand_in.set_delay_us(200)
-    copied = (
-        numpy.frombuffer((ctypes.c_uint8 * (48 * 64)).from_address(target.value), "u1").reshape(48, 64).copy()
-    )
+    copied = numpy.frombuffer((ctypes.c_uint8 * (48 * 64)).from_address(target.value), "u1").reshape(48, 64).copy()
     driver.cuMemFree_v2(target)
     assert (copied[[0, 47]] == FRAME[[0, 47]]).all()
     assert eventually(lambda: publisher.subscribers()[-1]["held"] == 0)
@@ -237,7 +234,10 @@ def test_a_slot_given_back_is_not_used_under_its_work(publisher, subscribe, driv
     stand_in.set_delay_us(100000)
     with pytest.raises(ZeroDivisionError), publisher.acquire() as slot:
         tensor = capsule.take(slot.planes[0], stream=stream)
-        assert driver.cuMemsetD8Async(ctypes.c_uint64(tensor.data), 0xEE, ctypes.c_size_t(64), ctypes.c_void_p(stream)) == 0
+        assert (
+            driver.cuMemsetD8Async(ctypes.c_uint64(tensor.data), 0xEE, ctypes.c_size_t(64), ctypes.c_void_p(stream))
+            == 0
+        )
         tensor.delete()
         raise ZeroDivisionError
     stand_in.set_delay_us(200)
@@ -376,9 +376,7 @@ def test_leases_on_their_way_back_are_awaited(publisher, subscribe, driver, stre
         with subscriber.next_frame(timeout_ms=10000) as frame:
             assert frame.pts == number
             source = ctypes.c_uint64(frame.data_ptr)
-            assert (
-                driver.cuMemcpyDtoDAsync_v2(target, source, ctypes.c_size_t(64), ctypes.c_void_p(stream)) == 0
-            )
+            assert driver.cuMemcpyDtoDAsync_v2(target, source, ctypes.c_size_t(64), ctypes.c_void_p(stream)) == 0
     driver.cuStreamSynchronize(ctypes.c_void_p(stream))
     driver.cuMemFree_v2(target)
     stand_in.set_delay_us(200)

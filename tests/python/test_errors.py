@@ -6,9 +6,8 @@ import asyncio
 import copy
 import pickle
 
-import pytest
-
 import cuframes
+import pytest
 
 BASES = {
     "PublisherGone": ConnectionError,

@@ -4,7 +4,6 @@
 import os
 
 import pytest
-
 from processes import Program
 
 # The interpreter ends for as long as `late` sleeps: threads that come back from a call meanwhile find it so. That they

@@ -2,12 +2,11 @@
 """Every pixel format as tensors: shapes, kinds of numbers and values, at sizes where rounding and padding
 show."""
 
-import numpy
-import pytest
-
 import capsule
 import cuframes
+import numpy
 import pictures
+import pytest
 
 SIZES = [(64, 48), (66, 47), (1, 1), (13, 7)]
 
@@ -105,8 +104,6 @@ def test_formats_agree_with_gstreamer(need, size):
             for index, plane in enumerate(slot.planes):
                 assert plane.pitch == info.stride[index], format
             start = slot.planes[0].data_ptr
-            assert [plane.data_ptr - start for plane in slot.planes] == info.offset[: len(slot.planes)], (
-                format
-            )
+            assert [plane.data_ptr - start for plane in slot.planes] == info.offset[: len(slot.planes)], format
         compared += 1
     assert compared > 60

@@ -5,10 +5,9 @@ on the GPU (CUFRAMES_TEST_MEMORY)."""
 import gc
 import threading
 
+import cuframes
 import numpy
 import pytest
-
-import cuframes
 from capsule import CPU, CUDA, Producer, take, values
 from probes import MEMORY
 from processes import SECONDS, eventually, run_program

@@ -2,12 +2,11 @@
 """The package and the elements speak the same protocol: pipelines read what Python publishes, and the other
 way."""
 
-import numpy
-import pytest
-
 import capsule
 import cuframes
+import numpy
 import pictures
+import pytest
 from pipelines import Pipeline
 from processes import SECONDS, eventually
 
@@ -92,9 +91,7 @@ def test_python_reads_cuframessink(pipeline, subscribe, video, tmp_path, key, me
 
 def test_times_are_the_pipelines(pipeline, subscribe, key):
     """pts is CLOCK_MONOTONIC: frames of a live source are 40 ms apart and not in the future."""
-    pipeline(
-        f"videotestsrc is-live=true ! video/x-raw,framerate=25/1,width=32,height=32 ! cuframessink key={key}"
-    )
+    pipeline(f"videotestsrc is-live=true ! video/x-raw,framerate=25/1,width=32,height=32 ! cuframessink key={key}")
     subscriber = subscribe(max_held=2)
     times = []
     for _ in range(3):
@@ -145,8 +142,7 @@ def test_pixels_reach_a_pipeline(pipeline, publish, video, tmp_path, key, memory
     """Every visible byte that Python wrote is what a pipeline writes to a file."""
     publisher = publish(width=66, height=48, policy="wait", wait_timeout_ms=int(SECONDS * 1000))
     reader = pipeline(
-        f"cuframessrc key={key} mode=strict memory=system num-buffers=3 !"
-        f" multifilesink location={tmp_path}/%d"
+        f"cuframessrc key={key} mode=strict memory=system num-buffers=3 ! multifilesink location={tmp_path}/%d"
     )
     publisher.wait_subscribers(1, timeout_ms=int(SECONDS * 1000))
     for number in range(3):

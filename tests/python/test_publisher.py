@@ -5,11 +5,10 @@ import contextlib
 import os
 import threading
 
-import pytest
-
 import capsule
 import cuframes
 import pictures
+import pytest
 from processes import eventually
 
 
@@ -108,9 +107,7 @@ def test_send_copies_once(publish, subscribe):
     assert pictures.difference(frame, 3) == "" and publisher.stats()["copied"] == 1
 
 
-@pytest.mark.parametrize(
-    "kind", ["versioned", "legacy", "read-only", "offset", "no strides", "unknown major"]
-)
+@pytest.mark.parametrize("kind", ["versioned", "legacy", "read-only", "offset", "no strides", "unknown major"])
 def test_send_reads_every_kind_of_capsule(publish, subscribe, kind):
     """What producers may hand over is understood: both structs, READ_ONLY, byte_offset, strides left out. Of
     a major version that nobody knows yet only the deleter is called."""

@@ -5,12 +5,11 @@ their order."""
 
 import gc
 
-import numpy
-import pytest
-
 import capsule
 import cuframes
+import numpy
 import pictures
+import pytest
 
 NV12 = [((48, 64), "u1"), ((24, 32, 2), "u1")]
 
@@ -29,9 +28,8 @@ def test_01_where_frames_lie_is_said_and_checked(key, memory):
     refused, and nothing is left of the publisher that asked for it."""
     with pytest.raises(ValueError, match="memory"):
         cuframes.publish(key, format="NV12", width=64, height=48, memory="nowhere")
-    with cuframes.publish(key, format="NV12", width=64, height=48) as publisher:
-        with publisher.acquire() as slot:
-            assert slot.planes[0].device.split(":")[0] in ("cpu", "cuda")
+    with cuframes.publish(key, format="NV12", width=64, height=48) as publisher, publisher.acquire() as slot:
+        assert slot.planes[0].device.split(":")[0] in ("cpu", "cuda")
     with cuframes.publish(key, format="NV12", width=64, height=48, memory=memory) as publisher:
         with publisher.acquire() as slot:
             assert slot.planes[0].device == ("cpu" if memory == "host" else "cuda:0")

@@ -5,12 +5,11 @@ cuframes.gst.to_buffer(), which need not copy."""
 
 import gc
 
-import numpy
-import pytest
-
 import capsule
 import cuframes
+import numpy
 import pictures
+import pytest
 
 WIDTH, HEIGHT = 64, 48
 
@@ -205,8 +204,7 @@ def test_37_hand_over_to_an_encoder(need, publish, subscribe):
 
     Gst.init(None)
     pipeline = Gst.parse_launch(
-        "appsrc name=in format=time ! queue ! videoconvert ! x264enc tune=zerolatency !"
-        " appsink name=out sync=false"
+        "appsrc name=in format=time ! queue ! videoconvert ! x264enc tune=zerolatency ! appsink name=out sync=false"
     )
     source, sink = pipeline.get_by_name("in"), pipeline.get_by_name("out")
     publisher, subscriber = publish(), subscribe()

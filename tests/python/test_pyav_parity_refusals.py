@@ -5,11 +5,10 @@ nothing happened when it was. Each docstring begins with the number and subject 
 import gc
 import inspect
 
-import numpy
-import pytest
-
 import capsule
 import cuframes
+import numpy
+import pytest
 from processes import eventually
 
 WIDTH, HEIGHT = 64, 48

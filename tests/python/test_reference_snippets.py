@@ -10,9 +10,8 @@ import re
 import subprocess
 import sys
 
-import pytest
-
 import cuframes
+import pytest
 import reference_snippets
 from pipelines import Pipeline
 from processes import SECONDS

@@ -5,10 +5,9 @@ import itertools
 import threading
 import weakref
 
+import cuframes
 import numpy
 import pytest
-
-import cuframes
 from processes import SECONDS
 
 PICTURE = (numpy.arange(48 * 64 * 3) % 251).astype(numpy.uint8).reshape(48, 64, 3)

@@ -9,10 +9,9 @@ import select
 import threading
 import warnings
 
-import pytest
-
 import cuframes
 import pictures
+import pytest
 from processes import SECONDS, eventually
 
 STRICT = cuframes.SubscriberMode.STRICT_ORDER
@@ -253,9 +252,7 @@ def test_the_publisher_sees_the_name(publish, subscribe):
 
 def test_another_directory(tmp_path, cleanup):
     """directory= names the socket directory, for this subscriber and publisher alone."""
-    with cuframes.publish(
-        "elsewhere", format="GRAY8", width=8, height=8, directory=str(tmp_path)
-    ) as publisher:
+    with cuframes.publish("elsewhere", format="GRAY8", width=8, height=8, directory=str(tmp_path)) as publisher:
         assert publisher.socket_path.startswith(str(tmp_path))
         cleanup.append(cuframes.subscribe("elsewhere", directory=str(tmp_path), connect_timeout_ms=10000))
         with pytest.raises(cuframes.PublisherGone):

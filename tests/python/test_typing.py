@@ -8,9 +8,8 @@ import shutil
 import subprocess
 import sys
 
-import pytest
-
 import cuframes
+import pytest
 
 SOURCE = pathlib.Path(__file__).parents[2]
 PACKAGE = pathlib.Path(cuframes.__file__).parent
@@ -56,9 +55,7 @@ def test_stub_mistakes_are_found(mypy, tmp_path):
     stub = wrong / "_native.pyi"
     text = stub.read_text()
     changed = text.replace("timeout_ms: int", "timeout: int")
-    changed = (
-        changed.replace("def drop(self)", "def drip(self) -> None: ...\n    def drop(self)") + "extra: int\n"
-    )
+    changed = changed.replace("def drop(self)", "def drip(self) -> None: ...\n    def drop(self)") + "extra: int\n"
     stub.write_text(changed)
     code, said = mypy(pathlib.Path(__file__).parent / "stubtest_native.py", "cuframes._native", path=tmp_path)
     assert code != 0

@@ -4,11 +4,10 @@ changed picture, whoever is killed."""
 
 import random
 
-import pytest
-
 import capsule
 import cuframes
 import pictures
+import pytest
 
 
 def check(tensor, number):

@@ -6,10 +6,9 @@ import signal
 import threading
 import time
 
-import pytest
-
 import cuframes
 import pictures
+import pytest
 from probes import monotonic_ns
 from processes import SECONDS, eventually, state_of
 

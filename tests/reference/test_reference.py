@@ -80,7 +80,12 @@ class ReferenceTest(unittest.TestCase):
         self.assertEqual({name for name in functions if name not in text}, set())
 
     def test_there_is_a_way_in(self):
-        for page in ("python/index.html", "python/cuframes.html", "cuframes-gst/index.html", "cuframes-gst/overview.html"):
+        for page in (
+            "python/index.html",
+            "python/cuframes.html",
+            "cuframes-gst/index.html",
+            "cuframes-gst/overview.html",
+        ):
             self.assertTrue((self.out / page).is_file(), page)
 
 

@@ -5,6 +5,7 @@
 The tests and their settings are Meson's own list, less those that ask for the stand-in libcuda: their twins run here on
 the real driver.
 """
+
 import json
 import os
 import subprocess
@@ -35,8 +36,15 @@ def wants(test, wanted):
 def run(test):
     """Returns "passed", "failed" or "skipped", and the output."""
     try:
-        done = subprocess.run(test["cmd"], env=environment_for(test), cwd=test["workdir"] or os.environ["CUFRAMES_BUILD"], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=test["timeout"] or None)
+        done = subprocess.run(
+            test["cmd"],
+            env=environment_for(test),
+            cwd=test["workdir"] or os.environ["CUFRAMES_BUILD"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=test["timeout"] or None,
+        )
     except subprocess.TimeoutExpired as expired:
         return "failed", (expired.stdout or b"") + b"\n(timed out)\n"
     except OSError as error:

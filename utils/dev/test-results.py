@@ -5,6 +5,7 @@
 Prints how many passed, failed and were skipped. Tests that were to run and have no result, because `meson test` ended before
 them, are failures, and named.
 """
+
 import collections
 import json
 import subprocess
@@ -16,9 +17,7 @@ KINDS = {"OK": "passed", "EXPECTEDFAIL": "passed", "SKIP": "skipped"}
 def planned(folder, suites):
     listing = json.loads(subprocess.check_output(["meson", "introspect", "--tests", folder]))
     return collections.Counter(
-        test["name"]
-        for test in listing
-        if not suites or suites & {suite.split(":")[-1] for suite in test["suite"]}
+        test["name"] for test in listing if not suites or suites & {suite.split(":")[-1] for suite in test["suite"]}
     )
 
 

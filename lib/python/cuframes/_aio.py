@@ -21,9 +21,7 @@ class Readiness:
     used = False
     """Whether asyncio ever waited in this process: others need not care for it before."""
 
-    _loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, Readiness]] = (
-        weakref.WeakKeyDictionary()
-    )
+    _loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, Readiness]] = weakref.WeakKeyDictionary()
 
     def __init__(self, loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
         self._loop = loop

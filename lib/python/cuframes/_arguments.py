@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import operator
 
+from . import _native
 from ._formats import PixelFormat
 from .errors import InvalidArgument
-from . import _native
 
 _MOST = 2**63 - 1
 

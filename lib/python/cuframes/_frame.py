@@ -126,9 +126,7 @@ class PlanarFrame:
         copy: bool | None = None,
     ) -> CapsuleType:
         """The first plane's: luma of NV12, everything of packed RGB. See `Plane.__dlpack__`."""
-        return self._planes[0].__dlpack__(
-            stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
-        )
+        return self._planes[0].__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self) -> Device:
         return self._planes[0].__dlpack_device__()

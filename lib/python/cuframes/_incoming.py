@@ -78,9 +78,7 @@ def _itemsize(format: PixelFormat) -> int:
     return _native.format_itemsize(str(format))
 
 
-def caps_text(
-    format: PixelFormat, width: int, height: int, on_gpu: bool, framerate: Fraction | float | None
-) -> str:
+def caps_text(format: PixelFormat, width: int, height: int, on_gpu: bool, framerate: Fraction | float | None) -> str:
     """What pipelines call such frames."""
     rate = Fraction(0) if framerate is None else Fraction(framerate).limit_denominator(1001)
     features = "(memory:CUDAMemory)" if on_gpu else ""

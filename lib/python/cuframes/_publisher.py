@@ -134,9 +134,7 @@ class Publisher:
         """
         self._follows_tensors = False
         rate = self._framerate if framerate is None else framerate
-        self._configure(
-            pixel_format(format), width, height, memory == "cuda", cuda_device, rate, caps or self._caps
-        )
+        self._configure(pixel_format(format), width, height, memory == "cuda", cuda_device, rate, caps or self._caps)
 
     def acquire(self, *, wait: bool = True) -> Slot:
         """A slot to write into. NoFreeSlot: readers or this process hold all; drop the frame, or try again.

@@ -104,8 +104,14 @@ class Subscriber:
         self._last_stats: dict[str, Any] = {}
         self._suspended_at = 0.0
         self._handle = _native.Subscriber(
-            key, "" if directory is None else self._directory, self._name, mode.value, max_held or 0, on_gone == "raise",
-            cuda_device, _RELEASES[release],
+            key,
+            "" if directory is None else self._directory,
+            self._name,
+            mode.value,
+            max_held or 0,
+            on_gone == "raise",
+            cuda_device,
+            _RELEASES[release],
         )
 
     # ------------------------------------------------------------------------------------------------- frames

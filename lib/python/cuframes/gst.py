@@ -30,11 +30,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _native
+from ._arguments import pixel_format
 from ._dlpack import STREAM_LEGACY, CapsuleType, Device, DeviceType, is_gpu, parse_device
 from ._formats import PixelFormat
 from ._frame import Description, Frame, PlanarFrame
-from ._arguments import pixel_format
-from ._incoming import capsule_of, caps_text, guess_format, size_of, tensors_of
+from ._incoming import caps_text, capsule_of, guess_format, size_of, tensors_of
 from .errors import DeviceLost, Internal
 
 try:
@@ -103,8 +103,7 @@ class _BufferSource:
         try:
             self._frame: Any = CuframesGst.Frame.new(buffer, caps)
             self._rows = [
-                self._frame.describe(plane, CuframesGst.View.BYTES)[1]
-                for plane in range(self._frame.get_n_planes())
+                self._frame.describe(plane, CuframesGst.View.BYTES)[1] for plane in range(self._frame.get_n_planes())
             ]
         except GLib.Error as error:
             _fail(error)
@@ -285,9 +284,7 @@ def _import(
     caps = Gst.Caps.from_string(caps_text(kind, size[0], size[1], False, None))
     addresses, versioned = _take(capsules)
     try:
-        buffer = CuframesGst.buffer_new_from_addresses(
-            caps, addresses, versioned, context, STREAM_LEGACY, flags
-        )
+        buffer = CuframesGst.buffer_new_from_addresses(caps, addresses, versioned, context, STREAM_LEGACY, flags)
     except GLib.Error as error:
         _fail(error)
     if pts is not None:

@@ -26,9 +26,7 @@ class Recorder:
 
     def begin(self):
         self.pipeline.set_state(Gst.State.PLAYING)
-        GLib.timeout_add(
-            int(RECORDED * 1000), lambda: self.pipeline.send_event(Gst.Event.new_eos()) and False
-        )
+        GLib.timeout_add(int(RECORDED * 1000), lambda: self.pipeline.send_event(Gst.Event.new_eos()) and False)
         return False
 
     def note(self, pad, info):
@@ -39,9 +37,7 @@ class Recorder:
     def end(self, why):
         if self.ended is None:
             self.ended = why
-            self.stats = (
-                statistics(self.source) if self.source.get_factory().get_name() == "cuframessrc" else {}
-            )
+            self.stats = statistics(self.source) if self.source.get_factory().get_name() == "cuframessrc" else {}
             self.pipeline.set_state(Gst.State.NULL)
             if all(one.ended for one in recorders):
                 loop.quit()

@@ -24,9 +24,7 @@ pipeline.said_first = True
 
 
 def say_first():
-    shared = sum(
-        sink.get_property("stats").get_value("published" if is_ours(sink) else "rendered") for sink in sinks
-    )
+    shared = sum(sink.get_property("stats").get_value("published" if is_ours(sink) else "rendered") for sink in sinks)
     if shared:
         say("first")
     return not shared

@@ -28,8 +28,7 @@ class Recording:
         self.pipeline.set_state(Gst.State.PLAYING)
         said = {
             "pictures": [
-                (numbers.read(s.get_buffer(), s.get_caps()), pts(s.get_buffer()))
-                for s in self.samples("pictures")
+                (numbers.read(s.get_buffer(), s.get_caps()), pts(s.get_buffer())) for s in self.samples("pictures")
             ]
         }
         if self.pipeline.get_by_name("sound"):

@@ -11,9 +11,8 @@ import time
 import gi
 
 gi.require_version("Gst", "1.0")
-from gi.repository import GLib, Gst  # noqa: E402
-
 import numbers_in_pictures as numbers  # noqa: E402
+from gi.repository import GLib, Gst  # noqa: E402
 
 # An exception in a callback would be printed and forgotten; here it ends the process.
 sys.excepthook = lambda *what: (sys.__excepthook__(*what), sys.stderr.flush(), os._exit(70))

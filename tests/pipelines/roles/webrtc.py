@@ -30,9 +30,7 @@ class Peer:
 
     def create(self, what, then):
         """An offer or an answer; `then` gets its text."""
-        self.emit(
-            f"create-{what}", None, lambda reply: then(reply.get_value(what).sdp.as_text())
-        )
+        self.emit(f"create-{what}", None, lambda reply: then(reply.get_value(what).sdp.as_text()))
 
     def describe(self, whose, what, text, then=lambda: None):
         """Tells it its own (`local`) or the other's (`remote`) side of the call."""

@@ -4,9 +4,8 @@ them with whatever of these is there; each prints the figures it measured."""
 
 import json
 
-import pytest
-
 import cuframes
+import pytest
 
 
 def pytest_collection_modifyitems(items):

@@ -31,9 +31,7 @@ def race(gpu_publisher, roles, key, library, slots, max_held, frames, spin_cycle
 
 @pytest.mark.parametrize("frames, spin_cycles", [(4000, SPIN_CYCLES), (250, LONG_SPIN_CYCLES)])
 @pytest.mark.parametrize("slots, max_held", [(3, 1), (4, 2)])
-def test_every_result_is_right(
-    gpu_publisher, roles, key, library, slots, max_held, frames, spin_cycles, figures
-):
+def test_every_result_is_right(gpu_publisher, roles, key, library, slots, max_held, frames, spin_cycles, figures):
     """The smallest legal ring, a publisher process at full speed, a slow kernel on a non-blocking stream,
     tensor and frame dropped at once, thousands of frames: every result is right."""
     result, published = race(gpu_publisher, roles, key, library, slots, max_held, frames, spin_cycles)

@@ -2,10 +2,9 @@
 """torch, cupy, jax and numba read GPU frames of another process where they lie, by the calls in their own
 manuals."""
 
+import capsule
 import numpy
 import pytest
-
-import capsule
 
 
 @pytest.fixture

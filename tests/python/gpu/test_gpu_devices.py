@@ -2,10 +2,9 @@
 """Two GPUs: a ring of the second is read on the second, or from the first where the two can reach each
 other."""
 
-import pytest
-
 import cuframes
 import gpu_pixels
+import pytest
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@
 
 import gc
 
-import pytest
-
 import capsule
 import cuframes
 import gpu_pixels
+import pytest
 from probes import descriptors
 from processes import run_program
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """cuframes.gst on a GPU: GStreamer and torch in one process, with the primary context and with GStreamer's own."""
 
-import pytest
-
 import cuframes
+import pytest
 
 LONG_SPIN_CYCLES = 40_000_000
 
@@ -91,9 +90,7 @@ def test_appsink_to_torch_to_appsrc(gst, torch, key, directory, own_context, fig
         assert target.get_by_name("src").emit("push-sample", buffer) == Gst.FlowReturn.OK
         del buffer
         if reader is None:
-            reader = cuframes.subscribe(
-                key, mode=cuframes.SubscriberMode.STRICT_ORDER, connect_timeout_ms=60000
-            )
+            reader = cuframes.subscribe(key, mode=cuframes.SubscriberMode.STRICT_ORDER, connect_timeout_ms=60000)
         with reader.next_frame(timeout_ms=60000) as got:
             planes = [torch.from_dlpack(plane) for plane in got.planes]
             assert sum(int(plane.sum()) for plane in planes) == expected[seen]

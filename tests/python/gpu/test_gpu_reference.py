@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-
 import reference_snippets
 from processes import SECONDS
 

@@ -3,10 +3,9 @@
 
 import threading
 
-import torch
-
 import agent
 import cuframes
+import torch
 
 
 class Cameras:

@@ -3,11 +3,10 @@
 
 import time
 
-from gi.repository import Gst
-
 import agent
 import gpu_pixels
 from cuframes import gst
+from gi.repository import Gst
 
 
 class Reader:
