@@ -95,14 +95,15 @@ void publish(Stream& stream, const std::string& script) {
 }
 
 /// What a reader that looks once while that is done, and then until nothing is left, has seen.
-std::set<std::string> seen_in_all_orders(Look look, const std::string& script) {
+std::set<std::string> seen_in_all_orders(Look look, const std::string& script,
+                                         Interleaving::Stores stores = Interleaving::Stores::at_once) {
     std::set<std::string> seen;
     std::vector<size_t> choices;
     size_t orders = 0;
     do {
         Stream stream;
         StreamReader reader(stream, look);
-        Interleaving interleaving(choices);
+        Interleaving interleaving(choices, stores);
         interleaving.run({[&] { publish(stream, script); }, [&] { reader.step(); }});
         Interleaving rest({});
         rest.run({[&] {
@@ -124,6 +125,8 @@ std::set<std::string> seen_in_all_orders(Look look, const std::string& script) {
 TEST(EndsInterleavings, EachFrameAndEachEndIsSeenOnceAndInOrder) {
     for (const std::string script : {"2E", "E2", "2E3", "E2E"}) {
         EXPECT_EQ(seen_in_all_orders(shipped_look, script), std::set<std::string>{script});
+        EXPECT_EQ(seen_in_all_orders(shipped_look, script, Interleaving::Stores::delayed),
+                  std::set<std::string>{script});
     }
 }
 

@@ -6,6 +6,7 @@
 #include "ipc/seqpacket.h"
 #include "ipc/shared_memory.h"
 #include "publisher/generation.h"
+#include "ring/handshake.h"
 #include "ring/lease.h"
 
 #include <algorithm>
@@ -100,7 +101,7 @@ public:
 
     /// Once for each sleep: one more would only lie in its socket.
     void wake_if_sleeping() {
-        const uint32_t sleep = page() ? page()->sleeping.load(std::memory_order_relaxed) : 0;
+        const uint32_t sleep = page() ? ring::sleep_of(page()->sleeping) : 0;
         if (sleep != 0 && sleep != woken_from_) {
             woken_from_ = sleep;
             connection_->send(Wake{}); // A full queue: it has not read what woke it before.

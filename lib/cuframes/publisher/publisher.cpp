@@ -6,6 +6,7 @@
 #include "ipc/boot_id.h"
 #include "memory/copy.h"
 #include "publisher/service.h"
+#include "ring/handshake.h"
 
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -80,17 +81,8 @@ Result<> Publisher::configure(GenerationConfig config) {
         return made.error();
     }
     next_epoch_ += 1;
-    if (generation_) {
-        (*made)->supersede(*generation_);
-    } else if (ended_before_ring_) {
-        (*made)->state().ends.store(1);
-    }
-    generation_ = std::move(*made);
-    ended_before_ring_ = false;
-    stats_.epoch = generation_->epoch();
-    // Pairs with the subscriber's fence between adopting a ring and looking whether it was superseded.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    const bool is_short = serve_all();
+    const bool is_short =
+        ring::change_then_look([&] { replace_generation(std::move(*made)); }, [&] { return serve_all(); });
     changed_.notify_all(); // Who waits for a slot of the generation before waits in vain.
     lock.unlock();
     if (is_short) {
@@ -98,6 +90,23 @@ Result<> Publisher::configure(GenerationConfig config) {
         service_->look_again();
     }
     return {};
+}
+
+void Publisher::replace_generation(std::shared_ptr<RingGeneration> next) {
+    if (generation_) {
+        next->supersede(*generation_);
+    } else if (ended_before_ring_) {
+        next->state().ends.store(1);
+    }
+    generation_ = std::move(next);
+    ended_before_ring_ = false;
+    stats_.epoch = generation_->epoch();
+}
+
+void Publisher::wake_sleepers() {
+    for (const Member& member : members_) {
+        member.subscriber->wake_if_sleeping();
+    }
 }
 
 /// CUFRAMES_POLICY_WAIT: a subscriber is sent the next generation when it has taken up the one before. With two of them on
@@ -200,14 +209,11 @@ std::optional<uint32_t> Publisher::wait_for_slot(std::unique_lock<std::mutex>& l
     const auto start = steady_clock::now();
     const auto generation = generation_;
     RingState& state = generation->state();
-    // Set before looking again: a subscriber that gives something back after this look sees it, and sends Progress.
     waiters_ += 1;
     if (waiters_ == 1) {
         forget_wait();
     }
-    state.publisher_waits.store(1);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    const auto slot = acquire_in_time(lock);
+    const auto slot = ring::wait_for_readers(state.publisher_waits, [&] { return acquire_in_time(lock); });
     // A decoder's threads may wait here side by side: the last one to leave takes the flag down.
     waiters_ -= 1;
     if (waiters_ == 0) {
@@ -303,12 +309,7 @@ Result<> Publisher::publish(const std::shared_ptr<RingGeneration>& generation, u
         if (generation->ended()) {
             generation->state().stream.store(static_cast<uint32_t>(StreamState::live));
         }
-        generation->make_visible(slot, stats_.last_sequence);
-        // Pairs with the subscriber's fence between setting `sleeping` and looking at `latest`.
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        for (const Member& member : members_) {
-            member.subscriber->wake_if_sleeping();
-        }
+        ring::change_then_look([&] { generation->make_visible(slot, stats_.last_sequence); }, [&] { wake_sleepers(); });
     }
     if (metadata_lost) {
         log(CUFRAMES_LOG_WARNING, text("the metadata of a frame of \"", options_.key, "\" has ", info.metadata_size,
@@ -336,11 +337,7 @@ void Publisher::drop() {
 void Publisher::eos() {
     std::lock_guard lock(mutex_);
     if (generation_) {
-        generation_->end(stats_.last_sequence);
-        std::atomic_thread_fence(std::memory_order_seq_cst); // As in publish().
-        for (const Member& member : members_) {
-            member.subscriber->wake_if_sleeping();
-        }
+        ring::change_then_look([&] { generation_->end(stats_.last_sequence); }, [&] { wake_sleepers(); });
     } else if (!std::exchange(ended_before_ring_, true)) {
         for (const Member& member : members_) {
             member.subscriber->connection().send(ended_before_ring());

@@ -151,6 +151,8 @@ private:
     bool serve(AttachedSubscriber& subscriber);
     bool serve_all();
     void tell_shortage();
+    void replace_generation(std::shared_ptr<RingGeneration> next);
+    void wake_sleepers();
     Result<> await_those_behind(std::unique_lock<std::mutex>& lock);
 
     const PublisherOptions options_;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// The lease protocol: how a subscriber claims a slot and a publisher takes one back, with no lock and no wait.
 ///
-/// Both sides store one word and then load the other's (Dekker's shape), so both need a sequentially consistent fence
-/// between the two: either the publisher sees the lease, or the subscriber sees the invalid sequence. Nothing here makes
+/// Both sides store one word and then load the other's, as in the other handshakes (handshake.h): either the publisher sees
+/// the lease, or the subscriber sees the invalid sequence. Nothing here makes
 /// a system call. The functions are templates on the word type, so that a test can put an instrumented one in its place
 /// and run this very code.
 #pragma once
 
 #include "protocol/layout.h"
+#include "ring/handshake.h"
 
 #include <atomic>
 #include <cstdint>
@@ -15,11 +16,6 @@
 namespace cuframes::core::ring {
 
 inline constexpr uint32_t no_lease = 0;
-
-/// The fence between own store and foreign load. A template parameter of the functions for the sake of the tests.
-struct HardwareFence {
-    static void full() { std::atomic_thread_fence(std::memory_order_seq_cst); }
-};
 
 /// Subscriber: leases `slot` if it still holds the frame `expected`. On false the lease word is free again and the frame
 /// is gone.

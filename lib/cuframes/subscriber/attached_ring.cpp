@@ -64,9 +64,7 @@ AttachedRing::AttachedRing(std::shared_ptr<Link> link, RingDescription descripti
 
 /// From now on the publisher may send the next generation.
 void AttachedRing::tell_adopted(const Mapping& leases) {
-    reinterpret_cast<LeasePage*>(leases.data())->adopted.store(1, std::memory_order_release);
-    // Pairs with the publisher's fence between superseding a ring and looking whether it was adopted.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    ring::adopt(reinterpret_cast<LeasePage*>(leases.data())->adopted);
 }
 
 Result<> AttachedRing::pass_over(const Packet& packet) {
@@ -137,12 +135,7 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint
     }
     held_[word].store(true, std::memory_order_relaxed);
     link_->held.fetch_add(1);
-    page().position.store(taken->sequence, std::memory_order_release);
-    // Pairs with the publisher's fence after it said that it waits: it may wait for just this step.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (state().publisher_waits.load(std::memory_order_relaxed) != 0) {
-        (void)link_->connection.send(Progress{});
-    }
+    give_back([&] { page().position.store(taken->sequence, std::memory_order_release); }); // It may wait for just this.
     return Lease{*taken, word};
 }
 
@@ -190,27 +183,30 @@ AttachedRing::Leases AttachedRing::leases() {
 }
 
 void AttachedRing::release(uint32_t word, const std::vector<StreamRef>& streams) {
-    frames_->release(page().leases[word], streams);
-    held_[word].store(false, std::memory_order_release);
-    link_->held.fetch_sub(1);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (state().publisher_waits.load(std::memory_order_relaxed) != 0) {
-        (void)link_->connection.send(Progress{});
-    }
+    give_back([&] {
+        frames_->release(page().leases[word], streams);
+        held_[word].store(false, std::memory_order_release);
+        link_->held.fetch_sub(1);
+    });
     if (link_->starving.exchange(false)) {
         link_->poke->wake();
     }
 }
 
-void AttachedRing::set_sleeping(bool sleeping) {
-    if (!sleeping) {
-        page().sleeping.store(0, std::memory_order_relaxed);
-        return;
+template <class Back>
+void AttachedRing::give_back(Back&& back) {
+    if (ring::give_back(state().publisher_waits, back)) {
+        (void)link_->connection.send(Progress{});
     }
-    sleeps_ += sleeps_ == UINT32_MAX ? 2 : 1; // Not 0.
-    page().sleeping.store(sleeps_, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
 }
+
+bool AttachedRing::may_sleep(StreamState before) {
+    sleeps_ += sleeps_ == UINT32_MAX ? 2 : 1; // Not 0.
+    return ring::may_sleep(page().sleeping, sleeps_,
+                           [&] { return reader_.has_next() || reader_.has_end() || stream_state() != before; });
+}
+
+void AttachedRing::wake_up() { page().sleeping.store(0, std::memory_order_relaxed); }
 
 void AttachedRing::tell_counters(uint64_t received, uint64_t skipped, uint64_t lost) {
     page().received.store(received, std::memory_order_relaxed);

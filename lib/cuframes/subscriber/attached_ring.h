@@ -56,8 +56,10 @@ public:
     /// Ends a lease after the work on `streams`. Any thread.
     void release(uint32_t word, const std::vector<StreamRef>& streams);
 
-    /// Tells the publisher that we are about to sleep, once more, or are awake. Fenced: look for a frame after.
-    void set_sleeping(bool sleeping);
+    /// Asks the publisher to wake us for what comes next. False: something has come since the stream's state was `before`.
+    bool may_sleep(StreamState before);
+    /// It need not wake us from here on.
+    void wake_up();
     void tell_counters(uint64_t received, uint64_t skipped, uint64_t lost);
 
     /// Counts what lies between the last frame taken and `sequence`, at the end of this ring.
@@ -88,6 +90,9 @@ private:
     static void dispose(AttachedRing* ring);
 
     static void tell_adopted(const Mapping& leases);
+    /// And tells the publisher, if it waits for that.
+    template <class Back>
+    void give_back(Back&& back);
     std::optional<uint32_t> free_word();
     LeasePage& page() const { return *reinterpret_cast<LeasePage*>(leases_.data()); }
     const RingState& state() const { return reinterpret_cast<const RingHeader*>(control_.data())->state; }

@@ -192,7 +192,7 @@ Result<Frame*> Subscriber::take() {
 }
 
 Frame* Subscriber::wrap(const AttachedRing::Lease& lease) {
-    ring_->set_sleeping(false);
+    ring_->wake_up();
     end_reported_ = false;
     const uint64_t missed = lease.taken.missed + missed_between_rings_;
     const bool strict = options_.read.mode == CUFRAMES_MODE_STRICT;
@@ -287,7 +287,7 @@ Result<Frame*> Subscriber::at_end_of_ring(StreamState stream, uint64_t last_sequ
         }
     }
     if (announced_) {
-        ring_->set_sleeping(false);
+        ring_->wake_up();
         if (auto adopted = adopt_next_ring(); !adopted) {
             drop_link();
             return fail_attach(adopted.error()).error();
@@ -355,7 +355,7 @@ Result<> Subscriber::wait_lease(int64_t timeout_ms) {
         if (state == AttachedRing::Leases::lost) {
             return ring_->lost_leases();
         }
-        ring_->set_sleeping(false); // New frames are no reason to wake up now.
+        ring_->wake_up(); // New frames are no reason to wake up now.
         const bool woken = poller_.wait(poll_timeout(deadline),
                                         [this](Poller::Source source, bool hung_up) { on_event(source, hung_up); });
         if (!woken && deadline && Clock::now() >= *deadline) {
@@ -369,7 +369,7 @@ Result<> Subscriber::wait_lease(int64_t timeout_ms) {
 bool Subscriber::wait(const Deadline& deadline) {
     const Deadline until = earliest(deadline);
     if (ring_ && waits_for_lease_) {
-        ring_->set_sleeping(false); // There is a frame; what is missing is the word of the GPU or of the publisher.
+        ring_->wake_up(); // There is a frame; what is missing is the word of the GPU or of the publisher.
     } else if (ring_ && !tells_of_frames()) {
         return true;
     }
@@ -389,8 +389,7 @@ bool Subscriber::tells_of_frames() {
         }
     }
     const StreamState before = ring_->stream_state();
-    ring_->set_sleeping(true);
-    return !ring_->reader().has_next() && !ring_->reader().has_end() && ring_->stream_state() == before;
+    return ring_->may_sleep(before);
 }
 
 int Subscriber::fd() {
