@@ -203,6 +203,16 @@ bundles_keep_their_files() {
     rm -rf "$work"
 }
 
+wraps_are_what_is_built_with() {
+    same "the wrap of nanobind is of the version that ./dev builds with" \
+        "$(sed -n 's/^directory = nanobind-//p' "$checkout/subprojects/nanobind.wrap")" \
+        "$(sed -n 's/^nanobind==//p' "$checkout/utils/dev/python-build.txt")"
+    same "every wrap has its build file" \
+        "$(cd "$checkout/subprojects" && sed -n 's/^patch_directory = //p' -- *.wrap | while read -r name; do
+            [ -e "packagefiles/$name/meson.build" ] || echo "$name"
+        done)" ""
+}
+
 # Every ./dev command that the documents show is one that there is.
 documents_show_real_verbs() {
     local verb unknown='' known
@@ -232,6 +242,7 @@ run_is_transparent
 results_are_the_truth
 what_is_not_formatted_is_found
 bundles_keep_their_files
+wraps_are_what_is_built_with
 documents_show_real_verbs
 scripts_are_clean
 echo "1..$count"
