@@ -29,7 +29,7 @@ def main() -> None:
     ):
         publisher.wait_subscribers()
         start = time.monotonic()
-        for number, video in enumerate(source.decode(video=0)):
+        for video in source.decode(video=0):
             if video.format.name not in FORMATS:
                 video = video.reformat(format="nv12")
             due = start + (video.time or 0)

@@ -64,8 +64,8 @@ struct MetaForm {
 
 std::span<const MetaForm> meta_forms();
 
-/// Whether GStreamer's parser of structures and caps may be asked about a text of unknown origin. It takes a beginning that is
-/// no name for a programming error, and calls itself for each bracket, so that the stack can be used up.
+/// Whether GStreamer's parser of structures and caps may be asked about a text of unknown origin. It takes a beginning
+/// that is no name for a programming error, and calls itself for each bracket, so that the stack can be used up.
 bool may_be_parsed(const std::string& text);
 
 /// GstAnalyticsRelationMeta; NULL in builds without GStreamer's analytics library.

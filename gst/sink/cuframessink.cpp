@@ -7,8 +7,8 @@
  *
  * cuframessink publishes the frames it receives under a name, the #GstCuframesSink:key. Any number of processes on the
  * same host read them with cuframessrc, or through libcuframes, where they lie: in GPU memory or in host memory. There
- * is no copy for a reader that holds few frames, no message for a frame, and no waiting for readers unless that is asked for.
- * The ring grows as readers come and hold more, see #GstCuframesSink:slots.
+ * is no copy for a reader that holds few frames, no message for a frame, and no waiting for readers unless that is
+ * asked for. The ring grows as readers come and hold more, see #GstCuframesSink:slots.
  *
  * Upstream is offered a buffer pool whose buffers are slots of the shared ring. An element that takes it, as NVIDIA's
  * decoders, software decoders and videotestsrc do, writes its frames where the readers read them.
@@ -34,7 +34,8 @@
  * A camera, decoded once on the GPU and shared under the name cam-gate; then a process that shows it:
  * ## Example launch lines
  * |[
- * gst-launch-1.0 rtspsrc location=rtsp://camera.example/stream ! rtph264depay ! h264parse ! nvh264dec ! cuframessink key=cam-gate sync=false
+ * gst-launch-1.0 rtspsrc location=rtsp://camera.example/stream ! rtph264depay ! h264parse ! nvh264dec ! \
+ *     cuframessink key=cam-gate sync=false
  * gst-launch-1.0 cuframessrc key=cam-gate ! cudadownload ! videoconvert ! autovideosink
  * ]|
  * The same in host memory, without a GPU:

@@ -30,7 +30,8 @@
  *
  * ## Example launch lines
  * |[
- * gst-launch-1.0 rtspsrc location=rtsp://camera.example/stream ! rtph264depay ! h264parse ! nvh264dec ! cuframessink key=cam-gate sync=false
+ * gst-launch-1.0 rtspsrc location=rtsp://camera.example/stream ! rtph264depay ! h264parse ! nvh264dec ! \
+ *     cuframessink key=cam-gate sync=false
  * gst-launch-1.0 cuframessrc key=cam-gate ! cudadownload ! videoconvert ! autovideosink
  * ]|
  * The same in host memory, without a GPU:

@@ -132,7 +132,8 @@ def mixed_table(args):
     publisher = Pipeline(publisher_line(args, 30))
     failures = [look([publisher], 2)]
     print(
-        "\n| reader | received/s | at its end/s | copied | held | may hold | skipped or lost |\n|---|---|---|---|---|---|---|"
+        "\n| reader | received/s | at its end/s | copied | held | may hold | skipped or lost |"
+        "\n|---|---|---|---|---|---|---|"
     )
     with tempfile.TemporaryDirectory() as folder:
         readers = {name: Pipeline(line) for name, line in kinds(args, folder).items()}

@@ -36,7 +36,8 @@ TEST_P(Captures, AreBrokenByReleasesThatMeanWholeContexts) {
     EXPECT_GT(result.number("broken"), 0);
 }
 
-// Nor does it pass where the calling thread cannot be put into relaxed mode: captures break, or calls are refused beside them.
+// Nor does it pass where the calling thread cannot be put into relaxed mode: captures break, or calls are refused
+// beside them.
 TEST_P(Captures, AreBrokenByThreadsThatAreNotInRelaxedMode) {
     if (!driver_is_stand_in()) {
         GTEST_SKIP() << "only the stand-in driver can be told to refuse that";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: every format that GStreamer knows has tensors in which each component is where GStreamer has it, or a refusal
-// that says why; one of a later GStreamer is refused as unknown, and its bytes are still there. Nothing here comes from the library's own table: what is compared with is GstVideoFormatInfo.
+// that says why; one of a later GStreamer is refused as unknown, and its bytes are still there. Nothing here comes from
+// the library's own table: what is compared with is GstVideoFormatInfo.
 #include "objects.hpp"
 #include "tensors/formats.h"
 

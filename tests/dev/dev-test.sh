@@ -149,6 +149,36 @@ results_are_the_truth() {
         "$(run_suite 'exit 0' 'kill -TERM $PPID; sleep 1' 'exit 0' | sed -n '1p;$p' | paste -sd,)" "1 2 0,told"
 }
 
+# check_format_of FILE TEXT: what ./dev test format says of a project with this one file in it.
+check_format_of() {
+    local work
+    work=$(mktemp -d)
+    mkdir -p "$work"/{lib,gst,examples,tests}
+    cp "$checkout/.clang-format" "$checkout/pyproject.toml" "$work"
+    printf 'int main();\n' >"$work/lib/good.cpp"
+    printf '%b' "$2" >"$work/$1"
+    # shellcheck disable=SC2016 # the inner shell expands it
+    bash -c 'checkout=$1 && . "$2/say.sh" && . "$2/format.sh" && check_format && echo fine' \
+        tried "$work" "$checkout/utils/dev" 2>&1 |
+        sed -n 's/^dev: .*say: //p; /^fine$/p'
+    rm -rf "$work"
+}
+
+what_is_not_formatted_is_found() {
+    if ! command -v clang-format-19 >/dev/null || ! python3 -m ruff --version >/dev/null 2>&1; then
+        skip "what is not formatted is found" "no clang-format-19 or no ruff here"
+        return
+    fi
+    local wide
+    wide=$(printf 'x%.0s' {1..123})
+    same "well formatted code is fine" "$(check_format_of lib/a.h '#pragma once\n')" fine
+    same "clang-format decides about C++" "$(check_format_of gst/a.cpp 'int  a;\n')" clang-format
+    same "ruff decides about Python" "$(check_format_of tests/a.py "a = 'b'\n")" ruff-format
+    same "ruff finds what is wrong in Python" "$(check_format_of examples/a.py 'import os\n')" ruff-check
+    same "no comment is wider than 125" "$(check_format_of lib/a.h "// $wide\n")" width
+    same "a character is one column, however many bytes it has" "$(check_format_of lib/a.h "// ${wide:2}—\n")" fine
+}
+
 # A bundle's own files are seen in it wherever its checkout was.
 bundles_keep_their_files() {
     local work root folder said namespaces=(--mount)
@@ -173,6 +203,16 @@ bundles_keep_their_files() {
     rm -rf "$work"
 }
 
+wraps_are_what_is_built_with() {
+    same "the wrap of nanobind is of the version that ./dev builds with" \
+        "$(sed -n 's/^directory = nanobind-//p' "$checkout/subprojects/nanobind.wrap")" \
+        "$(sed -n 's/^nanobind==//p' "$checkout/utils/dev/python-build.txt")"
+    same "every wrap has its build file" \
+        "$(cd "$checkout/subprojects" && sed -n 's/^patch_directory = //p' -- *.wrap | while read -r name; do
+            [ -e "packagefiles/$name/meson.build" ] || echo "$name"
+        done)" ""
+}
+
 # Every ./dev command that the documents show is one that there is.
 documents_show_real_verbs() {
     local verb unknown='' known
@@ -189,7 +229,7 @@ scripts_are_clean() {
         return
     fi
     local found
-    found=$(cd "$checkout" && grep -rlE '^#!.*\b(ba)?sh$|^# shellcheck shell' dev .ci tests examples | xargs shellcheck -x -S warning 2>&1)
+    found=$(cd "$checkout" && grep -rlE '^#!.*\b(ba)?sh$|^# shellcheck shell' dev .ci utils tests examples | xargs shellcheck -x -S warning 2>&1)
     [ -z "$found" ] || echo "# ${found//$'\n'/$'\n'# }"
     same "shellcheck finds nothing in the scripts" "${found:0:1}" ""
 }
@@ -200,7 +240,9 @@ wrong_roots_are_explained
 roots_are_kept_apart
 run_is_transparent
 results_are_the_truth
+what_is_not_formatted_is_found
 bundles_keep_their_files
+wraps_are_what_is_built_with
 documents_show_real_verbs
 scripts_are_clean
 echo "1..$count"

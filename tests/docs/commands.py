@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Commands that cannot run here are read instead: elements, properties, verbs and options in them must exist."""
 
-import functools
 import re
 import shlex
 
@@ -10,6 +9,7 @@ from pages import SOURCE
 
 # Registered only where the real driver says what the GPU can decode and encode.
 OF_THE_DRIVER = re.compile(r"nv\w+(dec|enc)")
+OUR_PATH = re.compile(r"(tests|examples|docs|lib|gst|utils|subprojects)/[\w./-]+")
 STOPS = {"|", ">", "2>&1", "&&", "&", ";", ">>"}
 
 
@@ -18,6 +18,7 @@ class Reader:
 
     def __init__(self, build):
         self.build = build
+        self.known = {}
 
     def problems(self, block):
         return [problem for line in lines_of(block) for problem in self._problems_in(words_of(line))]
@@ -34,7 +35,7 @@ class Reader:
             given = [w[2:].split("=")[0] for w in words if w.startswith("-D")]
             yield from (f"there is no Meson option {name}" for name in given if name not in meson_options())
         for word in words:
-            if re.fullmatch(r"(tests|examples|docs|lib|gst)/[\w./-]+", word) and not (SOURCE / word).exists():
+            if OUR_PATH.fullmatch(word) and not (SOURCE / word).exists():
                 yield f"there is no {word}"
 
     def _pipeline_problems(self, words):
@@ -54,9 +55,13 @@ class Reader:
                 used = [word.split("=")[0] for word in settings if "=" in word]
                 yield from (f"{name} has no property {word}" for word in used if word not in known)
 
-    @functools.cache
     def properties(self, element):
         """Names of an element's properties; None: there is no such element."""
+        if element not in self.known:
+            self.known[element] = self._inspect(element)
+        return self.known[element]
+
+    def _inspect(self, element):
         for gpu in (False, True):
             text = environment.output_of(["gst-inspect-1.0", element], environment.make(self.build, gpu=gpu))
             if text is not None:

@@ -129,6 +129,19 @@ def layout_of(structs):
     return {(struct, None if field == "-" else field): int(value) for struct, field, value in rows}
 
 
+def messages():
+    """Of each message of the protocol its number, and whether there is more in it than a header: {struct: (number,
+    more)}; and what types have no struct."""
+    text = (CORE / "protocol/messages.h").read_text()
+    numbers = dict(
+        re.findall(r"^    (\w+) = (\d+),", re.search(r"enum class MessageType.*?};", text, re.DOTALL)[0], re.MULTILINE)
+    )
+    structs = re.findall(
+        r"^struct (\w+) {\n    static constexpr MessageType type = MessageType::(\w+);", text, re.MULTILINE
+    )
+    return {struct: (int(numbers.pop(kind)), struct_fields(struct) != ["header"]) for struct, kind in structs}, numbers
+
+
 def struct_fields(name):
     """Names of a struct's fields, from the headers."""
     text = "".join((CORE / part).read_text() for part in ("protocol/layout.h", "protocol/messages.h"))

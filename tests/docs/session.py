@@ -65,6 +65,9 @@ class Background:
     def has(self, expected):
         return missing_line(expected, self.output()) is None
 
+    def comes_to_have(self, expected):
+        return environment.until(lambda: self.has(expected), SECONDS)
+
     def is_group_alive(self):
         self.process.poll()  # a leader that has ended is no more in its group, and what it started may be
         try:
@@ -197,7 +200,7 @@ class Session:
     def _check_backgrounds(self):
         for background in self.backgrounds:
             expected = background.block.output
-            if expected and not environment.until(lambda: background.has(expected.text), SECONDS):
+            if expected and not background.comes_to_have(expected.text):
                 line = missing_line(expected.text, background.output())
                 self._fail(background.block, f"its output has no '{line}'", background.output())
 

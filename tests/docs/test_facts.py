@@ -138,6 +138,7 @@ class ProtocolTest(unittest.TestCase):
         "Chunk",
         "Want",
         "Granted",
+        "Need",
         "Ended",
         "RingHeader",
         "RingState",
@@ -156,6 +157,17 @@ class ProtocolTest(unittest.TestCase):
     def test_fields_are_all_there_in_order(self):
         for struct in self.STRUCTS:
             self.assertEqual([field for _, field, _ in self.rows(struct)], facts.struct_fields(struct), struct)
+
+    def test_no_message_is_left_out(self):
+        messages, without_struct = facts.messages()
+        self.assertEqual(without_struct, {})
+        self.assertEqual({struct for struct, (_, more) in messages.items() if more} - set(self.STRUCTS), set())
+        self.assertEqual(
+            [struct for struct in messages if not re.search(rf"^#+ .*\b{struct}\b", self.page.prose, re.M)], []
+        )
+        types = next(row[3] for row in self.page.tables("MessageHeader")[0] if code_of(row[1]) == "type")
+        said = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", types)}
+        self.assertEqual(said, {struct.lower(): number for struct, (number, _) in messages.items()})
 
     def test_offsets(self):
         layout = facts.layout_of({struct: [field for _, field, _ in self.rows(struct)] for struct in self.STRUCTS})

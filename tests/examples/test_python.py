@@ -4,6 +4,7 @@
 usage: test_python.py TEST…; exit code 77: all of them need what is not here.
 """
 
+import functools
 import importlib.util
 import os
 import pathlib
@@ -277,7 +278,8 @@ class PythonExamples(unittest.TestCase):
             for container in ("mkv", "mp4"):
                 with self.subTest(rate=rate, container=container):
                     file = self.folder / f"{rate}.{container}"
-                    film = self.film(lambda: self.example("record_with_pyav.py", "cam-gate", file), rate, file)
+                    recorder = functools.partial(self.example, "record_with_pyav.py", "cam-gate", file)
+                    film = self.film(recorder, rate, file)
                     self.check_film(*film, rate)
 
     @needs("av")
@@ -291,7 +293,8 @@ class PythonExamples(unittest.TestCase):
                     file = self.folder / f"{rate}.{container}"
                     changed = program.replace("gate.mkv", str(file))
                     self.assertNotEqual(changed, program)
-                    film = self.film(lambda: self.start(sys.executable, "-c", changed), rate, file)
+                    recorder = functools.partial(self.start, sys.executable, "-c", changed)
+                    film = self.film(recorder, rate, file)
                     self.check_film(*film, rate)
 
     def test_all_examples_are_tested(self):

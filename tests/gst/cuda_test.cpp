@@ -184,8 +184,8 @@ private:
     std::vector<cuframes_frame*> frames_;
 };
 
-// Frames that wait in a queue lie in slots too. However many do, the sink finds one for the frame that it renders, beside all
-// that readers may hold: whether the ring has a fixed number of slots or grows.
+// Frames that wait in a queue lie in slots too. However many do, the sink finds one for the frame that it renders,
+// beside all that readers may hold: whether the ring has a fixed number of slots or grows.
 TEST_F(Cuda, AQueueBeforeTheSinkDropsNothing) {
     for (const std::string slots : {"slots=4", "slots=0", "slots=0 max-slots=8"}) {
         RemotePipeline publisher(
@@ -229,8 +229,8 @@ private:
     DeviceStream stream_;
 };
 
-// What the source does in its streaming thread, passing slots on, copying and releasing, breaks no graph of the process; nor does
-// it start and stop.
+// What the source does in its streaming thread, passing slots on, copying and releasing, breaks no graph of the
+// process; nor does it start and stop.
 TEST_F(Cuda, SourceBreaksNoCapture) {
     RemotePipeline publisher("videotestsrc is-live=true ! " + raw_caps("NV12", 64, 48, 200) +
                              " ! cudaupload ! cuframessink name=sink sync=false key=gpu");

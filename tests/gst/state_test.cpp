@@ -211,8 +211,8 @@ TEST_F(States, SyncHandlersMayAskForStatistics) {
     }
 }
 
-// A stream that is ended and goes on at once: a reader that waits for what follows is told of the end and gets all frames, one
-// that ends with the stream gets those before.
+// A stream that is ended and goes on at once: a reader that waits for what follows is told of the end and gets all
+// frames, one that ends with the stream gets those before.
 TEST_F(States, EndThatIsRevivedIsTold) {
     auto publisher = Publisher::create(publisher_options("ends"));
     ASSERT_TRUE(publisher);

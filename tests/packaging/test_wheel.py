@@ -53,14 +53,18 @@ import ctypes, cuframes
 from cuframes import gst
 from gi.repository import Gst
 
-pipeline = Gst.parse_launch("videotestsrc pattern=white num-buffers=1 ! video/x-raw,format=GRAY8,width=32,height=8 ! appsink name=end")
+pipeline = Gst.parse_launch(
+    "videotestsrc pattern=white num-buffers=1 ! video/x-raw,format=GRAY8,width=32,height=8 ! appsink name=end"
+)
 pipeline.set_state(Gst.State.PLAYING)
 frame = gst.wrap(pipeline.get_by_name("end").emit("pull-sample"))
 plane = frame.planes[0]
 print("wrapped", plane.shape, set(ctypes.string_at(plane.data_ptr, plane.row_bytes)), sep="|")
 pipeline.set_state(Gst.State.NULL)
 
-pipeline = Gst.parse_launch("videotestsrc is-live=true ! video/x-raw,format=NV12,width=32,height=8 ! cuframessink key=pipeline")
+pipeline = Gst.parse_launch(
+    "videotestsrc is-live=true ! video/x-raw,format=NV12,width=32,height=8 ! cuframessink key=pipeline"
+)
 print("plugin", pipeline.get_by_name("cuframessink0").get_factory().get_plugin().get_filename(), sep="|")
 pipeline.set_state(Gst.State.PLAYING)
 with cuframes.subscribe("pipeline", connect_timeout_ms=30000) as subscriber:

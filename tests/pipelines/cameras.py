@@ -78,6 +78,11 @@ SPLIT = recorder(
     "x264enc tune=zerolatency key-int-max=15 ! h264parse ! splitmuxsink max-size-time=2000000000",
     "split%02d.mp4",
 )
+HLS = recorder(
+    "x264enc tune=zerolatency key-int-max=30 ! h264parse "
+    "! hlssink2 max-files=0 target-duration=2 playlist-location=rec.m3u8",
+    "hls%02d.ts",
+)
 COMPOSITOR = Reader(
     "compositor name=c background=black sink_1::ypos=60 ! video/x-raw,format=I420,framerate=30/1 ! fakesink sync=true "
     "cuframessrc key=cam ! c. cuframessrc key=cam2 ! c.",
@@ -119,7 +124,8 @@ SECTIONS = (
             up_to(60),
             Reader("cuframessrc key=cam ! deinterlace mode=interlaced method=greedyh fields=top ! fakesink sync=true"),
             Reader(
-                "cuframessrc key=cam ! intervideosink intervideosrc ! video/x-raw,format=I420,framerate=30/1 ! fakesink sync=true",
+                "cuframessrc key=cam ! intervideosink "
+                "intervideosrc ! video/x-raw,format=I420,framerate=30/1 ! fakesink sync=true",
                 rate=30,
                 repeats=True,
             ),
@@ -171,12 +177,7 @@ SECTIONS = (
             strict(recorder("x264enc tune=zerolatency ! h264parse ! matroskamux ! filesink", "rec.mkv")),
             strict(recorder("x264enc tune=zerolatency ! h264parse ! mpegtsmux ! filesink", "rec.ts")),
             strict(SPLIT),
-            strict(
-                recorder(
-                    "x264enc tune=zerolatency key-int-max=30 ! h264parse ! hlssink2 max-files=0 target-duration=2 playlist-location=rec.m3u8",
-                    "hls%02d.ts",
-                )
-            ),
+            strict(HLS),
             strict(
                 Reader(
                     "mp4mux name=m ! filesink location=sound.mp4 audiotestsrc is-live=true ! audioconvert ! avenc_aac ! m. "
@@ -188,7 +189,8 @@ SECTIONS = (
             ),
             strict(
                 Reader(
-                    "matroskamux name=m ! filesink location=sound.mkv audiotestsrc is-live=true ! audioconvert ! opusenc ! m. "
+                    "matroskamux name=m ! filesink location=sound.mkv "
+                    "audiotestsrc is-live=true ! audioconvert ! opusenc ! m. "
                     "cuframessrc key=cam ! x264enc ! h264parse ! m.",
                     what="recorded",
                     files="sound.mkv",
@@ -209,10 +211,7 @@ SECTIONS = (
                 SPLIT,
                 recorder("x264enc ! h264parse ! qtmux ! filesink", "rec.mov"),
                 recorder("x264enc tune=zerolatency ! h264parse ! mpegtsmux ! filesink", "rec.ts"),
-                recorder(
-                    "x264enc tune=zerolatency key-int-max=30 ! h264parse ! hlssink2 max-files=0 target-duration=2 playlist-location=rec.m3u8",
-                    "hls%02d.ts",
-                ),
+                HLS,
             )
         ),
     ),
@@ -273,7 +272,8 @@ SECTIONS = (
         "late",
         "A camera that is 2 s late",
         (
-            f"{TEST} ! queue min-threshold-time=2000000000 max-size-time=0 max-size-buffers=0 max-size-bytes=0 ! cuframessink key=cam",
+            f"{TEST} ! queue min-threshold-time=2000000000 max-size-time=0 max-size-buffers=0 max-size-bytes=0 "
+            "! cuframessink key=cam",
             SECOND,
         ),
         MATRIX,

@@ -295,7 +295,8 @@ class Judge:
                 return self.problem(f"{one['name']}: no sound")
             if abs(one["sound"][0] - times[0]) > 0.3 or abs(one["sound"][1] - times[-1]) > 0.3:
                 self.problem(
-                    f"{one['name']}: sound from {one['sound'][0]:.2f} to {one['sound'][1]:.2f} s, pictures from {times[0]:.2f} to {times[-1]:.2f}"
+                    f"{one['name']}: sound from {one['sound'][0]:.2f} to {one['sound'][1]:.2f} s, "
+                    f"pictures from {times[0]:.2f} to {times[-1]:.2f}"
                 )
 
     def judge_times(self, one):

@@ -159,7 +159,7 @@ def read_late(publisher, frame, driver, stream, stand_in, named):
     held = publisher.subscribers()[-1]["held"]
     still_running = driver.cuStreamQuery(ctypes.c_void_p(stream)) != 0
     assert held == 1 or not still_running
-    for number in range(2, 40):
+    for _ in range(2, 40):
         with publisher.acquire() as slot:
             pictures.pixels(slot.planes[0])[...] = 255
     assert driver.cuStreamSynchronize(ctypes.c_void_p(stream)) == 0

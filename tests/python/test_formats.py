@@ -76,6 +76,11 @@ def test_every_named_format_is_one_or_the_other(key):
     assert not set(pictures.FORMATS) & set(refused)
 
 
+def test_named_formats_are_those_of_the_library():
+    """PixelFormat has a member for each format of the library's table, and no other."""
+    assert {str(format.value) for format in cuframes.PixelFormat} == set(cuframes._native.formats())
+
+
 @pytest.mark.parametrize("size", [(640, 480), (321, 241)])
 def test_formats_agree_with_gstreamer(need, size):
     """Planes, rows and bytes are GStreamer's own for every format that both know."""

@@ -167,7 +167,7 @@ def test_36_gpu_frame(publish, subscribe, stand_in):
     with pytest.raises(TypeError):
         memoryview(frame.planes[0])
     with pytest.raises(AttributeError, match="(?i)gpu|cuda"):
-        frame.planes[0].__array_interface__
+        _ = frame.planes[0].__array_interface__
     assert frame.planes[0].__dlpack_device__() == (capsule.CUDA, 0)
     assert (capsule.values(frame.planes[0]) == pictures.plane_of(1, 0, (48, 64), "u1")).all()
     with pytest.raises((RuntimeError, BufferError)):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a leased slot is never written, and every sequence number is delivered or counted. The parties are threads on
-// one mapping here, so that ThreadSanitizer sees all of them.
+// one mapping here, which meet as often as they can.
 #include "ring/reader.h"
 #include "ring/slot_table.h"
 
@@ -339,7 +339,7 @@ TEST_P(LeaseUnderLoad, NoReaderSeesATornFrame) {
     constexpr int reader_count = 2;
     constexpr uint64_t frames = 200'000;
     Ring ring(2 + reader_count, 2 + reader_count);
-    // Plain words stand for the pixels: a write during a read is a data race that ThreadSanitizer reports.
+    // Plain words stand for the pixels: a write during a read shows as words that differ.
     std::vector<std::array<uint64_t, 8>> pixels(ring.records.size());
     std::array<std::atomic<uint32_t>, reader_count> leases = {};
     std::atomic<bool> done{false};

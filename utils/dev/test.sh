@@ -4,6 +4,8 @@
 # ./dev test: formatting, warnings, the test suites, the core's suites again under sanitizers, clang-tidy, and what the
 # outer half began on the host.
 
+. "$checkout/utils/dev/format.sh"
+
 passed=0 failed=0 skipped=0
 # What the list of packages and the Python folders hold: tests fail, and do not skip, where one of them is missing.
 export CUFRAMES_TEST_REQUIRE=numpy,gi,mypy,av,jax
@@ -28,7 +30,8 @@ run_tests() {
         suites=(all)
     fi
     [[ $wanted != *" format "* ]] || check format check_format || true
-    if check build build_all; then
+    # Formatting is looked at in the sources alone.
+    if [[ ${suites[*]} || $wanted == *" sanitize "* || $wanted == *" tidy "* ]] && check build build_all; then
         start_beside_tests
         [ ${#suites[@]} -eq 0 ] || meson_test "$build" "${suites[@]}"
         [[ $wanted != *" sanitize "* ]] || test_sanitized
@@ -131,22 +134,6 @@ test_sanitized() {
     export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
     export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
     meson_test "$build-asan" "${sanitized_suites[@]}"
-}
-
-# Ours: the DLPack header is as its authors wrote it.
-sources() {
-    cd "$checkout" || return
-    find lib gst examples tests  \
-        \( -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' \) -print | sort
-}
-
-check_format() {
-    local files
-    say "Checking the formatting"
-    mapfile -t files < <(sources)
-    cd "$checkout" || return
-    clang-format-19 --dry-run -Werror "${files[@]}" ||
-        fail "Some files are not formatted." "This formats them:  ./dev run sh -c 'clang-format-19 -i FILE…'"
 }
 
 # Tests wait more than they compute: what only compiles takes what they leave, at the lowest priority, one after the other.

@@ -30,8 +30,8 @@ std::string directory_to_read(const std::string& key);
 /// Whether that may become another one while nobody has changed the environment.
 bool has_several_directories();
 
-/// Whether a reader may trust what lies in a directory. Anybody may make the one in /tmp, so that has to be this user's own, or
-/// root's; and so has any other that is only `usual` and was not named.
+/// Whether a reader may trust what lies in a directory. Anybody may make the one in /tmp, so that has to be this user's
+/// own, or root's; and so has any other that is only `usual` and was not named.
 Result<> check_directory(const std::string& directory, bool usual);
 
 /// Whether a reader may trust a publisher that it found there: in directories that were not named only one of this user, of

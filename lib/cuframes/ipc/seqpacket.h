@@ -61,7 +61,6 @@ public:
     ~Connection() { close(); }
 
     int fd() const { return socket_.get(); }
-    explicit operator bool() const { return static_cast<bool>(socket_); }
     /// Hangs up. What was sent before still arrives.
     void close();
     /// Hangs up too, but the descriptor stays until the owner notices.

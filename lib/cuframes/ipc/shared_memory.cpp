@@ -86,8 +86,9 @@ Result<SharedMemory> create_shared_memory(const char* name, uint64_t size, uint6
 }
 
 Result<> commit(int fd, uint64_t offset, uint64_t size, const char* what) {
-    // On older kernels a signal makes fallocate() give all of its call back: pieces are small enough to be got between two ticks of a
-    // profiler. Others may take memory meanwhile: what is left is compared so often that the reserve bears all of them.
+    // On older kernels a signal makes fallocate() give all of its call back: pieces are small enough to be got between
+    // two ticks of a profiler. Others may take memory meanwhile: what is left is compared so often that the reserve
+    // bears all of them.
     constexpr uint64_t piece = 2 << 20;
     constexpr uint64_t between_looks = 8 << 20;
     MemoryLimits limits;

@@ -63,8 +63,9 @@ private:
     std::vector<CUmemGenericAllocationHandle> mapped_;
 };
 
-/// Creates, exports, imports and maps a small allocation on the context's device, once for each device on which it works. Whether sharing
-/// works is decided by this, not by capability attributes: some drivers advertise what then fails.
+/// Creates, exports, imports and maps a small allocation on the context's device, once for each device on which it
+/// works. Whether sharing works is decided by this, not by capability attributes: some drivers advertise what then
+/// fails.
 Result<> self_test(const Context& context);
 
 } // namespace cuframes::core::cuda

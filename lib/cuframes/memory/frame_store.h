@@ -104,8 +104,8 @@ public:
     /// on `streams`, which were identified, and what ReleaseScope says of the contexts known.
     virtual void release(std::atomic<uint32_t>& lease, const std::vector<StreamRef>& streams) = 0;
 
-    /// Has `wake` called once it is worth to look for a lease again. False: no release is under way. CUDA: some are, and will
-    /// never be done. Does not wait.
+    /// Has `wake` called once it is worth to look for a lease again. False: no release is under way. CUDA: some are,
+    /// and will never be done. Does not wait.
     virtual Result<bool> when_released(std::shared_ptr<const Waker> wake) = 0;
 
     /// Whether destroying this would wait for the GPU. Does not wait.

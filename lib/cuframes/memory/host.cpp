@@ -109,8 +109,8 @@ Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint
     if (!memory) {
         return memory.error();
     }
-    // One that can only be read. Who writes to a file, though the seals refuse that in the end, can hold its lock meanwhile, for
-    // which growing would wait. Nor may other users open it again.
+    // One that can only be read. Who writes to a file, though the seals refuse that in the end, can hold its lock
+    // meanwhile, for which growing would wait. Nor may other users open it again.
     ::fchmod(memory->fd.get(), 0400);
     UniqueFd for_readers(::open(text("/proc/self/fd/", memory->fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
     if (!for_readers && is_shortage(errno)) {

@@ -74,8 +74,8 @@ public:
     using Time = std::chrono::steady_clock::time_point;
 
     /// The publisher begins to wait for readers, or has done so: nobody has been waited for yet. Taking frames frees none of
-    /// their slots for as long as the reader holds them all, but ever more would not be honest; `more` if there are more than
-    /// those it may hold.
+    /// their slots for as long as the reader holds them all, but ever more would not be honest; `more` if there are
+    /// more than those it may hold.
     void forget_wait(uint32_t more = 0) { wait_ = {.moves_left = granted_ + copies_ + 1 + more}; }
 
     /// The publisher waits for a slot, and that of the frame `sequence` could be had if this reader did not need it: since

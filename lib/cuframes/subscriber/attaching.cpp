@@ -118,8 +118,8 @@ void Subscriber::look_into_directory() {
     }
 }
 
-/// While the publisher has not answered: whether its socket is still the one that we are connected to. A child that it forked
-/// can hold the socket of a dead one open, and will never answer, though its successor is there.
+/// While the publisher has not answered: whether its socket is still the one that we are connected to. A child that it
+/// forked can hold the socket of a dead one open, and will never answer, though its successor is there.
 void Subscriber::leave_if_replaced() {
     if (!link_ || link_->welcomed) {
         return;

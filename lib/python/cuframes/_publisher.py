@@ -40,8 +40,8 @@ class Publisher:
     Leaving its `with` block ends the stream, so that readers' loops end after the last frame; an exception that leaves it
     does not, and readers learn that the publisher is gone.
 
-    Threads: any. Blocking calls release the interpreter lock and end with Ctrl-C. Readers keep the frames they hold when this
-    process dies. After fork() every call raises `Forked`.
+    Threads: any. Blocking calls release the interpreter lock and end with Ctrl-C. Readers keep the frames they hold when
+    this process dies. After fork() every call raises `Forked`.
     """
 
     _handle: _native.Publisher | None = None

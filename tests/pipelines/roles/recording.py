@@ -13,7 +13,10 @@ from role import say
 
 # A file of which nothing comes for so long does not end.
 SECONDS = 10
-PICTURES = 'filesrc location="{}" ! decodebin name=d d. ! videoconvert ! video/x-raw,format=GRAY8 ! appsink name=pictures sync=false '
+PICTURES = (
+    'filesrc location="{}" ! decodebin name=d '
+    "d. ! videoconvert ! video/x-raw,format=GRAY8 ! appsink name=pictures sync=false "
+)
 SOUND = "d. ! audioconvert ! audio/x-raw ! appsink name=sound sync=false"
 
 

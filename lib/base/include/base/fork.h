@@ -9,8 +9,8 @@ namespace cuframes::core {
 /// a parent: its threads do not exist here, and its leases are not ours to end.
 uint32_t fork_count();
 
-/// Has a descriptor closed in every child that is forked from now on. For sockets: a child that outlives its parent and keeps
-/// them would take connections, and hide the parent's death.
+/// Has a descriptor closed in every child that is forked from now on. For sockets: a child that outlives its parent and
+/// keeps them would take connections, and hide the parent's death.
 void close_in_children(int fd);
 
 /// To be called before the descriptor is closed here.

@@ -413,8 +413,8 @@ CUFRAMES_API int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame
  * Ends the caller's hold on the slot. A published frame stays available to readers; the slot may be reused once it is
  * neither held, nor leased, nor the newest. An unpublished one becomes free; in GPU memory once the work is complete that
  * is queued now on the streams that were named, on those that cuframes_slot_write() was given, and on the legacy default
- * stream of the ring's context, which waits for all but non-blocking ones; and after all other slots. Never blocks. Thread-safe. May be called after
- * cuframes_publisher_destroy().
+ * stream of the ring's context, which waits for all but non-blocking ones; and after all other slots. Never blocks.
+ * Thread-safe. May be called after cuframes_publisher_destroy().
  */
 CUFRAMES_API void cuframes_slot_release(cuframes_slot* slot);
 

@@ -20,7 +20,6 @@ namespace cuframes::core::cuda {
     X(cuDeviceGet, "cuDeviceGet")                                                                                      \
     X(cuDeviceGetCount, "cuDeviceGetCount")                                                                            \
     X(cuDeviceGetUuid, "cuDeviceGetUuid_v2")                                                                           \
-    X(cuDeviceGetAttribute, "cuDeviceGetAttribute")                                                                    \
     X(cuDeviceCanAccessPeer, "cuDeviceCanAccessPeer")                                                                  \
     X(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain")                                                            \
     X(cuCtxPushCurrent, "cuCtxPushCurrent_v2")                                                                         \
