@@ -184,6 +184,7 @@ static void gst_cuframes_sink_class_init(GstCuframesSinkClass* klass) {
 
     object_class->finalize = gst_cuframes_sink_finalize;
     cuframes::gst::install_sink_properties(object_class);
+    cuframes::gst::install_sink_signals(G_OBJECT_CLASS_TYPE(klass));
 
     GstCaps* caps = cuframes::gst::template_caps(true);
     gst_element_class_add_pad_template(element_class, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));

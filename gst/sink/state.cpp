@@ -19,27 +19,12 @@ bool lists_gpu_memory_first(const GstCaps* offered) {
     return !gst_caps_is_any(offered) && !gst_caps_is_empty(offered) && is_cuda_caps(offered);
 }
 
-const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
-
-cuframes_publisher_options options_of(const SinkSettings& settings) {
-    cuframes_publisher_options options;
-    CUFRAMES_INIT(options);
-    options.key = settings.key.c_str();
-    options.directory = or_null(settings.directory);
-    options.access = or_null(settings.access);
-    options.slots = settings.slots;
-    options.max_slots = settings.max_slots;
-    options.policy = settings.policy == GST_CUFRAMES_POLICY_WAIT ? CUFRAMES_POLICY_WAIT : CUFRAMES_POLICY_DROP;
-    options.wait_timeout_ms = settings.wait_timeout;
-    options.max_subscribers = settings.max_subscribers;
-    return options;
-}
-
 } // namespace
 
 SinkState::SinkState(GstCuframesSink* sink)
     : sink_(sink),
       element_(GST_ELEMENT_CAST(sink)),
+      settings_(element_),
       cuda_(element_),
       metas_(element_),
       events_(element_, deliver_subscriber_event) {}
@@ -47,13 +32,6 @@ SinkState::SinkState(GstCuframesSink* sink)
 SinkState::~SinkState() {
     gst_clear_caps(&caps_);
     gst_clear_structure(&last_stats_);
-}
-
-SinkSettings SinkState::copy_settings() const {
-    GST_OBJECT_LOCK(sink_);
-    SinkSettings settings = settings_;
-    GST_OBJECT_UNLOCK(sink_);
-    return settings;
 }
 
 bool SinkState::check_settings(const SinkSettings& settings) {
@@ -89,7 +67,7 @@ bool SinkState::start() {
     if (!check_settings(settings)) {
         return false;
     }
-    cuframes_publisher_options options = options_of(settings);
+    cuframes_publisher_options options = settings.options();
     options.on_subscriber_added = [](const cuframes_subscriber_info* who, void* self) {
         static_cast<SinkState*>(self)->events_.push(*who, std::nullopt);
     };

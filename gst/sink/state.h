@@ -2,10 +2,11 @@
 #pragma once
 
 #include "shared/cuda_context.h"
-#include "shared/enums.h"
 #include "shared/metadata.h"
+#include "shared/settings.h"
 #include "sink/cuframessink.h"
 #include "sink/publication.h"
+#include "sink/settings.h"
 #include "sink/subscriber_events.h"
 
 #include <atomic>
@@ -14,22 +15,8 @@
 
 namespace cuframes::gst {
 
-/// The sink's properties; guarded by the object lock.
-struct SinkSettings {
-    std::string key;
-    std::string directory;
-    std::string access = "user";
-    guint slots = 0;
-    guint max_slots = 128;
-    GstCuframesPolicy policy = GST_CUFRAMES_POLICY_DROP;
-    guint wait_timeout = 1000;
-    guint wait_for_subscribers = 0;
-    GstCuframesMemory memory = GST_CUFRAMES_MEMORY_AUTO;
-    gint cuda_device = -1;
-    guint max_subscribers = 64;
-};
-
 void install_sink_properties(GObjectClass* klass);
+void install_sink_signals(GType type);
 /// Tells the application about one subscriber; the signals and the notification of num-subscribers.
 void deliver_subscriber_event(GstElement* sink, const SubscriberEvents::Event& event);
 
@@ -41,8 +28,8 @@ public:
     SinkState(const SinkState&) = delete;
     SinkState& operator=(const SinkState&) = delete;
 
-    SinkSettings& settings() { return settings_; }
-    SinkSettings copy_settings() const;
+    ElementSettings<SinkSettings>& settings() { return settings_; }
+    SinkSettings copy_settings() const { return settings_.copy(); }
     Ring& ring() { return *ring_; }
     CudaContextHolder& cuda() { return cuda_; }
 
@@ -87,7 +74,7 @@ private:
 
     GstCuframesSink* sink_;
     GstElement* element_;
-    SinkSettings settings_;
+    ElementSettings<SinkSettings> settings_;
     std::shared_ptr<Ring> ring_ = std::make_shared<Ring>();
     CudaContextHolder cuda_;
     MetaWriter metas_;

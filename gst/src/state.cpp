@@ -16,39 +16,14 @@ constexpr GstClockTime latest_frame = 10 * GST_SECOND;
 /// A camera from which nothing comes for so long stands still, and what it showed last is its picture.
 constexpr int64_t still_after_ms = 500;
 
-const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
-
-cuframes_subscriber_options options_of(const SrcSettings& settings) {
-    cuframes_subscriber_options options;
-    CUFRAMES_INIT(options);
-    options.key = settings.key.c_str();
-    options.directory = or_null(settings.directory);
-    options.name = or_null(settings.name_tag);
-    options.mode = settings.mode == GST_CUFRAMES_MODE_STRICT ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST;
-    options.max_held = settings.max_held;
-    options.min_held = 1; // What is beyond is copied.
-    options.copies = settings.on_exhausted == GST_CUFRAMES_ON_EXHAUSTED_COPY;
-    options.connect_timeout_ms = settings.connect_timeout;
-    options.end_when_gone = settings.on_gone != GST_CUFRAMES_ON_GONE_WAIT;
-    options.cuda_device = settings.cuda_device;
-    return options;
-}
-
 } // namespace
 
 SrcState::SrcState(GstCuframesSrc* src)
-    : src_(src), element_(GST_ELEMENT_CAST(src)), cuda_(element_), metas_(element_) {}
+    : src_(src), element_(GST_ELEMENT_CAST(src)), settings_(element_), cuda_(element_), metas_(element_) {}
 
 SrcState::~SrcState() {
     gst_clear_caps(&caps_);
     gst_clear_structure(&last_stats_);
-}
-
-SrcSettings SrcState::copy_settings() const {
-    GST_OBJECT_LOCK(src_);
-    SrcSettings settings = settings_;
-    GST_OBJECT_UNLOCK(src_);
-    return settings;
 }
 
 bool SrcState::start() {
@@ -67,7 +42,7 @@ bool SrcState::start() {
             return false;
         }
     }
-    cuframes_subscriber_options options = options_of(settings);
+    cuframes_subscriber_options options = settings.options();
     options.on_state = [](cuframes_subscriber_state state, uint64_t epoch, int32_t pid, void* self) {
         static_cast<SrcState*>(self)->state_changed(state, epoch, pid);
     };
@@ -84,7 +59,7 @@ bool SrcState::start() {
     timeline_.restart();
     copied_ = early_ = 0;
     leases_ = 0;
-    strict_ = settings.mode == GST_CUFRAMES_MODE_STRICT;
+    strict_ = settings.mode == CUFRAMES_MODE_STRICT;
     times_told_ = waiting_told_ = starvation_told_ = copies_told_ = discontinuity_pending_ = false;
     use_latency();
     return result == CUFRAMES_OK;

@@ -3,13 +3,14 @@
 
 #include "gst-common/layout.h"
 #include "shared/cuda_context.h"
-#include "shared/enums.h"
 #include "shared/fd_memory_book.h"
 #include "shared/memory_book.h"
 #include "shared/metadata.h"
+#include "shared/settings.h"
 #include "src/copy_pool.h"
 #include "src/cuframessrc.h"
 #include "src/latency.h"
+#include "src/settings.h"
 #include "src/timeline.h"
 
 #include <cuframes/cuframes.h>
@@ -21,21 +22,6 @@
 
 namespace cuframes::gst {
 
-/// The source's properties; guarded by the object lock.
-struct SrcSettings {
-    std::string key;
-    std::string directory;
-    std::string name_tag;
-    GstCuframesMode mode = GST_CUFRAMES_MODE_NEWEST;
-    guint max_held = 0;
-    GstCuframesMemory memory = GST_CUFRAMES_MEMORY_AUTO;
-    gint cuda_device = -1;
-    guint connect_timeout = 0;
-    GstCuframesOnGone on_gone = GST_CUFRAMES_ON_GONE_WAIT;
-    GstCuframesOnEos on_eos = GST_CUFRAMES_ON_EOS_EOS;
-    GstCuframesOnExhausted on_exhausted = GST_CUFRAMES_ON_EXHAUSTED_COPY;
-};
-
 void install_src_properties(GObjectClass* klass);
 
 /// What cuframessrc does between its start and its stop.
@@ -46,8 +32,8 @@ public:
     SrcState(const SrcState&) = delete;
     SrcState& operator=(const SrcState&) = delete;
 
-    SrcSettings& settings() { return settings_; }
-    SrcSettings copy_settings() const;
+    ElementSettings<SrcSettings>& settings() { return settings_; }
+    SrcSettings copy_settings() const { return settings_.copy(); }
     CudaContextHolder& cuda() { return cuda_; }
 
     bool start();
@@ -111,7 +97,7 @@ private:
 
     GstCuframesSrc* src_;
     GstElement* element_;
-    SrcSettings settings_;
+    ElementSettings<SrcSettings> settings_;
     CudaContextHolder cuda_;
     MetaReader metas_;
     LatencyMeter latency_;
