@@ -54,7 +54,7 @@
 GST_DEBUG_CATEGORY(gst_cuframes_sink_debug);
 #define GST_CAT_DEFAULT gst_cuframes_sink_debug
 
-using cuframes::gst::Ring;
+using cuframes::gst::Publication;
 using cuframes::gst::SinkState;
 
 G_DEFINE_FINAL_TYPE_WITH_CODE(GstCuframesSink, gst_cuframes_sink, GST_TYPE_BASE_SINK,
@@ -64,12 +64,12 @@ GST_ELEMENT_REGISTER_DEFINE(cuframessink, "cuframessink", GST_RANK_NONE, GST_TYP
 static SinkState& state_of(gpointer object) { return *GST_CUFRAMES_SINK(object)->state; }
 
 static gboolean gst_cuframes_sink_unlock(GstBaseSink* base) {
-    state_of(base).ring().interrupt(Ring::unlocking, true);
+    state_of(base).publication().interrupt(Publication::unlocking, true);
     return TRUE;
 }
 
 static gboolean gst_cuframes_sink_unlock_stop(GstBaseSink* base) {
-    state_of(base).ring().interrupt(Ring::unlocking, false);
+    state_of(base).publication().interrupt(Publication::unlocking, false);
     return TRUE;
 }
 
@@ -105,12 +105,12 @@ static gboolean gst_cuframes_sink_event(GstBaseSink* base, GstEvent* event) {
     const GstEventType type = GST_EVENT_TYPE(event);
     // The base class unlocks us for an instant only; a decoder that waits for a slot has to leave it all the while.
     if (type == GST_EVENT_FLUSH_START) {
-        state.ring().interrupt(Ring::flushing, true);
+        state.publication().interrupt(Publication::flushing, true);
     }
     // With EOS this returns when the last frame's time has come and it was rendered.
     const gboolean handled = GST_BASE_SINK_CLASS(gst_cuframes_sink_parent_class)->event(base, event);
     if (type == GST_EVENT_FLUSH_STOP) {
-        state.ring().interrupt(Ring::flushing, false);
+        state.publication().interrupt(Publication::flushing, false);
         state.flushed();
     }
     if (type == GST_EVENT_EOS && handled) {
@@ -151,7 +151,7 @@ static GstStateChangeReturn gst_cuframes_sink_change_state(GstElement* element, 
     }
     // Threads of upstream elements may wait for a slot; they are not the base class's to unlock.
     if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
-        state.ring().interrupt(Ring::stopping, true);
+        state.publication().interrupt(Publication::stopping, true);
     }
     const GstStateChangeReturn result =
         GST_ELEMENT_CLASS(gst_cuframes_sink_parent_class)->change_state(element, transition);

@@ -73,10 +73,10 @@ constexpr int bad_buffer = CUFRAMES_ERROR_INVALID_ARGUMENT;
 } // namespace
 
 GstFlowReturn SinkState::after_interruption() {
-    if (ring_->interruptions() & (Ring::flushing | Ring::stopping)) {
+    if (publication_->interruptions() & (Publication::flushing | Publication::stopping)) {
         return GST_FLOW_FLUSHING;
     }
-    if (ring_->interruptions() & Ring::unlocking) {
+    if (publication_->interruptions() & Publication::unlocking) {
         return gst_base_sink_wait_preroll(GST_BASE_SINK(sink_));
     }
     return GST_FLOW_OK;
@@ -121,7 +121,7 @@ GstFlowReturn SinkState::hold_for_subscribers() {
     GST_INFO_OBJECT(sink_, "holding the first frame until %u subscribers have attached",
                     copy_settings().wait_for_subscribers);
     while (!enough_subscribers()) {
-        if (ring_->interruptions() & (Ring::unlocking | Ring::flushing | Ring::stopping)) {
+        if (publication_->interruptions() & (Publication::unlocking | Publication::flushing | Publication::stopping)) {
             return GST_FLOW_FLUSHING;
         }
         GST_BASE_SINK_PREROLL_WAIT(sink_);
@@ -149,7 +149,7 @@ GstFlowReturn SinkState::preroll(GstBuffer* buffer) {
 
 bool SinkState::has_reader_of_this_process() const {
     bool found = false;
-    ring_->with_publisher([&](cuframes_publisher* publisher) {
+    publication_->with_publisher([&](cuframes_publisher* publisher) {
         for (const cuframes_subscriber_info& who : list_subscribers(publisher)) {
             found = found || who.pid == getpid();
         }
@@ -292,7 +292,7 @@ int SinkState::copy_and_publish(cuframes_slot* slot, GstBuffer* buffer, const cu
 GstFlowReturn SinkState::publish_copy(GstBuffer* buffer, const cuframes_frame_info& info) {
     for (;;) {
         cuframes_slot* slot = nullptr;
-        int result = ring_->acquire(*generation_, CUFRAMES_ACQUIRE_DEFAULT, &slot);
+        int result = publication_->acquire(*generation_, CUFRAMES_ACQUIRE_DEFAULT, &slot);
         if (result == CUFRAMES_OK) {
             result = copy_and_publish(slot, buffer, info);
             cuframes_slot_release(slot);
@@ -304,7 +304,7 @@ GstFlowReturn SinkState::publish_copy(GstBuffer* buffer, const cuframes_frame_in
         switch (result) {
         case CUFRAMES_ERROR_NO_FREE_SLOT:
             GST_DEBUG_OBJECT(sink_, "no slot is free: a frame is dropped");
-            ring_->with_publisher(cuframes_publisher_drop);
+            publication_->with_publisher(cuframes_publisher_drop);
             return GST_FLOW_OK;
         case CUFRAMES_ERROR_INTERRUPTED:
             flow = after_interruption();
@@ -345,7 +345,7 @@ GstFlowReturn SinkState::publish(GstBuffer* buffer, GstClockTime capture) {
 
 void SinkState::end_of_stream() {
     GST_INFO_OBJECT(sink_, "telling subscribers that the stream has ended");
-    ring_->with_publisher(cuframes_publisher_eos);
+    publication_->with_publisher(cuframes_publisher_eos);
 }
 
 } // namespace cuframes::gst

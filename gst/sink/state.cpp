@@ -75,7 +75,7 @@ bool SinkState::start() {
         static_cast<SinkState*>(self)->events_.push(*who, why);
     };
     options.user_data = this;
-    const int result = ring_->open(options);
+    const int result = publication_->open(options);
     if (result != CUFRAMES_OK) {
         post_library_error(element_, result, "taking the key");
         return false;
@@ -87,7 +87,7 @@ bool SinkState::start() {
 
 void SinkState::stop() {
     GstStructure* last = stats();
-    ring_->close();
+    publication_->close();
     generation_.reset();
     default_spec_ = {};
     gst_clear_caps(&caps_);
@@ -101,7 +101,7 @@ void SinkState::stop() {
 
 GstStructure* SinkState::stats() const {
     GstStructure* stats = nullptr;
-    ring_->with_publisher([&](cuframes_publisher* publisher) {
+    publication_->with_publisher([&](cuframes_publisher* publisher) {
         stats = publisher_stats(publisher, metas_.left_behind());
         return CUFRAMES_OK;
     });
@@ -128,25 +128,25 @@ GstClockTime SinkState::tell_latency(GstClockTime pipeline_latency) {
     }
     GST_INFO_OBJECT(sink_, "latency of frames is %" GST_TIME_FORMAT ", of the pipeline %" GST_TIME_FORMAT,
                     GST_TIME_ARGS(told), GST_TIME_ARGS(pipeline_latency));
-    ring_->with_publisher(
+    publication_->with_publisher(
         [&](cuframes_publisher* publisher) { return cuframes_publisher_set_latency(publisher, told); });
     return own;
 }
 
 guint64 SinkState::epoch() const {
-    const GenerationPtr newest = ring_->newest();
+    const GenerationPtr newest = publication_->newest();
     return newest ? newest->epoch : 0;
 }
 
 guint SinkState::num_subscribers() const {
     cuframes_publisher_stats stats;
     CUFRAMES_INIT(stats);
-    ring_->with_publisher(
+    publication_->with_publisher(
         [&](cuframes_publisher* publisher) { return cuframes_publisher_get_stats(publisher, &stats); });
     return stats.subscribers;
 }
 
-bool SinkState::find_gpu(const SinkSettings& settings, bool frames_on_gpu, RingSpec* spec) {
+bool SinkState::find_gpu(const SinkSettings& settings, bool frames_on_gpu, GenerationSpec* spec) {
     spec->cuda_device = settings.cuda_device;
     if (!frames_on_gpu) {
         return true; // the library brings its own context to upload with
@@ -176,7 +176,7 @@ bool SinkState::find_gpu(const SinkSettings& settings, bool frames_on_gpu, RingS
     return true;
 }
 
-bool SinkState::make_spec(GstCaps* caps, RingSpec* spec) {
+bool SinkState::make_spec(GstCaps* caps, GenerationSpec* spec) {
     const SinkSettings settings = copy_settings();
     const bool frames_on_gpu = is_cuda_caps(caps);
     GstVideoInfo info;
@@ -222,7 +222,7 @@ GstCaps* SinkState::acceptable_caps() const {
 }
 
 bool SinkState::set_caps(GstCaps* caps) {
-    RingSpec spec;
+    GenerationSpec spec;
     if (!make_spec(caps, &spec)) {
         return false;
     }
@@ -234,9 +234,9 @@ bool SinkState::set_caps(GstCaps* caps) {
     return true;
 }
 
-GstBufferPool* SinkState::make_pool(GstCaps* caps, const RingSpec& spec, guint* size) {
+GstBufferPool* SinkState::make_pool(GstCaps* caps, const GenerationSpec& spec, guint* size) {
     GstBufferPool* pool =
-        spec.cuda ? new_cuda_slot_pool(ring_, element_, spec) : new_host_slot_pool(ring_, element_, spec);
+        spec.cuda ? new_cuda_slot_pool(publication_, element_, spec) : new_host_slot_pool(publication_, element_, spec);
     GstStructure* config = gst_buffer_pool_get_config(pool);
     gst_buffer_pool_config_set_params(config, caps, *size, 0, 0);
     gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
@@ -255,7 +255,7 @@ bool SinkState::propose_allocation(GstQuery* query) {
     GstCaps* caps = nullptr;
     gboolean need_pool = FALSE;
     gst_query_parse_allocation(query, &caps, &need_pool);
-    RingSpec spec;
+    GenerationSpec spec;
     if (!caps || !make_spec(caps, &spec)) {
         return false;
     }
@@ -278,7 +278,7 @@ bool SinkState::propose_allocation(GstQuery* query) {
 }
 
 bool SinkState::ensure_generation() {
-    GenerationPtr newest = ring_->newest();
+    GenerationPtr newest = publication_->newest();
     if (newest && newest == generation_ && !caps_changed_) {
         return true;
     }
@@ -286,7 +286,7 @@ bool SinkState::ensure_generation() {
     const bool fits =
         newest && newest->spec.memory == default_spec_.memory && gst_caps_is_equal(newest->spec.caps, caps_);
     if (!fits) {
-        const int result = ring_->configure(default_spec_, &newest);
+        const int result = publication_->configure(default_spec_, &newest);
         if (result != CUFRAMES_OK) {
             post_library_error(element_, result, "making the ring");
             return false;

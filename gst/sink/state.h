@@ -30,7 +30,7 @@ public:
 
     ElementSettings<SinkSettings>& settings() { return settings_; }
     SinkSettings copy_settings() const { return settings_.copy(); }
-    Ring& ring() { return *ring_; }
+    Publication& publication() { return *publication_; }
     CudaContextHolder& cuda() { return cuda_; }
 
     bool start();
@@ -54,9 +54,9 @@ public:
 
 private:
     bool check_settings(const SinkSettings& settings);
-    bool make_spec(GstCaps* caps, RingSpec* spec);
-    bool find_gpu(const SinkSettings& settings, bool frames_on_gpu, RingSpec* spec);
-    GstBufferPool* make_pool(GstCaps* caps, const RingSpec& spec, guint* size);
+    bool make_spec(GstCaps* caps, GenerationSpec* spec);
+    bool find_gpu(const SinkSettings& settings, bool frames_on_gpu, GenerationSpec* spec);
+    GstBufferPool* make_pool(GstCaps* caps, const GenerationSpec& spec, guint* size);
     bool ensure_generation();
     bool enough_subscribers();
     bool upstream_is_live() const;
@@ -75,7 +75,7 @@ private:
     GstCuframesSink* sink_;
     GstElement* element_;
     ElementSettings<SinkSettings> settings_;
-    std::shared_ptr<Ring> ring_ = std::make_shared<Ring>();
+    std::shared_ptr<Publication> publication_ = std::make_shared<Publication>();
     CudaContextHolder cuda_;
     MetaWriter metas_;
     SubscriberEvents events_;
@@ -84,7 +84,7 @@ private:
     // The streaming thread's.
     GstCaps* caps_ = nullptr;
     GstVideoInfo info_{};
-    RingSpec default_spec_{}; ///< For frames that come in somebody else's memory.
+    GenerationSpec default_spec_{}; ///< For frames that come in somebody else's memory.
     bool caps_changed_ = false;
     GenerationPtr generation_;
     std::atomic<bool> subscribers_came_ = false;
