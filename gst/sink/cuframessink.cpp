@@ -49,6 +49,8 @@
 
 #include "shared/template_caps.h"
 #include "shared/uri.h"
+#include "sink/properties.h"
+#include "sink/signals.h"
 #include "sink/state.h"
 
 GST_DEBUG_CATEGORY(gst_cuframes_sink_debug);
@@ -75,11 +77,11 @@ static gboolean gst_cuframes_sink_unlock_stop(GstBaseSink* base) {
 
 static gboolean gst_cuframes_sink_set_caps(GstBaseSink* base, GstCaps* caps) {
     GST_DEBUG_OBJECT(base, "frames are %" GST_PTR_FORMAT, static_cast<void*>(caps));
-    return state_of(base).set_caps(caps);
+    return state_of(base).negotiation().set_caps(caps);
 }
 
 static GstCaps* gst_cuframes_sink_get_caps(GstBaseSink* base, GstCaps* filter) {
-    GstCaps* caps = state_of(base).acceptable_caps();
+    GstCaps* caps = state_of(base).negotiation().acceptable_caps();
     if (!filter) {
         return caps;
     }
@@ -89,7 +91,7 @@ static GstCaps* gst_cuframes_sink_get_caps(GstBaseSink* base, GstCaps* filter) {
 }
 
 static gboolean gst_cuframes_sink_propose_allocation(GstBaseSink* base, GstQuery* query) {
-    return state_of(base).propose_allocation(query);
+    return state_of(base).negotiation().propose_allocation(query);
 }
 
 static GstFlowReturn gst_cuframes_sink_preroll(GstBaseSink* base, GstBuffer* buffer) {
@@ -111,7 +113,7 @@ static gboolean gst_cuframes_sink_event(GstBaseSink* base, GstEvent* event) {
     const gboolean handled = GST_BASE_SINK_CLASS(gst_cuframes_sink_parent_class)->event(base, event);
     if (type == GST_EVENT_FLUSH_STOP) {
         state.publication().interrupt(Publication::flushing, false);
-        state.flushed();
+        state.held().flushed();
     }
     if (type == GST_EVENT_EOS && handled) {
         state.end_of_stream();
@@ -166,7 +168,7 @@ static GstStateChangeReturn gst_cuframes_sink_change_state(GstElement* element, 
 }
 
 static void gst_cuframes_sink_init(GstCuframesSink* self) {
-    self->state = new SinkState(self);
+    self->state = new SinkState(GST_BASE_SINK(self), cuframes::gst::deliver_subscriber_event);
     // A frame that is there is shared at once.
     gst_base_sink_set_processing_deadline(GST_BASE_SINK(self), 0);
 }

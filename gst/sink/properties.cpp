@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The properties of cuframessink.
+#include "sink/properties.h"
+
 #include "shared/property_table.h"
+#include "sink/cuframessink.h"
 #include "sink/state.h"
 
 namespace cuframes::gst {
@@ -9,7 +11,9 @@ namespace {
 using SinkProperties = PropertyTable<GstCuframesSink>;
 
 void read_epoch(const SinkState& state, GValue* value) { g_value_set_uint64(value, state.epoch()); }
-void read_num_subscribers(const SinkState& state, GValue* value) { g_value_set_uint(value, state.num_subscribers()); }
+void read_num_subscribers(const SinkState& state, GValue* value) {
+    g_value_set_uint(value, state.publication().num_subscribers());
+}
 void read_stats(const SinkState& state, GValue* value) { g_value_take_boxed(value, state.stats()); }
 
 void add_ring_settings(SinkProperties& table) {

@@ -91,6 +91,13 @@ GenerationPtr Publication::newest() const {
     return newest_;
 }
 
+guint Publication::num_subscribers() const {
+    cuframes_publisher_stats stats;
+    CUFRAMES_INIT(stats);
+    with_publisher([&](cuframes_publisher* publisher) { return cuframes_publisher_get_stats(publisher, &stats); });
+    return stats.subscribers;
+}
+
 void Publication::retire(GenerationPtr next) {
     // The old generation's idle memories go before its mapping may: encoders' registrations are cached on them.
     GenerationPtr old;

@@ -58,6 +58,8 @@ public:
     /// Makes sure that the newest generation fits `spec`: keeps it if it does, else starts another.
     int configure(const GenerationSpec& spec, GenerationPtr* generation);
     GenerationPtr newest() const;
+    /// Readers that are attached now.
+    guint num_subscribers() const;
 
     /// A slot of `generation`, or CUFRAMES_ERROR_INVALID_STATE when that is not the newest any more.
     int acquire(const Generation& generation, cuframes_acquire_flags flags, cuframes_slot** slot);

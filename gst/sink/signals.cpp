@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The signals of cuframessink.
+#include "sink/signals.h"
+
+#include "sink/cuframessink.h"
 #include "sink/state.h"
 
 namespace cuframes::gst {
@@ -44,7 +46,7 @@ void deliver_subscriber_event(GstElement* sink, const SubscriberEvents::Event& e
         g_signal_emit(sink, signals[SIGNAL_SUBSCRIBER_ADDED], 0, event.name.c_str(), event.pid);
     }
     g_object_notify(G_OBJECT(sink), "num-subscribers");
-    GST_CUFRAMES_SINK(sink)->state->subscribers_changed();
+    GST_CUFRAMES_SINK(sink)->state->held().subscribers_changed();
 }
 
 } // namespace cuframes::gst
