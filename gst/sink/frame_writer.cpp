@@ -6,6 +6,8 @@
 #include "shared/errors.h"
 #include "sink/mapped_frame.h"
 
+#include <utility>
+
 GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_sink_debug);
 #define GST_CAT_DEFAULT gst_cuframes_sink_debug
 

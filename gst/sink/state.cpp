@@ -2,6 +2,7 @@
 #include "sink/state.h"
 
 #include "shared/errors.h"
+#include "shared/gpu_sharing.h"
 #include "shared/stats.h"
 
 #include <algorithm>
@@ -38,16 +39,9 @@ bool SinkState::check_settings(const SinkSettings& settings) {
                    "starting");
         return false;
     }
-    if (settings.memory != GST_CUFRAMES_MEMORY_CUDA) {
-        return true;
-    }
-    // Asked for explicitly, the GPU is tried before the key is taken: a failure leaves nothing behind.
-    const int result = cuframes_cuda_self_test(settings.cuda_device < 0 ? 0 : settings.cuda_device);
-    if (result != CUFRAMES_OK) {
-        post_error(element_, result, "cuframessink key=" + settings.key + ": " + cuframes_last_error_message(),
-                   "trying to share GPU memory");
-    }
-    return result == CUFRAMES_OK;
+    // Before the key is taken: a failure leaves nothing behind.
+    return settings.memory != GST_CUFRAMES_MEMORY_CUDA ||
+           gpu_can_be_shared(element_, settings.key, settings.cuda_device);
 }
 
 bool SinkState::start() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The properties of cuframessrc.
+#include "src/properties.h"
+
 #include "shared/property_table.h"
+#include "src/cuframessrc.h"
 #include "src/state.h"
 
 namespace cuframes::gst {
