@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "config.h"
-#include "shared/enums.h"
 #include "shared/metadata.h"
 #include "sink/cuframessink.h"
 #include "src/cuframessrc.h"
@@ -20,7 +19,6 @@ static void log_from_library(cuframes_log_level level, const char* message, void
 static gboolean plugin_init(GstPlugin* plugin) {
     GST_DEBUG_CATEGORY_INIT(cuframes_library_debug, "cuframes", 0, "libcuframes");
     cuframes_set_log_func(log_from_library, nullptr, CUFRAMES_LOG_DEBUG);
-    gst_cuframes_enums_mark_plugin_api();
     // Caps travel as text, and a reader can only parse value types that it knows: decoders put this one into theirs.
     g_type_ensure(GST_TYPE_VIDEO_MULTIVIEW_FLAGSET);
     cuframes::gst::register_known_metas();

@@ -30,8 +30,9 @@ static void gst_cuframes_cuda_slot_pool_init(GstCuframesCudaSlotPool*) {}
 
 namespace cuframes::gst {
 
-GstBufferPool* new_cuda_slot_pool(std::shared_ptr<Ring> ring, GstElement* sink, const RingSpec& spec) {
-    auto core = std::make_unique<SlotPool>(std::move(ring), sink, spec);
+GstBufferPool* new_cuda_slot_pool(std::shared_ptr<Publication> publication, GstElement* sink,
+                                  const GenerationSpec& spec) {
+    auto core = std::make_unique<SlotPool>(std::move(publication), sink, spec);
     core->set_spill([pool = core.get()](Layout* layout) -> GstMemory* {
         const RelaxedCapture relaxed;
         const CudaHandles& cuda = pool->spec().cuda;

@@ -4,6 +4,6 @@
 
 namespace cuframes::gst {
 
-GstBufferPool* new_cuda_slot_pool(std::shared_ptr<Ring>, GstElement*, const RingSpec&) { return nullptr; }
+GstBufferPool* new_cuda_slot_pool(std::shared_ptr<Publication>, GstElement*, const GenerationSpec&) { return nullptr; }
 
 } // namespace cuframes::gst

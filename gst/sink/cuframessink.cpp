@@ -50,12 +50,14 @@
 
 #include "shared/template_caps.h"
 #include "shared/uri.h"
+#include "sink/properties.h"
+#include "sink/signals.h"
 #include "sink/state.h"
 
 GST_DEBUG_CATEGORY(gst_cuframes_sink_debug);
 #define GST_CAT_DEFAULT gst_cuframes_sink_debug
 
-using cuframes::gst::Ring;
+using cuframes::gst::Publication;
 using cuframes::gst::SinkState;
 
 G_DEFINE_FINAL_TYPE_WITH_CODE(GstCuframesSink, gst_cuframes_sink, GST_TYPE_BASE_SINK,
@@ -65,22 +67,22 @@ GST_ELEMENT_REGISTER_DEFINE(cuframessink, "cuframessink", GST_RANK_NONE, GST_TYP
 static SinkState& state_of(gpointer object) { return *GST_CUFRAMES_SINK(object)->state; }
 
 static gboolean gst_cuframes_sink_unlock(GstBaseSink* base) {
-    state_of(base).ring().interrupt(Ring::unlocking, true);
+    state_of(base).publication().interrupt(Publication::unlocking, true);
     return TRUE;
 }
 
 static gboolean gst_cuframes_sink_unlock_stop(GstBaseSink* base) {
-    state_of(base).ring().interrupt(Ring::unlocking, false);
+    state_of(base).publication().interrupt(Publication::unlocking, false);
     return TRUE;
 }
 
 static gboolean gst_cuframes_sink_set_caps(GstBaseSink* base, GstCaps* caps) {
     GST_DEBUG_OBJECT(base, "frames are %" GST_PTR_FORMAT, static_cast<void*>(caps));
-    return state_of(base).set_caps(caps);
+    return state_of(base).negotiation().set_caps(caps);
 }
 
 static GstCaps* gst_cuframes_sink_get_caps(GstBaseSink* base, GstCaps* filter) {
-    GstCaps* caps = state_of(base).acceptable_caps();
+    GstCaps* caps = state_of(base).negotiation().acceptable_caps();
     if (!filter) {
         return caps;
     }
@@ -90,7 +92,7 @@ static GstCaps* gst_cuframes_sink_get_caps(GstBaseSink* base, GstCaps* filter) {
 }
 
 static gboolean gst_cuframes_sink_propose_allocation(GstBaseSink* base, GstQuery* query) {
-    return state_of(base).propose_allocation(query);
+    return state_of(base).negotiation().propose_allocation(query);
 }
 
 static GstFlowReturn gst_cuframes_sink_preroll(GstBaseSink* base, GstBuffer* buffer) {
@@ -106,13 +108,13 @@ static gboolean gst_cuframes_sink_event(GstBaseSink* base, GstEvent* event) {
     const GstEventType type = GST_EVENT_TYPE(event);
     // The base class unlocks us for an instant only; a decoder that waits for a slot has to leave it all the while.
     if (type == GST_EVENT_FLUSH_START) {
-        state.ring().interrupt(Ring::flushing, true);
+        state.publication().interrupt(Publication::flushing, true);
     }
     // With EOS this returns when the last frame's time has come and it was rendered.
     const gboolean handled = GST_BASE_SINK_CLASS(gst_cuframes_sink_parent_class)->event(base, event);
     if (type == GST_EVENT_FLUSH_STOP) {
-        state.ring().interrupt(Ring::flushing, false);
-        state.flushed();
+        state.publication().interrupt(Publication::flushing, false);
+        state.held().flushed();
     }
     if (type == GST_EVENT_EOS && handled) {
         state.end_of_stream();
@@ -152,7 +154,7 @@ static GstStateChangeReturn gst_cuframes_sink_change_state(GstElement* element, 
     }
     // Threads of upstream elements may wait for a slot; they are not the base class's to unlock.
     if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
-        state.ring().interrupt(Ring::stopping, true);
+        state.publication().interrupt(Publication::stopping, true);
     }
     const GstStateChangeReturn result =
         GST_ELEMENT_CLASS(gst_cuframes_sink_parent_class)->change_state(element, transition);
@@ -167,7 +169,7 @@ static GstStateChangeReturn gst_cuframes_sink_change_state(GstElement* element, 
 }
 
 static void gst_cuframes_sink_init(GstCuframesSink* self) {
-    self->state = new SinkState(self);
+    self->state = new SinkState(GST_BASE_SINK(self), cuframes::gst::deliver_subscriber_event);
     // A frame that is there is shared at once.
     gst_base_sink_set_processing_deadline(GST_BASE_SINK(self), 0);
 }
@@ -185,6 +187,7 @@ static void gst_cuframes_sink_class_init(GstCuframesSinkClass* klass) {
 
     object_class->finalize = gst_cuframes_sink_finalize;
     cuframes::gst::install_sink_properties(object_class);
+    cuframes::gst::install_sink_signals(G_OBJECT_CLASS_TYPE(klass));
 
     GstCaps* caps = cuframes::gst::template_caps(true);
     gst_element_class_add_pad_template(element_class, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));

@@ -6,7 +6,7 @@ namespace {
 
 void release_slot(void* handle) { cuframes_slot_release(static_cast<cuframes_slot*>(handle)); }
 
-std::shared_ptr<MemoryBook> make_book(const RingSpec& spec) {
+std::shared_ptr<MemoryBook> make_book(const GenerationSpec& spec) {
     // A ring in GPU memory that is filled from host memory lends no slots upstream, and needs no context of GStreamer's.
     if (spec.cuda) {
         return make_cuda_memory_book(release_slot, spec.cuda, spec.layout.info, false);
@@ -14,8 +14,8 @@ std::shared_ptr<MemoryBook> make_book(const RingSpec& spec) {
     return std::make_shared<HostMemoryBook>(release_slot, spec.layout.info.size, false);
 }
 
-bool fits(const Generation& generation, const RingSpec& wanted) {
-    const RingSpec& spec = generation.spec;
+bool fits(const Generation& generation, const GenerationSpec& wanted) {
+    const GenerationSpec& spec = generation.spec;
     return spec.memory == wanted.memory && spec.cuda_device == wanted.cuda_device &&
            spec.cuda.context() == wanted.cuda.context() && spec.cuda.stream() == wanted.cuda.stream() &&
            gst_caps_is_equal(spec.caps, wanted.caps) && same_geometry(spec.layout.geometry, wanted.layout.geometry);
@@ -30,14 +30,16 @@ uint64_t epoch_of(cuframes_publisher* publisher) {
 
 } // namespace
 
-Generation::Generation(const RingSpec& wanted) : spec(wanted), book(make_book(wanted)) { gst_caps_ref(spec.caps); }
+Generation::Generation(const GenerationSpec& wanted) : spec(wanted), book(make_book(wanted)) {
+    gst_caps_ref(spec.caps);
+}
 
 Generation::~Generation() {
     book->close();
     gst_caps_unref(spec.caps);
 }
 
-int Ring::open(const cuframes_publisher_options& options) {
+int Publication::open(const cuframes_publisher_options& options) {
     const std::unique_lock life(life_);
     const int result = cuframes_publisher_create(&options, &publisher_);
     const std::lock_guard lock(interruption_mutex_);
@@ -50,7 +52,7 @@ int Ring::open(const cuframes_publisher_options& options) {
     return result;
 }
 
-void Ring::close() {
+void Publication::close() {
     interrupt(stopping, true); // so that nobody waits in there while we wait for them
     const std::unique_lock life(life_);
     retire(nullptr);
@@ -62,7 +64,7 @@ void Ring::close() {
     contexts_in_use_.clear();
 }
 
-void Ring::interrupt(Interruption why, bool on) {
+void Publication::interrupt(Interruption why, bool on) {
     const std::lock_guard lock(interruption_mutex_);
     if (why == draining) {
         drainings_ += on ? 1u : -1u;
@@ -74,22 +76,29 @@ void Ring::interrupt(Interruption why, bool on) {
     }
 }
 
-unsigned Ring::interruptions() const {
+unsigned Publication::interruptions() const {
     const std::lock_guard lock(interruption_mutex_);
     return interruptions_;
 }
 
-int Ring::with_publisher(const std::function<int(cuframes_publisher*)>& call) const {
+int Publication::with_publisher(const std::function<int(cuframes_publisher*)>& call) const {
     const std::shared_lock life(life_);
     return publisher_ ? call(publisher_) : CUFRAMES_ERROR_INVALID_STATE;
 }
 
-GenerationPtr Ring::newest() const {
+GenerationPtr Publication::newest() const {
     const std::lock_guard lock(newest_mutex_);
     return newest_;
 }
 
-void Ring::retire(GenerationPtr next) {
+guint Publication::num_subscribers() const {
+    cuframes_publisher_stats stats;
+    CUFRAMES_INIT(stats);
+    with_publisher([&](cuframes_publisher* publisher) { return cuframes_publisher_get_stats(publisher, &stats); });
+    return stats.subscribers;
+}
+
+void Publication::retire(GenerationPtr next) {
     // The old generation's idle memories go before its mapping may: encoders' registrations are cached on them.
     GenerationPtr old;
     {
@@ -101,7 +110,7 @@ void Ring::retire(GenerationPtr next) {
     }
 }
 
-int Ring::configure(const RingSpec& spec, GenerationPtr* generation) {
+int Publication::configure(const GenerationSpec& spec, GenerationPtr* generation) {
     const std::lock_guard one_at_a_time(configure_mutex_);
     if (GenerationPtr current = newest(); current && fits(*current, spec)) {
         *generation = std::move(current);
@@ -110,7 +119,8 @@ int Ring::configure(const RingSpec& spec, GenerationPtr* generation) {
     return with_publisher([&](cuframes_publisher* publisher) { return start_generation(publisher, spec, generation); });
 }
 
-int Ring::start_generation(cuframes_publisher* publisher, const RingSpec& spec, GenerationPtr* generation) {
+int Publication::start_generation(cuframes_publisher* publisher, const GenerationSpec& spec,
+                                  GenerationPtr* generation) {
     gchar* const caps = gst_caps_to_string(spec.caps);
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
@@ -136,7 +146,7 @@ int Ring::start_generation(cuframes_publisher* publisher, const RingSpec& spec, 
     return CUFRAMES_OK;
 }
 
-int Ring::acquire(const Generation& generation, cuframes_acquire_flags flags, cuframes_slot** slot) {
+int Publication::acquire(const Generation& generation, cuframes_acquire_flags flags, cuframes_slot** slot) {
     return with_publisher([&](cuframes_publisher* publisher) -> int {
         if (const GenerationPtr current = newest(); current.get() != &generation) {
             return CUFRAMES_ERROR_INVALID_STATE;
@@ -150,7 +160,7 @@ int Ring::acquire(const Generation& generation, cuframes_acquire_flags flags, cu
     });
 }
 
-int Ring::acquire_memory(const Generation& generation, cuframes_acquire_flags flags, GstMemory** memory) {
+int Publication::acquire_memory(const Generation& generation, cuframes_acquire_flags flags, GstMemory** memory) {
     cuframes_slot* slot = nullptr;
     const int result = acquire(generation, flags, &slot);
     if (result == CUFRAMES_OK) {

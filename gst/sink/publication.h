@@ -14,7 +14,7 @@
 namespace cuframes::gst {
 
 /// What a generation of the ring is made for.
-struct RingSpec {
+struct GenerationSpec {
     GstCaps* caps = nullptr; ///< Borrowed by the functions that take a spec; owned by a Generation.
     Layout layout{};
     cuframes_memory memory = CUFRAMES_MEMORY_HOST;
@@ -24,12 +24,12 @@ struct RingSpec {
 
 /// One generation of the ring as the sink's parts share it. Immutable but for its book.
 struct Generation {
-    explicit Generation(const RingSpec& wanted);
+    explicit Generation(const GenerationSpec& wanted);
     Generation(const Generation&) = delete;
     Generation& operator=(const Generation&) = delete;
     ~Generation();
 
-    RingSpec spec;
+    GenerationSpec spec;
     uint64_t epoch = 0;
     std::shared_ptr<MemoryBook> book;
 };
@@ -38,7 +38,7 @@ using GenerationPtr = std::shared_ptr<const Generation>;
 
 /// The sink's publisher, shared with the buffer pools it proposes: they outlive it at times, and acquire from other
 /// threads than the one that renders. All functions may be called from any thread.
-class Ring {
+class Publication {
 public:
     /// Why a wait has to end, as bits: the publisher is interrupted while there is one.
     enum Interruption : unsigned {
@@ -56,8 +56,10 @@ public:
     unsigned interruptions() const;
 
     /// Makes sure that the newest generation fits `spec`: keeps it if it does, else starts another.
-    int configure(const RingSpec& spec, GenerationPtr* generation);
+    int configure(const GenerationSpec& spec, GenerationPtr* generation);
     GenerationPtr newest() const;
+    /// Readers that are attached now.
+    guint num_subscribers() const;
 
     /// A slot of `generation`, or CUFRAMES_ERROR_INVALID_STATE when that is not the newest any more.
     int acquire(const Generation& generation, cuframes_acquire_flags flags, cuframes_slot** slot);
@@ -68,7 +70,7 @@ public:
     int with_publisher(const std::function<int(cuframes_publisher*)>& call) const;
 
 private:
-    int start_generation(cuframes_publisher* publisher, const RingSpec& spec, GenerationPtr* generation);
+    int start_generation(cuframes_publisher* publisher, const GenerationSpec& spec, GenerationPtr* generation);
     void retire(GenerationPtr next);
 
     mutable std::shared_mutex life_; ///< Shared by calls into the publisher, exclusive to make and destroy it.

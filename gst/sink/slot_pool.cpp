@@ -31,8 +31,8 @@ gboolean pin_meta(GstBuffer*, GstMeta** meta, gpointer) {
 
 } // namespace
 
-SlotPool::SlotPool(std::shared_ptr<Ring> ring, GstElement* sink, RingSpec spec)
-    : ring_(std::move(ring)), spec_(std::move(spec)) {
+SlotPool::SlotPool(std::shared_ptr<Publication> publication, GstElement* sink, GenerationSpec spec)
+    : publication_(std::move(publication)), spec_(std::move(spec)) {
     g_weak_ref_init(&sink_, sink);
     gst_caps_ref(spec_.caps);
     gst_allocation_params_init(&allocation_params_);
@@ -118,7 +118,7 @@ bool SlotPool::configure(GstBufferPool* pool, GstStructure* config) {
 }
 
 bool SlotPool::start() {
-    const int result = ring_->configure(spec_, &generation_);
+    const int result = publication_->configure(spec_, &generation_);
     // The sink may have stopped already; then whatever still uses the pool gets ordinary memory.
     if (result == CUFRAMES_OK || result == CUFRAMES_ERROR_INVALID_STATE) {
         return true;
@@ -136,9 +136,9 @@ void SlotPool::drain_waiters() {
         return;
     }
     // Set until the last one has left, or one that was about to wait could miss it.
-    ring_->interrupt(Ring::draining, true);
+    publication_->interrupt(Publication::draining, true);
     no_waiter_.wait(lock, [this] { return waiters_ == 0; });
-    ring_->interrupt(Ring::draining, false);
+    publication_->interrupt(Publication::draining, false);
 }
 
 GstMemory* SlotPool::acquire_slot(GstBufferPool* pool, bool may_wait, GstFlowReturn* flow) {
@@ -154,7 +154,7 @@ GstMemory* SlotPool::acquire_slot(GstBufferPool* pool, bool may_wait, GstFlowRet
     int result = CUFRAMES_ERROR_INTERRUPTED;
     // Checked after waiters_ was raised: from then on drain_waiters() waits for us.
     if (!GST_BUFFER_POOL_IS_FLUSHING(pool)) {
-        result = ring_->acquire_memory(
+        result = publication_->acquire_memory(
             *generation_,
             static_cast<cuframes_acquire_flags>(CUFRAMES_ACQUIRE_SPARE |
                                                 (may_wait ? CUFRAMES_ACQUIRE_DEFAULT : CUFRAMES_ACQUIRE_NO_WAIT)),
@@ -166,9 +166,9 @@ GstMemory* SlotPool::acquire_slot(GstBufferPool* pool, bool may_wait, GstFlowRet
             no_waiter_.notify_all();
         }
     }
-    const unsigned to_the_end = Ring::flushing | Ring::stopping;
+    const unsigned to_the_end = Publication::flushing | Publication::stopping;
     if (result == CUFRAMES_ERROR_INTERRUPTED &&
-        (GST_BUFFER_POOL_IS_FLUSHING(pool) || (ring_->interruptions() & to_the_end))) {
+        (GST_BUFFER_POOL_IS_FLUSHING(pool) || (publication_->interruptions() & to_the_end))) {
         *flow = GST_FLOW_FLUSHING;
     }
     return memory;
@@ -233,8 +233,9 @@ static void gst_cuframes_slot_pool_init(GstCuframesSlotPool*) {}
 
 namespace cuframes::gst {
 
-GstBufferPool* new_host_slot_pool(std::shared_ptr<Ring> ring, GstElement* sink, const RingSpec& spec) {
-    auto core = std::make_unique<SlotPool>(std::move(ring), sink, spec);
+GstBufferPool* new_host_slot_pool(std::shared_ptr<Publication> publication, GstElement* sink,
+                                  const GenerationSpec& spec) {
+    auto core = std::make_unique<SlotPool>(std::move(publication), sink, spec);
     core->set_spill([pool = core.get()](Layout* layout) {
         GstAllocationParams params = pool->allocation_params();
         // Vector instructions of decoders rely on it, and slots have it.

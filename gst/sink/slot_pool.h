@@ -20,7 +20,7 @@ public:
     /// Ordinary memory of the given layout, whose offsets and strides it may replace.
     using Spill = std::function<GstMemory*(Layout* layout)>;
 
-    SlotPool(std::shared_ptr<Ring> ring, GstElement* sink, RingSpec spec);
+    SlotPool(std::shared_ptr<Publication> publication, GstElement* sink, GenerationSpec spec);
     ~SlotPool();
     SlotPool(const SlotPool&) = delete;
     SlotPool& operator=(const SlotPool&) = delete;
@@ -31,7 +31,7 @@ public:
     static void attach(GstBufferPool* pool, std::unique_ptr<SlotPool> core);
 
     void set_spill(Spill spill) { spill_ = std::move(spill); }
-    const RingSpec& spec() const { return spec_; }
+    const GenerationSpec& spec() const { return spec_; }
     const GstAllocationParams& allocation_params() const { return allocation_params_; }
 
 private:
@@ -51,9 +51,9 @@ private:
     GstBuffer* make_buffer(GstMemory* memory, const Layout& layout) const;
     void drain_waiters();
 
-    std::shared_ptr<Ring> ring_;
+    std::shared_ptr<Publication> publication_;
     GWeakRef sink_; ///< For errors; a pool may outlive its sink.
-    RingSpec spec_;
+    GenerationSpec spec_;
     Spill spill_;
     GstAllocationParams allocation_params_{};
     GenerationPtr generation_;
@@ -64,9 +64,11 @@ private:
 
 /// A pool over host memory, without a floating reference. Software decoders that render directly into downstream's
 /// buffers may choose strides and padding: it takes GST_BUFFER_POOL_OPTION_VIDEO_ALIGNMENT.
-GstBufferPool* new_host_slot_pool(std::shared_ptr<Ring> ring, GstElement* sink, const RingSpec& spec);
+GstBufferPool* new_host_slot_pool(std::shared_ptr<Publication> publication, GstElement* sink,
+                                  const GenerationSpec& spec);
 
 /// The same as a GstCudaBufferPool, which is what NVIDIA's decoders and CUDA elements take. NULL in builds without.
-GstBufferPool* new_cuda_slot_pool(std::shared_ptr<Ring> ring, GstElement* sink, const RingSpec& spec);
+GstBufferPool* new_cuda_slot_pool(std::shared_ptr<Publication> publication, GstElement* sink,
+                                  const GenerationSpec& spec);
 
 } // namespace cuframes::gst

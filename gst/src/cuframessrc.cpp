@@ -46,6 +46,7 @@
 
 #include "shared/template_caps.h"
 #include "shared/uri.h"
+#include "src/properties.h"
 #include "src/state.h"
 
 GST_DEBUG_CATEGORY(gst_cuframes_src_debug);
@@ -78,15 +79,15 @@ static gboolean gst_cuframes_src_unlock_stop(GstBaseSrc* base) {
 
 static gboolean gst_cuframes_src_is_seekable(GstBaseSrc*) { return FALSE; }
 
-static gboolean gst_cuframes_src_negotiate(GstBaseSrc* base) { return state_of(base).negotiate(); }
+static gboolean gst_cuframes_src_negotiate(GstBaseSrc* base) { return state_of(base).negotiation().negotiate(); }
 
 static gboolean gst_cuframes_src_decide_allocation(GstBaseSrc* base, GstQuery* query) {
-    return state_of(base).decide_allocation(query);
+    return state_of(base).negotiation().decide_allocation(query);
 }
 
 static GstCaps* gst_cuframes_src_get_caps(GstBaseSrc* base, GstCaps* filter) {
     // Never waits for a publisher: until its first frame, anything may come.
-    GstCaps* caps = state_of(base).caps();
+    GstCaps* caps = state_of(base).negotiation().caps();
     if (!caps) {
         caps = gst_pad_get_pad_template_caps(GST_BASE_SRC_PAD(base));
     }
@@ -153,7 +154,7 @@ static GstStateChangeReturn gst_cuframes_src_change_state(GstElement* element, G
 }
 
 static void gst_cuframes_src_init(GstCuframesSrc* self) {
-    self->state = new SrcState(self);
+    self->state = new SrcState(GST_BASE_SRC(self));
     gst_base_src_set_live(GST_BASE_SRC(self), TRUE);
     gst_base_src_set_format(GST_BASE_SRC(self), GST_FORMAT_TIME);
 }

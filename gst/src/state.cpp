@@ -2,7 +2,10 @@
 #include "src/state.h"
 
 #include "shared/errors.h"
+#include "shared/gpu_sharing.h"
 #include "shared/stats.h"
+
+#include <utility>
 
 GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_src_debug);
 #define GST_CAT_DEFAULT gst_cuframes_src_debug
@@ -16,58 +19,36 @@ constexpr GstClockTime latest_frame = 10 * GST_SECOND;
 /// A camera from which nothing comes for so long stands still, and what it showed last is its picture.
 constexpr int64_t still_after_ms = 500;
 
-const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
-
-cuframes_subscriber_options options_of(const SrcSettings& settings) {
-    cuframes_subscriber_options options;
-    CUFRAMES_INIT(options);
-    options.key = settings.key.c_str();
-    options.directory = or_null(settings.directory);
-    options.name = or_null(settings.name_tag);
-    options.mode = settings.mode == GST_CUFRAMES_MODE_STRICT ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST;
-    options.max_held = settings.max_held;
-    options.min_held = 1; // What is beyond is copied.
-    options.copies = settings.on_exhausted == GST_CUFRAMES_ON_EXHAUSTED_COPY;
-    options.connect_timeout_ms = settings.connect_timeout;
-    options.end_when_gone = settings.on_gone != GST_CUFRAMES_ON_GONE_WAIT;
-    options.cuda_device = settings.cuda_device;
-    return options;
-}
-
 } // namespace
 
-SrcState::SrcState(GstCuframesSrc* src)
-    : src_(src), element_(GST_ELEMENT_CAST(src)), cuda_(element_), metas_(element_) {}
+SrcState::SrcState(GstBaseSrc* src)
+    : src_(src),
+      element_(GST_ELEMENT_CAST(src)),
+      settings_(element_),
+      cuda_(element_),
+      negotiation_(src, settings_, cuda_),
+      reader_(src, settings_, cuda_, negotiation_),
+      leases_(element_, settings_) {}
 
-SrcState::~SrcState() {
-    gst_clear_caps(&caps_);
-    gst_clear_structure(&last_stats_);
-}
+SrcState::~SrcState() { gst_clear_structure(&last_stats_); }
 
-SrcSettings SrcState::copy_settings() const {
-    GST_OBJECT_LOCK(src_);
-    SrcSettings settings = settings_;
-    GST_OBJECT_UNLOCK(src_);
-    return settings;
-}
-
-bool SrcState::start() {
-    const SrcSettings settings = copy_settings();
-    cuda_.set_device(settings.cuda_device);
+bool SrcState::check_settings(const SrcSettings& settings) {
     if (settings.key.empty()) {
         post_error(element_, CUFRAMES_ERROR_INVALID_KEY,
                    "cuframessrc has no key: set the property key to the name that the publisher uses", "starting");
         return false;
     }
-    if (settings.memory == GST_CUFRAMES_MEMORY_CUDA) {
-        const int result = cuframes_cuda_self_test(settings.cuda_device < 0 ? 0 : settings.cuda_device);
-        if (result != CUFRAMES_OK) {
-            post_error(element_, result, "cuframessrc key=" + settings.key + ": " + cuframes_last_error_message(),
-                       "trying to share GPU memory");
-            return false;
-        }
+    return settings.memory != GST_CUFRAMES_MEMORY_CUDA ||
+           gpu_can_be_shared(element_, settings.key, settings.cuda_device);
+}
+
+bool SrcState::start() {
+    const SrcSettings settings = settings_.copy();
+    cuda_.set_device(settings.cuda_device);
+    if (!check_settings(settings)) {
+        return false;
     }
-    cuframes_subscriber_options options = options_of(settings);
+    cuframes_subscriber_options options = settings.options();
     options.on_state = [](cuframes_subscriber_state state, uint64_t epoch, int32_t pid, void* self) {
         static_cast<SrcState*>(self)->state_changed(state, epoch, pid);
     };
@@ -82,30 +63,25 @@ bool SrcState::start() {
     subscriber_ = subscriber;
     latency_.reset();
     timeline_.restart();
-    copied_ = early_ = 0;
-    leases_ = 0;
-    strict_ = settings.mode == GST_CUFRAMES_MODE_STRICT;
-    times_told_ = waiting_told_ = starvation_told_ = copies_told_ = discontinuity_pending_ = false;
-    use_latency();
+    early_ = 0;
+    reader_.start();
+    leases_.start(subscriber);
+    strict_ = settings.mode == CUFRAMES_MODE_STRICT;
+    times_told_ = waiting_told_ = false;
+    leases_.use_latency(latency_.value());
     return result == CUFRAMES_OK;
 }
 
 void SrcState::stop() {
     const std::unique_lock life(life_);
     gst_clear_structure(&last_stats_);
-    last_stats_ = subscriber_stats(subscriber_, copied_, early_, metas_.skipped());
+    last_stats_ = subscriber_stats(subscriber_, reader_.copied(), early_, reader_.metas_skipped());
     cuframes_frame_unref(std::exchange(follower_, nullptr));
     follows_ = GST_FLOW_OK;
-    if (book_) {
-        book_->close();
-    }
-    book_.reset();
-    copies_.reset();
-    gst_clear_object(&descriptor_allocator_);
+    reader_.stop();
+    negotiation_.reset();
+    leases_.start(nullptr);
     epoch_ = 0;
-    GST_OBJECT_LOCK(src_);
-    gst_clear_caps(&caps_);
-    GST_OBJECT_UNLOCK(src_);
     cuframes_subscriber_destroy(std::exchange(subscriber_, nullptr));
 }
 
@@ -121,21 +97,14 @@ GstStructure* SrcState::stats() const {
     if (!subscriber_ && last_stats_) {
         return gst_structure_copy(last_stats_);
     }
-    return subscriber_stats(subscriber_, copied_, early_, metas_.skipped());
-}
-
-GstCaps* SrcState::caps() const {
-    GST_OBJECT_LOCK(src_);
-    GstCaps* caps = caps_ ? gst_caps_ref(caps_) : nullptr;
-    GST_OBJECT_UNLOCK(src_);
-    return caps;
+    return subscriber_stats(subscriber_, reader_.copied(), early_, reader_.metas_skipped());
 }
 
 void SrcState::state_changed(cuframes_subscriber_state state, uint64_t epoch, int32_t pid) {
     GST_INFO_OBJECT(src_, "publisher is %s, pid %d, epoch %" G_GUINT64_FORMAT, state_name(state), pid, epoch);
     GstStructure* news =
         gst_structure_new("cuframes-publisher", "state", G_TYPE_STRING, state_name(state), "epoch", G_TYPE_UINT64,
-                          epoch, "pid", G_TYPE_INT, pid, "key", G_TYPE_STRING, copy_settings().key.c_str(), nullptr);
+                          epoch, "pid", G_TYPE_INT, pid, "key", G_TYPE_STRING, settings_.copy().key.c_str(), nullptr);
     gst_element_post_message(element_, gst_message_new_element(GST_OBJECT_CAST(src_), news));
 }
 
@@ -210,7 +179,7 @@ GstClockTime SrcState::capture_time(const cuframes_frame_view& view) {
         GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
                             ("cuframessrc key=%s: the publisher's frames say that they were captured %" G_GUINT64_FORMAT
                              " s before they were published; give times of CLOCK_MONOTONIC, in nanoseconds, or none",
-                             copy_settings().key.c_str(), (view.publish_time - view.info.pts) / GST_SECOND),
+                             settings_.copy().key.c_str(), (view.publish_time - view.info.pts) / GST_SECOND),
                             ("the time of publication is used instead"));
     }
     return view.publish_time;
@@ -224,7 +193,7 @@ bool SrcState::is_early(const cuframes_frame* frame) {
 void SrcState::leave_out(cuframes_frame* frame) {
     const cuframes_frame_view& view = *cuframes_frame_get(frame);
     GST_LOG_OBJECT(src_, "frame %" G_GUINT64_FORMAT " was captured before this pipeline ran: left out", view.sequence);
-    discontinuity_pending_ = discontinuity_pending_ || view.discontinuity;
+    reader_.note_discontinuity(view);
     ++early_;
     cuframes_frame_unref(frame);
 }
@@ -237,13 +206,14 @@ GstFlowReturn SrcState::take_frame(cuframes_frame** frame, int64_t timeout_ms) {
     }
     for (;;) {
         const int result = cuframes_subscriber_next(subscriber_, timeout_ms, frame);
-        if (result == CUFRAMES_ERROR_EOS && copy_settings().on_eos == GST_CUFRAMES_ON_EOS_WAIT) {
+        if (result == CUFRAMES_ERROR_EOS && settings_.copy().on_eos == GST_CUFRAMES_ON_EOS_WAIT) {
             continue;
         }
         if (timeout_ms >= 0 && (result == CUFRAMES_ERROR_TIMEOUT || result == CUFRAMES_ERROR_LEASES_EXHAUSTED)) {
             return GST_FLOW_OK;
         }
-        const GstFlowReturn flow = result == CUFRAMES_ERROR_LEASES_EXHAUSTED ? wait_for_lease() : flow_of(result);
+        const GstFlowReturn flow =
+            result == CUFRAMES_ERROR_LEASES_EXHAUSTED ? flow_of(leases_.wait()) : flow_of(result);
         if (result == CUFRAMES_OK || flow != GST_FLOW_OK) {
             return flow;
         }
@@ -259,7 +229,7 @@ GstFlowReturn SrcState::flow_of(int result) {
     case CUFRAMES_ERROR_EOS:
         return GST_FLOW_EOS;
     case CUFRAMES_ERROR_PUBLISHER_GONE:
-        if (copy_settings().on_gone == GST_CUFRAMES_ON_GONE_EOS) {
+        if (settings_.copy().on_gone == GST_CUFRAMES_ON_GONE_EOS) {
             return GST_FLOW_EOS;
         }
         [[fallthrough]];
@@ -267,6 +237,51 @@ GstFlowReturn SrcState::flow_of(int result) {
         post_library_error(element_, result, "taking a frame");
         return GST_FLOW_ERROR;
     }
+}
+
+GstFlowReturn SrcState::follow_generation(const cuframes_frame_view& view) {
+    if (view.epoch == epoch_) {
+        reader_.follow(view);
+        return GST_FLOW_OK;
+    }
+    const GstFlowReturn flow = negotiation_.follow(subscriber_, view);
+    if (flow == GST_FLOW_OK) {
+        reader_.begin_generation(view);
+        epoch_ = view.epoch;
+    }
+    return flow;
+}
+
+GstFlowReturn SrcState::output(cuframes_frame* frame, const TimeMap& times, GstClockTime pts, GstBuffer** buffer) {
+    const cuframes_frame_view& view = *cuframes_frame_get(frame);
+    reader_.note_discontinuity(view);
+    GstFlowReturn flow = follow_generation(view);
+    if (flow != GST_FLOW_OK) {
+        return flow;
+    }
+    // Where frames are copied anyway, none is kept downstream.
+    const bool lease_goes_back = negotiation_.in_place() && leases_.are_used_up(view);
+    flow = reader_.read(frame, lease_goes_back, times, pts, buffer);
+    if (flow == GST_FLOW_OK) {
+        learn_latency(view);
+    }
+    return flow;
+}
+
+void SrcState::learn_latency(const cuframes_frame_view& view) {
+    if (latency_.update(view.latency, view.info.pts, view.publish_time)) {
+        GST_INFO_OBJECT(src_, "latency is %" GST_TIME_FORMAT " now", GST_TIME_ARGS(latency_.value()));
+        leases_.use_latency(latency_.value());
+        gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT_CAST(src_)));
+    }
+    leases_.keep_frames_for_sinks(view, negotiation_.info(), latency_.value());
+}
+
+void SrcState::set_pipeline_latency(GstClockTime latency) {
+    GST_DEBUG_OBJECT(src_, "the pipeline's latency is %" GST_TIME_FORMAT, GST_TIME_ARGS(latency));
+    leases_.set_pipeline_latency(latency);
+    const std::shared_lock life(life_);
+    leases_.use_latency(latency_.value());
 }
 
 } // namespace cuframes::gst

@@ -1,61 +1,39 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "gst-common/layout.h"
+#include "shared/clocking.h"
 #include "shared/cuda_context.h"
-#include "shared/enums.h"
-#include "shared/fd_memory_book.h"
-#include "shared/memory_book.h"
-#include "shared/metadata.h"
-#include "src/copy_pool.h"
-#include "src/cuframessrc.h"
+#include "shared/settings.h"
+#include "src/frame_reader.h"
 #include "src/latency.h"
+#include "src/leases.h"
+#include "src/negotiation.h"
+#include "src/settings.h"
 #include "src/timeline.h"
 
 #include <cuframes/cuframes.h>
+#include <gst/base/gstbasesrc.h>
 
 #include <atomic>
-#include <memory>
 #include <shared_mutex>
-#include <string>
 
 namespace cuframes::gst {
-
-/// The source's properties; guarded by the object lock.
-struct SrcSettings {
-    std::string key;
-    std::string directory;
-    std::string name_tag;
-    GstCuframesMode mode = GST_CUFRAMES_MODE_NEWEST;
-    guint max_held = 0;
-    GstCuframesMemory memory = GST_CUFRAMES_MEMORY_AUTO;
-    gint cuda_device = -1;
-    guint connect_timeout = 0;
-    GstCuframesOnGone on_gone = GST_CUFRAMES_ON_GONE_WAIT;
-    GstCuframesOnEos on_eos = GST_CUFRAMES_ON_EOS_EOS;
-    GstCuframesOnExhausted on_exhausted = GST_CUFRAMES_ON_EXHAUSTED_COPY;
-};
-
-void install_src_properties(GObjectClass* klass);
 
 /// What cuframessrc does between its start and its stop.
 class SrcState {
 public:
-    explicit SrcState(GstCuframesSrc* src);
+    explicit SrcState(GstBaseSrc* src);
     ~SrcState();
     SrcState(const SrcState&) = delete;
     SrcState& operator=(const SrcState&) = delete;
 
-    SrcSettings& settings() { return settings_; }
-    SrcSettings copy_settings() const;
+    ElementSettings<SrcSettings>& settings() { return settings_; }
     CudaContextHolder& cuda() { return cuda_; }
+    SrcNegotiation& negotiation() { return negotiation_; }
 
     bool start();
     void stop();
     void set_interrupted(bool interrupted);
-    GstCaps* caps() const; ///< Of the ring; NULL until its first frame.
-    bool negotiate();
-    bool decide_allocation(GstQuery* query);
     GstFlowReturn create(GstBuffer** buffer);
     GstClockTime latency() const { return latency_.value(); }
     /// What the pipeline's sinks wait for, from a LATENCY event.
@@ -67,88 +45,41 @@ public:
     GstStructure* stats() const;
 
 private:
-    /// How frames leave the element.
-    enum class Output {
-        in_place, ///< The slot itself.
-        copied,   ///< Copied to host memory: downloaded, or set in rows for elements that know the default layout only.
-    };
-
-    /// What a copy is made for.
-    enum class Copy {
-        to_output, ///< As frames leave the element in other memory.
-        of_slot,   ///< In place of the slot itself, whose lease goes back.
-    };
-
+    bool check_settings(const SrcSettings& settings);
     void state_changed(cuframes_subscriber_state state, uint64_t epoch, int32_t pid);
-    GstFlowReturn output(cuframes_frame* frame, const TimeMap& times, GstClockTime pts, GstBuffer** buffer);
-    bool leases_are_used_up(const cuframes_frame_view& view);
-    void ask_for_leases();
-    void tell_of_copies(guint held);
-    void use_latency();
-    void keep_frames_for_sinks(const cuframes_frame_view& view);
     GstFlowReturn next_frame(cuframes_frame** frame);
     GstFlowReturn take_frame(cuframes_frame** frame, int64_t timeout_ms);
     bool is_early(const cuframes_frame* frame);
     GstClockTime capture_time(const cuframes_frame_view& view);
     void leave_out(cuframes_frame* frame);
-    GstFlowReturn wait_for_lease();
-    void warn_of_starvation();
+    GstFlowReturn output(cuframes_frame* frame, const TimeMap& times, GstClockTime pts, GstBuffer** buffer);
+    GstFlowReturn follow_generation(const cuframes_frame_view& view);
+    void learn_latency(const cuframes_frame_view& view);
     GstFlowReturn flow_of(int result);
 
-    GstFlowReturn follow_generation(const cuframes_frame_view& view);
-    bool choose_memory(const SrcSettings& settings, const cuframes_frame_view& view);
-    bool take_layout(const SrcSettings& settings, const cuframes_frame_view& view);
-    bool accepted_downstream(const SrcSettings& settings);
-    bool wants_descriptors(const cuframes_frame_view& view) const { return descriptor_allocator_ && view.fd >= 0; }
-    bool book_fits(const cuframes_frame_view& view) const;
-    void make_book(const cuframes_frame_view& view);
-    GstBufferPool* host_pool(GstQuery* query, GstCaps* caps, guint* size, guint* min, guint* max);
-    GstFlowReturn wrap(cuframes_frame* frame, GstBuffer** buffer);
-    GstBuffer* buffer_for(Copy copy);
-    GstFlowReturn copy(cuframes_frame* frame, Copy why, GstBuffer** buffer);
-    void describe(GstBuffer* buffer, const cuframes_frame_view& view, const TimeMap& times, GstClockTime pts,
-                  bool copied);
-
-    GstCuframesSrc* src_;
+    GstBaseSrc* src_;
     GstElement* element_;
-    SrcSettings settings_;
+    ElementSettings<SrcSettings> settings_;
     CudaContextHolder cuda_;
-    MetaReader metas_;
     LatencyMeter latency_;
     Timeline timeline_;
-    std::atomic<GstClockTime> pipeline_latency_ = 0;
 
     mutable std::shared_mutex
         life_; ///< Shared by calls of other threads, exclusive to make and destroy the subscriber.
     cuframes_subscriber* subscriber_ = nullptr;
     GstStructure* last_stats_ = nullptr; ///< Of the subscriber that was stopped.
-    std::atomic<guint64> copied_ = 0;
     std::atomic<guint64> early_ = 0;
-    GstCaps* caps_ = nullptr; ///< Guarded by the object lock: queries read it.
 
     // The streaming thread's.
+    SrcNegotiation negotiation_;
+    FrameReader reader_;
+    Leases leases_; ///< Its latencies are guarded by `life_`.
     bool strict_ = false;
     cuframes_frame* follower_ = nullptr;  ///< Came while one before it was looked at.
     GstFlowReturn follows_ = GST_FLOW_OK; ///< Or this did.
     uint64_t epoch_ = 0;
-    Layout layout_{};     ///< Of the slots.
-    GstVideoInfo info_{}; ///< Of the caps, in the default layout.
-    bool slots_on_gpu_ = false;
-    bool gpu_out_ = false; ///< Frames leave as GPU memory.
-    bool video_meta_ = false;
-    Output output_ = Output::in_place;
-    GstAllocator* descriptor_allocator_ = nullptr; ///< Downstream's, where it needs memory with a descriptor.
-    std::shared_ptr<MemoryBook> book_;
-    bool book_has_descriptors_ = false;
-    const void* book_base_ = nullptr; ///< Where the ring was when the book was made.
-    CopyPool copies_;                 ///< For frames that are copied in place of being lent.
-    guint leases_ = 0;                ///< When last asked for more.
-    GstClockTime leases_since_ = 0;
     bool times_told_ = false;
     bool waiting_told_ = false;
-    bool starvation_told_ = false;
-    bool copies_told_ = false;
-    bool discontinuity_pending_ = false;
 };
 
 } // namespace cuframes::gst

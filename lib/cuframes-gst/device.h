@@ -11,7 +11,7 @@ namespace cuframes::gst {
 bool is_device_buffer(GstBuffer* buffer);
 
 /// Without a map for the CPU: addresses are the GPU's.
-MappingPtr map_device_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError** error);
+BufferMappingPtr map_device_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError** error);
 
 /// Orders the elements' work behind what is queued on a stream.
 bool wait_for_stream(GstBuffer* buffer, gint64 stream, GError** error);

@@ -4,6 +4,7 @@
 #include "device.h"
 #include "gst-common/layout.h"
 #include "gst-common/primary_context.h"
+#include "tensors/device.h"
 #include "tensors/memory.h"
 
 #include <algorithm>
@@ -90,7 +91,7 @@ GstCudaContext* context_in(GstContext* context) {
 }
 
 bool open_target(GstContext* context, const DLDevice& source, Target& target, GError** error) {
-    const bool on_gpu = source.device_type == kDLCUDA || source.device_type == kDLCUDAManaged;
+    const bool on_gpu = tensors::is_on_gpu(source);
     target.device = on_gpu ? source.device_id : 0;
     target.context.reset(context ? context_in(context) : primary_context(target.device));
     if (!target.context) {
@@ -192,10 +193,7 @@ GstMemory* wrap(const Placement& place, void* data, const Target& target, Kept* 
 GstBuffer* buffer_of(GstMemory* memory, const GstVideoInfo& info) {
     GstBuffer* buffer = gst_buffer_new();
     gst_buffer_append_memory(buffer, memory);
-    gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT(&info),
-                                   static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)),
-                                   static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info)), GST_VIDEO_INFO_N_PLANES(&info),
-                                   info.offset, info.stride);
+    add_video_meta(buffer, info);
     return buffer;
 }
 
@@ -251,7 +249,7 @@ GstBuffer* make_device_buffer(const Import& import, TensorsPtr tensors, const te
     if (!resolve(target.device, name, ready, error)) {
         return nullptr;
     }
-    const bool on_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
+    const bool on_gpu = tensors::is_on_gpu(source.device);
     if (on_gpu && !import.has(CUFRAMES_GST_IMPORT_COPY)) {
         const auto place = place_planes(import.info, source, host_layout(import.info).layout->geometry);
         if (place && is_reachable(source, *place, target, tensors->size() == 1)) {

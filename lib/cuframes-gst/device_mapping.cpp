@@ -10,7 +10,7 @@ namespace cuframes::gst {
 namespace {
 
 /// Holds a reference to the buffer, and knows which GPU work it has to outlive.
-class DeviceMapping : public Mapping {
+class DeviceMapping : public BufferMapping {
 public:
     ~DeviceMapping() override { gst_buffer_unref(buffer_); }
 
@@ -168,10 +168,10 @@ bool is_device_buffer(GstBuffer* buffer) {
     return false;
 }
 
-MappingPtr map_device_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError** error) {
+BufferMappingPtr map_device_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError** error) {
     auto* mapping = new DeviceMapping(buffer);
-    MappingPtr owner(mapping);
-    return mapping->open(info, error) ? std::move(owner) : MappingPtr();
+    BufferMappingPtr owner(mapping);
+    return mapping->open(info, error) ? std::move(owner) : BufferMappingPtr();
 }
 
 bool wait_for_stream(GstBuffer* buffer, gint64 name, GError** error) {

@@ -15,7 +15,7 @@ void set_absent(GError** error) {
 
 bool is_device_buffer(GstBuffer*) { return false; }
 
-MappingPtr map_device_buffer(GstBuffer*, const GstVideoInfo&, GError** error) {
+BufferMappingPtr map_device_buffer(GstBuffer*, const GstVideoInfo&, GError** error) {
     set_absent(error);
     return {};
 }

@@ -10,7 +10,7 @@ using namespace cuframes::gst;
 
 struct CuframesGstFrame {
     std::atomic<guint> references{1};
-    MappingPtr mapping;
+    BufferMappingPtr mapping;
 };
 
 namespace {
@@ -94,7 +94,7 @@ CuframesGstFrame* cuframes_gst_frame_new(GstBuffer* buffer, const GstCaps* caps,
         if (!parse_caps(caps, info, error)) {
             return nullptr;
         }
-        MappingPtr mapping = map_buffer(buffer, info, error);
+        BufferMappingPtr mapping = map_buffer(buffer, info, error);
         return mapping ? new CuframesGstFrame{.mapping = std::move(mapping)} : nullptr;
     });
 }

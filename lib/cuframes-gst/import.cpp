@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "device.h"
 #include "gst-common/layout.h"
+#include "tensors/device.h"
 #include "tensors/memory.h"
 
 #include <algorithm>
@@ -10,8 +11,6 @@ using namespace cuframes;
 using namespace cuframes::gst;
 
 namespace {
-
-bool is_on_gpu(const DLDevice& device) { return device.device_type == kDLCUDA || device.device_type == kDLCUDAManaged; }
 
 CuframesGstError code_of(tensors::Mismatch::Kind kind) {
     switch (kind) {
@@ -42,7 +41,7 @@ std::optional<tensors::SourceFrame> read(Tensors& tensors, const cuframes_geomet
         return {};
     }
     auto& source = std::get<tensors::SourceFrame>(result);
-    for (const tensors::SourcePlane& plane : source.planes) {
+    for (const core::PlaneRef& plane : source.planes) {
         if (!plane.data) {
             set_error(error, CUFRAMES_GST_ERROR_VALUE, "a tensor with elements has no address");
             return {};
@@ -54,7 +53,7 @@ std::optional<tensors::SourceFrame> read(Tensors& tensors, const cuframes_geomet
 /// GStreamer counts bytes from row to row in an int.
 bool has_strides(const tensors::SourceFrame& source) {
     return std::all_of(source.planes.begin(), source.planes.end(),
-                       [](const tensors::SourcePlane& plane) { return plane.pitch <= G_MAXINT; });
+                       [](const core::PlaneRef& plane) { return plane.pitch <= G_MAXINT; });
 }
 
 /// Bytes from the first of plane `first` to the last of plane `last`, which lies behind it.
@@ -105,20 +104,15 @@ bool copy_to_host(const Import& import, GstBuffer* buffer, const tensors::Source
         set_error(error, CUFRAMES_GST_ERROR_FAILED, "the new buffer cannot be mapped for writing");
         return false;
     }
-    std::vector<tensors::SourcePlane> target;
-    for (guint plane = 0; plane < geometry.plane_count; ++plane) {
-        target.push_back({map.data + geometry.planes[plane].offset, geometry.planes[plane].pitch});
-    }
+    const core::Planes target = core::planes_at(geometry, map.data);
     Result<> done;
-    if (is_on_gpu(source.device)) {
+    if (tensors::is_on_gpu(source.device)) {
         const gint64 name = import.stream == CUFRAMES_GST_STREAM_NO_SYNC ? CUFRAMES_GST_STREAM_NONE : import.stream;
         auto stream = tensors::resolve_stream(source.device.device_id, name);
         done = stream ? tensors::copy_with_gpu({{kDLCPU, 0}, target}, {source.device, source.planes}, geometry, *stream)
                       : Result<>(stream.error());
     } else {
-        for (guint plane = 0; plane < geometry.plane_count; ++plane) {
-            tensors::copy_rows(target[plane], source.planes[plane], geometry.planes[plane]);
-        }
+        core::copy_planes(target, source.planes, geometry);
     }
     gst_buffer_unmap(buffer, &map);
     if (!done) {
@@ -129,7 +123,8 @@ bool copy_to_host(const Import& import, GstBuffer* buffer, const tensors::Source
 
 GstBuffer* make_host_buffer(const Import& import, TensorsPtr tensors, const tensors::SourceFrame& source,
                             const cuframes_geometry& geometry, GError** error) {
-    const bool in_place = !is_on_gpu(source.device) && has_strides(source) && !import.has(CUFRAMES_GST_IMPORT_COPY);
+    const bool in_place =
+        !tensors::is_on_gpu(source.device) && has_strides(source) && !import.has(CUFRAMES_GST_IMPORT_COPY);
     if (in_place) {
         return wrap_in_host_memory(import, *tensors, source, geometry);
     }
@@ -172,7 +167,7 @@ GstBuffer* make_buffer(const GstCaps* caps, Import import, TensorsPtr tensors, G
         return nullptr;
     }
     const bool to_gpu = import.has(CUFRAMES_GST_IMPORT_CUDA_MEMORY) ||
-                        (is_on_gpu(source->device) && !import.has(CUFRAMES_GST_IMPORT_SYSTEM_MEMORY));
+                        (tensors::is_on_gpu(source->device) && !import.has(CUFRAMES_GST_IMPORT_SYSTEM_MEMORY));
     return to_gpu ? make_device_buffer(import, std::move(tensors), *source, error)
                   : make_host_buffer(import, std::move(tensors), *source, geometry, error);
 }

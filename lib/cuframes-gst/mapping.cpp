@@ -8,7 +8,7 @@ namespace cuframes::gst {
 namespace {
 
 /// Mapped for as long as it lives: not every allocator keeps the address otherwise.
-class HostMapping : public Mapping {
+class HostMapping : public BufferMapping {
 public:
     ~HostMapping() override {
         if (frame_.buffer) {
@@ -92,7 +92,7 @@ bool is_writable(GstBuffer* buffer) {
     return gst_buffer_is_writable(buffer) && gst_buffer_is_all_memory_writable(buffer);
 }
 
-bool Mapping::set_layout(const GstVideoInfo& info, GError** error) {
+bool BufferMapping::set_layout(const GstVideoInfo& info, GError** error) {
     for (guint plane = 0; plane < GST_VIDEO_INFO_N_PLANES(&info); ++plane) {
         if (info.stride[plane] <= 0) {
             set_error(error, CUFRAMES_GST_ERROR_REFUSED,
@@ -110,7 +110,7 @@ bool Mapping::set_layout(const GstVideoInfo& info, GError** error) {
     return true;
 }
 
-bool Mapping::set_plane(guint index, void* data, gsize available, GError** error) {
+bool BufferMapping::set_plane(guint index, void* data, gsize available, GError** error) {
     cuframes_plane& plane = geometry_.planes[index];
     const gsize needed = static_cast<gsize>(plane.pitch) * (plane.rows - 1) + plane.row_bytes;
     if (plane.pitch < plane.row_bytes || available < needed) {
@@ -125,7 +125,7 @@ bool Mapping::set_plane(guint index, void* data, gsize available, GError** error
     return true;
 }
 
-bool Mapping::describe(guint plane, tensors::View view, tensors::PlaneTensor& tensor, GError** error) const {
+bool BufferMapping::describe(guint plane, tensors::View view, tensors::PlaneTensor& tensor, GError** error) const {
     if (plane >= geometry_.plane_count) {
         set_error(error, CUFRAMES_GST_ERROR_VALUE,
                   text("there is no plane ", plane, ": ", geometry_.format, " has ", geometry_.plane_count));
@@ -146,13 +146,13 @@ bool Mapping::describe(guint plane, tensors::View view, tensors::PlaneTensor& te
     return true;
 }
 
-MappingPtr map_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError** error) {
+BufferMappingPtr map_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError** error) {
     if (is_device_buffer(buffer)) {
         return map_device_buffer(buffer, info, error);
     }
     auto* mapping = new HostMapping;
-    MappingPtr owner(mapping);
-    return mapping->open(buffer, info, error) ? std::move(owner) : MappingPtr();
+    BufferMappingPtr owner(mapping);
+    return mapping->open(buffer, info, error) ? std::move(owner) : BufferMappingPtr();
 }
 
 bool parse_caps(const GstCaps* caps, GstVideoInfo& info, GError** error) {

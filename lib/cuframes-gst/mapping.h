@@ -9,9 +9,9 @@
 
 namespace cuframes::gst {
 
-class Mapping {
+class BufferMapping {
 public:
-    virtual ~Mapping() = default;
+    virtual ~BufferMapping() = default;
 
     const cuframes_geometry& geometry() const { return geometry_; }
     bool is_read_only() const { return read_only_; }
@@ -37,12 +37,12 @@ protected:
 };
 
 struct EndMapping {
-    void operator()(Mapping* mapping) const { mapping->end(); }
+    void operator()(BufferMapping* mapping) const { mapping->end(); }
 };
-using MappingPtr = std::unique_ptr<Mapping, EndMapping>;
+using BufferMappingPtr = std::unique_ptr<BufferMapping, EndMapping>;
 
 /// Empty, with `error` set: the buffer cannot be mapped, or is not what the caps say.
-MappingPtr map_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError** error);
+BufferMappingPtr map_buffer(GstBuffer* buffer, const GstVideoInfo& info, GError** error);
 
 /// Whether nobody else has the buffer, and its memory allows it.
 bool is_writable(GstBuffer* buffer);

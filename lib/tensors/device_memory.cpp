@@ -2,7 +2,9 @@
 #include "tensors/device_memory.h"
 
 #include "base/cuda/driver.h"
+#include "base/cuda/planes.h"
 #include "base/cuda/streams.h"
+#include "tensors/device.h"
 
 #include <algorithm>
 #include <map>
@@ -66,27 +68,9 @@ void bury(void* object) {
     (*driver)->cuMemFreeAsync(remains->data, CU_STREAM_PER_THREAD);
 }
 
-CUDA_MEMCPY2D plane_copy(const CopySide& to, const CopySide& from, uint32_t index, const cuframes_plane& plane) {
-    auto is_device = [](const CopySide& side) {
-        return side.device.device_type == kDLCUDA || side.device.device_type == kDLCUDAManaged;
-    };
-    CUDA_MEMCPY2D copy = {};
-    const SourcePlane& source = from.planes[index];
-    const SourcePlane& target = to.planes[index];
-    copy.srcMemoryType = is_device(from) ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
-    copy.srcHost = source.data;
-    copy.srcDevice = reinterpret_cast<CUdeviceptr>(source.data);
-    copy.srcPitch = source.pitch;
-    copy.dstMemoryType = is_device(to) ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
-    copy.dstHost = target.data;
-    copy.dstDevice = reinterpret_cast<CUdeviceptr>(target.data);
-    copy.dstPitch = target.pitch;
-    copy.WidthInBytes = plane.row_bytes;
-    copy.Height = plane.rows;
-    return copy;
+CUmemorytype memory_type(const DLDevice& device) {
+    return is_on_gpu(device) ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
 }
-
-bool is_host(const DLDevice& device) { return device.device_type == kDLCPU || device.device_type == kDLCUDAHost; }
 
 } // namespace
 
@@ -244,13 +228,10 @@ Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_
     }
     Current current(**driver, static_cast<CUcontext>(stream.context));
     auto* queue = static_cast<CUstream>(stream.stream);
-    CUresult result = CUDA_SUCCESS;
-    for (uint32_t i = 0; result == CUDA_SUCCESS && i < geometry.plane_count; ++i) {
-        const CUDA_MEMCPY2D copy = plane_copy(to, from, i, geometry.planes[i]);
-        result = (*driver)->cuMemcpy2DAsync(&copy, queue);
-    }
+    CUresult result = core::cuda::copy_planes(**driver, to.planes, memory_type(to.device), from.planes,
+                                              memory_type(from.device), geometry, queue);
     // Host memory may be changed or freed by its owner as soon as we return.
-    if (result == CUDA_SUCCESS && (is_host(to.device) || is_host(from.device))) {
+    if (result == CUDA_SUCCESS && (is_on_host(to.device) || is_on_host(from.device))) {
         result = (*driver)->cuStreamSynchronize(queue);
     }
     if (result != CUDA_SUCCESS) {

@@ -74,7 +74,7 @@ bool has_compact_rows(const DLTensor& tensor) {
     return tensor.shape[0] <= 1 || stride_of(tensor, 0) >= expected;
 }
 
-std::variant<SourcePlane, Mismatch> read_plane(const DLTensor& tensor, const Wanted& wanted) {
+std::variant<core::PlaneRef, Mismatch> read_plane(const DLTensor& tensor, const Wanted& wanted) {
     const DLDataType& dtype = tensor.dtype;
     if (dtype.code != kDLUInt || dtype.bits != 8 * wanted.content.bytes || dtype.lanes != 1) {
         return Mismatch{Kind::dtype, text(wanted.name(), " takes uint", 8 * wanted.content.bytes, ", not ",
@@ -91,7 +91,7 @@ std::variant<SourcePlane, Mismatch> read_plane(const DLTensor& tensor, const Wan
     }
     const int64_t row = int64_t{wanted.flat()} * wanted.content.bytes;
     const int64_t pitch = tensor.shape[0] > 1 ? stride_of(tensor, 0) * wanted.content.bytes : row;
-    return SourcePlane{static_cast<std::byte*>(tensor.data) + tensor.byte_offset, static_cast<uint64_t>(pitch)};
+    return core::PlaneRef{static_cast<std::byte*>(tensor.data) + tensor.byte_offset, static_cast<uint64_t>(pitch)};
 }
 
 std::optional<Mismatch> check_device(const DLDevice& device, const DLDevice& first, uint32_t plane) {
@@ -144,7 +144,7 @@ std::variant<SourceFrame, Mismatch> read_one_block(const DLTensor& tensor, const
         return std::move(*mismatch);
     }
     SourceFrame frame{tensor.device, {}};
-    SourcePlane plane = std::get<SourcePlane>(read);
+    core::PlaneRef plane = std::get<core::PlaneRef>(read);
     for (uint32_t i = 0; i < geometry.plane_count; ++i) {
         frame.planes.push_back(plane);
         plane.data = static_cast<std::byte*>(plane.data) + plane.pitch * geometry.planes[i].rows;
@@ -196,7 +196,7 @@ std::variant<SourceFrame, Mismatch> read_tensors(const std::vector<const DLTenso
         if (auto* mismatch = std::get_if<Mismatch>(&read)) {
             return std::move(*mismatch);
         }
-        frame.planes.push_back(std::get<SourcePlane>(read));
+        frame.planes.push_back(std::get<core::PlaneRef>(read));
     }
     return frame;
 }

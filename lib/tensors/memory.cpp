@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tensors/memory.h"
 
+#include "tensors/device.h"
+
 #include <cstdlib>
-#include <cstring>
 
 namespace cuframes::tensors {
 namespace {
@@ -10,31 +11,9 @@ namespace {
 /// What DLPack asks of data pointers, so that vector code may read without a prologue.
 constexpr size_t host_alignment = 256;
 
-std::vector<SourcePlane> planes_of(const cuframes_geometry& geometry, void* data) {
-    std::vector<SourcePlane> planes;
-    for (uint32_t i = 0; i < geometry.plane_count; ++i) {
-        planes.push_back({static_cast<std::byte*>(data) + geometry.planes[i].offset, geometry.planes[i].pitch});
-    }
-    return planes;
-}
-
-bool is_host(const DLDevice& device) { return device.device_type == kDLCPU || device.device_type == kDLCUDAHost; }
-
 } // namespace
 
 void OwnedFrame::Free::operator()(void* memory) const { std::free(memory); }
-
-void copy_rows(const SourcePlane& to, const SourcePlane& from, const cuframes_plane& plane) {
-    auto* target = static_cast<std::byte*>(to.data);
-    const auto* source = static_cast<const std::byte*>(from.data);
-    if (to.pitch == from.pitch && to.pitch == plane.row_bytes) {
-        std::memcpy(target, source, uint64_t{plane.row_bytes} * plane.rows);
-        return;
-    }
-    for (uint32_t row = 0; row < plane.rows; ++row) {
-        std::memcpy(target + to.pitch * row, source + from.pitch * row, plane.row_bytes);
-    }
-}
 
 Result<> OwnedFrame::allocate(const Stream& stream) {
     if (device_.device_type == kDLCUDA) {
@@ -57,11 +36,11 @@ Result<> OwnedFrame::allocate(const Stream& stream) {
 
 Result<std::shared_ptr<OwnedFrame>> OwnedFrame::copy(const SourceFrame& source, const cuframes_geometry& geometry,
                                                      DLDevice device, int64_t name) {
-    const bool on_host = is_host(device) && is_host(source.device);
+    const bool on_host = is_on_host(device) && is_on_host(source.device);
     Stream stream;
     if (!on_host) {
         // A copy must be queued somewhere, also for a consumer that orders its work itself.
-        auto resolved = resolve_stream(is_host(device) ? source.device.device_id : device.device_id,
+        auto resolved = resolve_stream(is_on_host(device) ? source.device.device_id : device.device_id,
                                        name == stream_no_sync ? stream_none : name);
         if (!resolved) {
             return resolved.error();
@@ -75,11 +54,9 @@ Result<std::shared_ptr<OwnedFrame>> OwnedFrame::copy(const SourceFrame& source, 
     if (auto allocated = frame->allocate(stream); !allocated) {
         return allocated.error();
     }
-    const std::vector<SourcePlane> target = planes_of(geometry, frame->data_);
+    const core::Planes target = core::planes_at(geometry, frame->data_);
     if (on_host) {
-        for (uint32_t i = 0; i < geometry.plane_count; ++i) {
-            copy_rows(target[i], source.planes[i], geometry.planes[i]);
-        }
+        core::copy_planes(target, source.planes, geometry);
         return frame;
     }
     Result<> done = copy_with_gpu({device, target}, {source.device, source.planes}, geometry, stream);

@@ -40,7 +40,7 @@ def environment_variables():
 
 
 def debug_categories():
-    text = "".join(path.read_text() for path in (SOURCE / "gst").glob("*.cpp"))
+    text = "".join(path.read_text() for path in (SOURCE / "gst").rglob("*.cpp"))
     return set(re.findall(r'GST_DEBUG_CATEGORY_INIT\(\w+, "(\w+)"', text))
 
 

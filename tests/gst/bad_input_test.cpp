@@ -170,17 +170,7 @@ TEST_P(HostileVideoMeta, IsRefusedByWhatIsWrongWithIt) {
 INSTANTIATE_TEST_SUITE_P(Metas, HostileVideoMeta, testing::ValuesIn(hostile_metas),
                          [](const auto& meta) { return meta.param.name; });
 
-class CudaHostileVideoMeta : public HostileVideoMeta {
-protected:
-    void SetUp() override {
-        if (cuframes_cuda_self_test(0) != CUFRAMES_OK || !have_element("cudaupload")) {
-            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA")) {
-                FAIL() << cuframes_last_error_message();
-            }
-            GTEST_SKIP() << "no CUDA here";
-        }
-    }
-};
+class CudaHostileVideoMeta : public WithCuda<HostileVideoMeta> {};
 
 TEST_P(CudaHostileVideoMeta, IsRefusedByWhatIsWrongWithIt) {
     expect_it_refused("videotestsrc num-buffers=3 ! " + raw_caps("NV12", 64, 48) +

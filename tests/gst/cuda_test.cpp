@@ -12,17 +12,8 @@
 namespace cuframes::test {
 namespace {
 
-class Cuda : public GstTest {
+class Cuda : public WithCuda<GstTest> {
 protected:
-    void SetUp() override {
-        if (cuframes_cuda_self_test(0) != CUFRAMES_OK || !have_element("cudaupload")) {
-            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA")) {
-                FAIL() << cuframes_last_error_message();
-            }
-            GTEST_SKIP() << "no CUDA here";
-        }
-    }
-
     static std::string frames(const std::string& format = "NV12", int width = 322, int height = 242) {
         return "videotestsrc num-buffers=12 pattern=ball animation-mode=frames ! " + raw_caps(format, width, height);
     }

@@ -5,6 +5,7 @@
 #include "publisher.hpp"
 #include "temp_dir.hpp"
 
+#include <cuframes/cuframes.h>
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
@@ -28,6 +29,20 @@ inline bool have_element(const char* name) {
     gst_clear_object(&factory);
     return found;
 }
+
+/// Tests of `Base` that need a GPU and GStreamer's elements for it: skipped where there is none and none is asked for.
+template <class Base>
+class WithCuda : public Base {
+protected:
+    void SetUp() override {
+        if (cuframes_cuda_self_test(0) != CUFRAMES_OK || !have_element("cudaupload")) {
+            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA")) {
+                FAIL() << cuframes_last_error_message();
+            }
+            GTEST_SKIP() << "no CUDA here";
+        }
+    }
+};
 
 inline std::string raw_caps(const std::string& format, int width, int height, int rate = 30) {
     return "video/x-raw,format=" + format + ",width=" + std::to_string(width) + ",height=" + std::to_string(height) +

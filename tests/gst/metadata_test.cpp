@@ -33,17 +33,7 @@ protected:
     std::unique_ptr<Pipeline> reader;
 };
 
-class CudaMetadata : public Metadata {
-protected:
-    void SetUp() override {
-        if (cuframes_cuda_self_test(0) != CUFRAMES_OK || !have_element("cudaupload")) {
-            if (std::getenv("CUFRAMES_TEST_REQUIRE_CUDA")) {
-                FAIL() << cuframes_last_error_message();
-            }
-            GTEST_SKIP() << "no CUDA here";
-        }
-    }
-};
+class CudaMetadata : public WithCuda<Metadata> {};
 
 /// The flags of the one GstVideoMeta of each buffer that leaves an element; -1 where there are none or several.
 class MetaWatch {

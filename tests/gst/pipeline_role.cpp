@@ -2,8 +2,7 @@
 #include "decoration.hpp"
 #include "pipeline.hpp"
 #include "publisher.hpp"
-
-#include <sys/socket.h>
+#include "verbs.hpp"
 
 #include <memory>
 #include <optional>
@@ -24,9 +23,7 @@ GstState state_named(const std::string& name) {
 class PipelineRole {
 public:
     void add_verbs(Verbs& verbs) {
-        const auto add = [&](const char* verb, Message (PipelineRole::*obey)(const Message&)) {
-            verbs[verb] = [this, obey](const Message& request) { return (this->*obey)(request); };
-        };
+        const auto add = [&](const char* verb, auto method) { add_verb(verbs, verb, this, method); };
         add("launch", &PipelineRole::launch);
         add("state", &PipelineRole::set_state);
         add("settle", &PipelineRole::settle);
@@ -145,28 +142,6 @@ private:
     std::unique_ptr<CaptureTimes> times_;
 };
 
-std::optional<Message> read_line() {
-    std::string text(64 * 1024, '\0');
-    const ssize_t size = ::recv(child_line_fd, text.data(), text.size(), 0);
-    if (size <= 0) {
-        return std::nullopt;
-    }
-    text.resize(static_cast<size_t>(size));
-    return Message::parse(text);
-}
-
-Message obey(const Verbs& verbs, const Message& request) {
-    try {
-        const auto found = verbs.find(request.verb());
-        if (found == verbs.end()) {
-            throw std::runtime_error("unknown verb " + request.verb());
-        }
-        return found->second(request);
-    } catch (const std::exception& problem) {
-        return Message("error").set("text", problem.what());
-    }
-}
-
 } // namespace
 
 int pipeline_main() {
@@ -174,8 +149,7 @@ int pipeline_main() {
     Verbs verbs;
     role.add_verbs(verbs);
     while (const std::optional<Message> request = read_line()) {
-        const std::string reply = obey(verbs, *request).encode();
-        ::send(child_line_fd, reply.data(), reply.size(), MSG_NOSIGNAL);
+        obey(verbs, *request);
     }
     return 0;
 }

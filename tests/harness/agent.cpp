@@ -7,8 +7,6 @@
 #include "publisher_role.hpp"
 #include "subscriber_role.hpp"
 
-#include <sys/socket.h>
-
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -49,30 +47,6 @@ private:
     bool closed_ = false;
 };
 
-std::optional<Message> read_line() {
-    std::string text(64 * 1024, '\0');
-    const ssize_t size = ::recv(child_line_fd, text.data(), text.size(), 0);
-    if (size <= 0) {
-        return std::nullopt;
-    }
-    text.resize(static_cast<size_t>(size));
-    return Message::parse(text);
-}
-
-Message obey(const Verbs& verbs, const Message& request) {
-    try {
-        const auto found = verbs.find(request.verb());
-        if (found == verbs.end()) {
-            throw std::runtime_error("unknown verb " + request.verb());
-        }
-        return found->second(request);
-    } catch (const CallFailed& failure) {
-        return Message("error").set("code", failure.code()).set("text", failure.what());
-    } catch (const std::exception& problem) {
-        return Message("error").set("code", wrong_pixels).set("text", problem.what());
-    }
-}
-
 } // namespace
 
 int agent_main() {
@@ -90,8 +64,7 @@ int agent_main() {
     Inbox inbox;
     std::thread worker([&] {
         while (const std::optional<Message> request = inbox.take()) {
-            const std::string reply = obey(verbs, *request).encode();
-            ::send(child_line_fd, reply.data(), reply.size(), MSG_NOSIGNAL);
+            obey(verbs, *request);
         }
     });
     while (const std::optional<Message> line = read_line()) {

@@ -3,37 +3,12 @@
 
 #include "child.hpp"
 #include "cuframes/cuframes.h"
+#include "verbs.hpp"
 
 #include <atomic>
-#include <functional>
-#include <map>
-#include <stdexcept>
 #include <string>
 
 namespace cuframes::test {
-
-/// What the child does on each verb; it returns the rest of the "ok" line.
-using Verbs = std::map<std::string, std::function<Message(const Message&)>>;
-
-/// A call of the library that failed: answered to the test as `error code=… text=…`.
-class CallFailed : public std::runtime_error {
-public:
-    explicit CallFailed(int code) : std::runtime_error(cuframes_last_error_message()), code_(code) {}
-    int code() const { return code_; }
-
-private:
-    int code_;
-};
-
-inline int must(int result) {
-    if (result < 0) {
-        throw CallFailed(result);
-    }
-    return result;
-}
-
-/// Code of an `error` answer that is not the library's: pixels were wrong, or the test asked for nonsense.
-inline constexpr int wrong_pixels = -1000;
 
 /// main() of a child in the role "agent": publisher, subscriber or both, one verb at a time. The verbs `interrupt` and
 /// `stop` are obeyed while another one runs.

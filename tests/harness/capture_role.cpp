@@ -50,16 +50,7 @@ uint64_t unguarded_calls(const CudaDriver& driver) {
 
 cuframes_image image_in(std::vector<uint8_t>& memory, const cuframes_geometry& geometry) {
     memory.resize(geometry.frame_size);
-    cuframes_image image;
-    CUFRAMES_INIT(image);
-    image.memory = CUFRAMES_MEMORY_HOST;
-    image.plane_count = geometry.plane_count;
-    for (uint32_t i = 0; i < image.plane_count; ++i) {
-        image.pitch[i] = geometry.planes[i].pitch;
-        image.rows[i] = geometry.planes[i].rows;
-        image.planes[i] = memory.data() + geometry.planes[i].offset;
-    }
-    return image;
+    return image_at(memory.data(), geometry, CUFRAMES_MEMORY_HOST);
 }
 
 using FrameRef = std::unique_ptr<cuframes_frame, decltype(&cuframes_frame_unref)>;

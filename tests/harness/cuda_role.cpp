@@ -63,15 +63,7 @@ void use_context(const CudaDriver& driver, const Message& request, cuframes_subs
 
 void copy_by_library(const cuframes_frame* frame, const DeviceBuffer& target, void* stream, void* context) {
     const cuframes_geometry& geometry = *cuframes_frame_get(frame)->geometry;
-    cuframes_image image;
-    CUFRAMES_INIT(image);
-    image.memory = CUFRAMES_MEMORY_CUDA;
-    image.plane_count = geometry.plane_count;
-    for (uint32_t i = 0; i < image.plane_count; ++i) {
-        image.pitch[i] = geometry.planes[i].pitch;
-        image.rows[i] = geometry.planes[i].rows;
-        image.planes[i] = reinterpret_cast<void*>(target.address() + geometry.planes[i].offset);
-    }
+    cuframes_image image = image_at(reinterpret_cast<void*>(target.address()), geometry, CUFRAMES_MEMORY_CUDA);
     image.cuda_stream = stream;
     image.cuda_context = context;
     must(cuframes_frame_read(frame, &image));

@@ -184,4 +184,17 @@ std::vector<uint8_t> Picture::padded() const {
     return slot;
 }
 
+cuframes_image image_at(void* data, const cuframes_geometry& geometry, cuframes_memory memory) {
+    cuframes_image image;
+    CUFRAMES_INIT(image);
+    image.memory = memory;
+    image.plane_count = geometry.plane_count;
+    for (uint32_t i = 0; i < image.plane_count; ++i) {
+        image.pitch[i] = geometry.planes[i].pitch;
+        image.rows[i] = geometry.planes[i].rows;
+        image.planes[i] = static_cast<uint8_t*>(data) + geometry.planes[i].offset;
+    }
+    return image;
+}
+
 } // namespace cuframes::test

@@ -57,4 +57,7 @@ constexpr uint64_t frame_number(uint32_t incarnation, uint64_t sequence) {
     return uint64_t{incarnation} << 40 | (sequence & 0xff'ffff'ffff);
 }
 
+/// A frame of `geometry` at `data`, in host or GPU memory.
+cuframes_image image_at(void* data, const cuframes_geometry& geometry, cuframes_memory memory);
+
 } // namespace cuframes::test

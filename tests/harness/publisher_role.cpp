@@ -47,9 +47,7 @@ PublisherRole::~PublisherRole() {
 }
 
 void PublisherRole::add_verbs(Verbs& verbs) {
-    const auto add = [&](const char* verb, Message (PublisherRole::*method)(const Message&)) {
-        verbs[verb] = [this, method](const Message& request) { return (this->*method)(request); };
-    };
+    const auto add = [&](const char* verb, auto method) { add_verb(verbs, verb, this, method); };
     add("publisher", &PublisherRole::create);
     add("configure", &PublisherRole::configure);
     add("publish", &PublisherRole::publish);

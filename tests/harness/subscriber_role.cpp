@@ -80,9 +80,7 @@ SubscriberRole::~SubscriberRole() {
 }
 
 void SubscriberRole::add_verbs(Verbs& verbs) {
-    const auto add = [&](const char* verb, Message (SubscriberRole::*method)(const Message&)) {
-        verbs[verb] = [this, method](const Message& request) { return (this->*method)(request); };
-    };
+    const auto add = [&](const char* verb, auto method) { add_verb(verbs, verb, this, method); };
     add("subscriber", &SubscriberRole::create);
     add("next", &SubscriberRole::next);
     add("read", &SubscriberRole::read);

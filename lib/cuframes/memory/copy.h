@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/// Copies of whole images, plane by plane, visible bytes only.
+/// Images of callers: their planes, and whether they fit a frame.
 #pragma once
 
+#include "base/planes.h"
 #include "base/result.h"
 #include "cuframes/cuframes.h"
 
-#include <array>
-#include <cstring>
-
 namespace cuframes::core {
-
-struct PlaneRef {
-    std::byte* data = nullptr;
-    uint32_t pitch = 0;
-};
-
-using Planes = std::array<PlaneRef, CUFRAMES_MAX_PLANES>;
-
-inline Planes host_planes(const cuframes_geometry& g, std::byte* slot) {
-    Planes out;
-    for (uint32_t i = 0; i < g.plane_count; ++i) {
-        out[i] = {slot + g.planes[i].offset, g.planes[i].pitch};
-    }
-    return out;
-}
 
 inline Planes planes_of(const cuframes_image& image) {
     Planes out;
     for (uint32_t i = 0; i < image.plane_count && i < out.size(); ++i) {
-        out[i] = {static_cast<std::byte*>(image.planes[i]), image.pitch[i]};
+        out[i] = {image.planes[i], image.pitch[i]};
     }
     return out;
 }
@@ -52,20 +35,6 @@ inline Result<> check_image(const cuframes_image& image, const cuframes_geometry
         }
     }
     return {};
-}
-
-inline void copy_rows(const Planes& to, const Planes& from, const cuframes_geometry& g) {
-    for (uint32_t i = 0; i < g.plane_count; ++i) {
-        const cuframes_plane& plane = g.planes[i];
-        if (to[i].pitch == from[i].pitch && plane.row_bytes == plane.pitch && to[i].pitch == plane.pitch) {
-            std::memcpy(to[i].data, from[i].data, size_t{plane.pitch} * plane.rows);
-            continue;
-        }
-        for (uint32_t row = 0; row < plane.rows; ++row) {
-            std::memcpy(to[i].data + size_t{row} * to[i].pitch, from[i].data + size_t{row} * from[i].pitch,
-                        plane.row_bytes);
-        }
-    }
 }
 
 /// Downloads an image from GPU memory; complete on return.

@@ -49,7 +49,7 @@ public:
     Result<> read(const std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) const override {
         auto* said = image.cuda_context ? static_cast<CUcontext>(image.cuda_context) : context_.get();
         return cuda::copy_now(context_.driver(), planes_of(image), cuda::memory_type(image),
-                              host_planes(g, const_cast<std::byte*>(slot)), CU_MEMORYTYPE_DEVICE, g,
+                              planes_at(g, const_cast<std::byte*>(slot)), CU_MEMORYTYPE_DEVICE, g,
                               static_cast<CUstream>(image.cuda_stream), said);
     }
 

@@ -1,38 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "memory/cuda_copy.h"
 
+#include "base/cuda/planes.h"
 #include "base/cuda/streams.h"
 
 namespace cuframes::core {
 
 namespace cuda {
-
-CUresult copy_planes(const Driver& driver, const Planes& to, CUmemorytype to_type, const Planes& from,
-                     CUmemorytype from_type, const cuframes_geometry& g, CUstream stream) {
-    for (uint32_t i = 0; i < g.plane_count; ++i) {
-        CUDA_MEMCPY2D copy = {};
-        copy.srcMemoryType = from_type;
-        copy.srcPitch = from[i].pitch;
-        copy.dstMemoryType = to_type;
-        copy.dstPitch = to[i].pitch;
-        copy.WidthInBytes = g.planes[i].row_bytes;
-        copy.Height = g.planes[i].rows;
-        if (from_type == CU_MEMORYTYPE_HOST) {
-            copy.srcHost = from[i].data;
-        } else {
-            copy.srcDevice = reinterpret_cast<CUdeviceptr>(from[i].data);
-        }
-        if (to_type == CU_MEMORYTYPE_HOST) {
-            copy.dstHost = to[i].data;
-        } else {
-            copy.dstDevice = reinterpret_cast<CUdeviceptr>(to[i].data);
-        }
-        if (const CUresult result = driver.cuMemcpy2DAsync(&copy, stream); result != CUDA_SUCCESS) {
-            return result;
-        }
-    }
-    return CUDA_SUCCESS;
-}
 
 Error refused_on_stream(const char* what, CUresult result) {
     if (result == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED) {

@@ -6,12 +6,8 @@
 
 namespace cuframes::core::cuda {
 
-/// Queues a copy of the visible bytes of every plane on `stream` of the current context.
-CUresult copy_planes(const Driver& driver, const Planes& to, CUmemorytype to_type, const Planes& from,
-                     CUmemorytype from_type, const cuframes_geometry& g, CUstream stream);
-
-/// The same on a stream of whatever context, waited for where one side is host memory, which its owner may change or read
-/// as soon as this returns. CUDA: the stream captures a graph, into which the copy would go instead.
+/// Copies all planes on a stream of whatever context, waited for where one side is host memory, which its owner may change
+/// or read as soon as this returns. CUDA: the stream captures a graph, into which the copy would go instead.
 Result<> copy_now(const Driver& driver, const Planes& to, CUmemorytype to_type, const Planes& from,
                   CUmemorytype from_type, const cuframes_geometry& g, CUstream stream, CUcontext said);
 

@@ -55,7 +55,7 @@ public:
     int chunk_fd(uint32_t chunk) const override { return fds_[chunk].get(); }
 
     Result<> write(std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) override {
-        return cuda::copy_now(context_.driver(), host_planes(g, slot), CU_MEMORYTYPE_DEVICE, planes_of(image),
+        return cuda::copy_now(context_.driver(), planes_at(g, slot), CU_MEMORYTYPE_DEVICE, planes_of(image),
                               cuda::memory_type(image), g, static_cast<CUstream>(image.cuda_stream),
                               context_of(image.cuda_context));
     }

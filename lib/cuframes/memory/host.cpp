@@ -52,9 +52,9 @@ public:
 
     Result<> write(std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) override {
         if (image.memory == CUFRAMES_MEMORY_CUDA) {
-            return copy_from_gpu(host_planes(g, slot), g, image);
+            return copy_from_gpu(planes_at(g, slot), g, image);
         }
-        copy_rows(host_planes(g, slot), planes_of(image), g);
+        copy_planes(planes_at(g, slot), planes_of(image), g);
         return {};
     }
 
@@ -86,7 +86,7 @@ public:
             return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                          "this frame lies in host memory; read it to host memory, or upload it"};
         }
-        copy_rows(planes_of(image), host_planes(g, const_cast<std::byte*>(slot)), g);
+        copy_planes(planes_of(image), planes_at(g, const_cast<std::byte*>(slot)), g);
         return {};
     }
 

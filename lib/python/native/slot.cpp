@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "errors.h"
 #include "publisher.h"
+#include "tensors/device.h"
 #include "unlocked.h"
 
 namespace cuframes::python {
@@ -64,7 +65,7 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
 void Slot::write(const tensors::SourceFrame& source, const tensors::Stream& stream) {
     cuframes_image image;
     CUFRAMES_INIT(image);
-    const bool on_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
+    const bool on_gpu = tensors::is_on_gpu(source.device);
     image.memory = on_gpu ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST;
     image.plane_count = geometry_.plane_count;
     for (uint32_t i = 0; i < image.plane_count; ++i) {

@@ -71,7 +71,7 @@ private:
 /// One side of a copy.
 struct CopySide {
     DLDevice device;
-    std::span<const SourcePlane> planes;
+    std::span<const core::PlaneRef> planes;
 };
 
 /// Queues a copy of all planes of `geometry` on `stream`; with a host side it is done on return.

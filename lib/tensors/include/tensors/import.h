@@ -2,6 +2,7 @@
 /// Tensors of other libraries, on their way in: owned, checked, and read as the planes of a frame.
 #pragma once
 
+#include "base/planes.h"
 #include "tensors/formats.h"
 
 #include <dlpack/dlpack.h>
@@ -43,15 +44,10 @@ struct Mismatch {
     std::string message;
 };
 
-/// One plane of a frame, where a tensor has it.
-struct SourcePlane {
-    void* data;     ///< First element, byte_offset included.
-    uint64_t pitch; ///< Bytes from row to row.
-};
-
+/// A frame where tensors have it; a plane begins at its first element, byte_offset included.
 struct SourceFrame {
     DLDevice device = {kDLCPU, 0};
-    std::vector<SourcePlane> planes;
+    std::vector<core::PlaneRef> planes;
 };
 
 /// Reads `tensors` as a frame of `geometry`'s format and size; its offsets and pitches play no part. Either one tensor

@@ -38,7 +38,4 @@ private:
     DeviceBlock block_;
 };
 
-/// Copies rows in host memory.
-void copy_rows(const SourcePlane& to, const SourcePlane& from, const cuframes_plane& plane);
-
 } // namespace cuframes::tensors

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "shared/settings.h"
+#include "sink/publication.h"
+#include "sink/settings.h"
+
+#include <memory>
+
+namespace cuframes::gst {
+
+/// What the sink agrees on with upstream, and the generation of the ring that follows from it: which caps are taken, where
+/// the ring lies, and the pool whose buffers are its slots. All but acceptable_caps() is the streaming thread's.
+class SinkNegotiation {
+public:
+    SinkNegotiation(GstBaseSink* sink, const ElementSettings<SinkSettings>& settings, CudaContextHolder& cuda,
+                    std::shared_ptr<Publication> publication);
+    ~SinkNegotiation() { reset(); }
+    SinkNegotiation(const SinkNegotiation&) = delete;
+    SinkNegotiation& operator=(const SinkNegotiation&) = delete;
+
+    GstCaps* acceptable_caps() const;
+    bool set_caps(GstCaps* caps);
+    bool propose_allocation(GstQuery* query);
+    /// Makes sure that the newest generation of the ring is one for the caps. False: it cannot be, and an error was posted.
+    bool ensure_generation();
+    /// Nothing is agreed on any more.
+    void reset();
+
+    bool has_caps() const { return caps_ != nullptr; }
+    const GstVideoInfo& info() const { return info_; }
+    /// The one that was ensured last.
+    const Generation& generation() const { return *generation_; }
+
+private:
+    bool make_spec(GstCaps* caps, GenerationSpec* spec);
+    bool find_gpu(const SinkSettings& settings, bool frames_on_gpu, GenerationSpec* spec);
+    GstBufferPool* make_pool(GstCaps* caps, const GenerationSpec& spec, guint* size);
+
+    GstBaseSink* sink_;
+    GstElement* element_;
+    const ElementSettings<SinkSettings>& settings_;
+    CudaContextHolder& cuda_;
+    std::shared_ptr<Publication> publication_;
+    GstCaps* caps_ = nullptr;
+    GstVideoInfo info_{};
+    GenerationSpec default_spec_{}; ///< For frames that come in somebody else's memory.
+    bool caps_changed_ = false;
+    GenerationPtr generation_;
+};
+
+} // namespace cuframes::gst

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "shared/memory_choice.h"
+
+#include <cuframes/cuframes.h>
+
+#include <string>
+
+/// GstCuframesPolicy:
+/// @CUFRAMES_POLICY_DROP: never wait for readers
+/// @CUFRAMES_POLICY_WAIT: wait for strict readers, for a limited time
+template <>
+struct cuframes::gst::EnumWords<cuframes_policy> {
+    static constexpr const char* name = "GstCuframesPolicy";
+    static constexpr GEnumValue values[] = {
+        {CUFRAMES_POLICY_DROP, "Never wait: a strict reader that lags by the whole ring loses frames, and is told",
+         "drop"},
+        {CUFRAMES_POLICY_WAIT, "Wait up to wait-timeout for strict readers, then go on without the slow one", "wait"},
+        {0, nullptr, nullptr},
+    };
+};
+
+namespace cuframes::gst {
+
+/// The settings of cuframessink, with their defaults. What the library takes as it is stands in its own struct, so that
+/// another such property is a row in properties.cpp and no more; below is what has another form here, texts as they have to
+/// be kept, and what only the element knows.
+struct SinkSettings : cuframes_publisher_options {
+    SinkSettings();
+
+    /// For the library; refers to the texts of these settings.
+    cuframes_publisher_options options() const;
+
+    std::string key;
+    std::string directory;
+    std::string access = "user";
+    guint wait_for_subscribers = 0;
+    GstCuframesMemory memory = GST_CUFRAMES_MEMORY_AUTO;
+    gint cuda_device = -1;
+};
+
+} // namespace cuframes::gst

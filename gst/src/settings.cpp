@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/settings.h"
+
+#include "shared/settings.h"
+
+namespace cuframes::gst {
+namespace {
+
+cuframes_subscriber_options defaults() {
+    cuframes_subscriber_options options;
+    CUFRAMES_INIT(options);
+    options.min_held = 1; // What is beyond is copied.
+    return options;
+}
+
+} // namespace
+
+SrcSettings::SrcSettings() : cuframes_subscriber_options(defaults()) {}
+
+cuframes_subscriber_options SrcSettings::options() const {
+    cuframes_subscriber_options options = *this;
+    options.key = key.c_str();
+    options.directory = or_null(directory);
+    options.name = or_null(name_tag);
+    options.copies = on_exhausted == GST_CUFRAMES_ON_EXHAUSTED_COPY;
+    options.end_when_gone = on_gone != GST_CUFRAMES_ON_GONE_WAIT;
+    options.cuda_device = cuda_device;
+    return options;
+}
+
+} // namespace cuframes::gst
