@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 
 namespace cuframes::tensors {
@@ -90,7 +91,7 @@ bool is_host(const DLDevice& device) { return device.device_type == kDLCPU || de
 
 } // namespace
 
-Result<Stream> resolve_stream(int32_t device, int64_t name) {
+Result<Stream> resolve_stream(int32_t device, int64_t name) noexcept try {
     auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
@@ -122,9 +123,11 @@ Result<Stream> resolve_stream(int32_t device, int64_t name) {
         return own.error();
     }
     return Stream{stream, *own};
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
-Result<> check_runs(const Stream& stream) {
+Result<> check_runs(const Stream& stream) noexcept try {
     auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
@@ -140,6 +143,8 @@ Result<> check_runs(const Stream& stream) {
                      "default stream while one that waits for it captures; name another stream"};
     }
     return driver_error("cuStreamIsCapturing", result);
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
 Result<DeviceBlock> DeviceBlock::allocate(int32_t device, uint64_t size, const Stream& stream) {
@@ -237,7 +242,7 @@ Result<> DeviceBlock::order(const Stream& stream) const {
 }
 
 Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_geometry& geometry,
-                       const Stream& stream) {
+                       const Stream& stream) noexcept try {
     auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
@@ -257,6 +262,8 @@ Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_
         return driver_error("cuMemcpy2DAsync", result);
     }
     return {};
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
 } // namespace cuframes::tensors

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 namespace cuframes::tensors {
 namespace {
@@ -24,7 +25,7 @@ bool is_host(const DLDevice& device) { return device.device_type == kDLCPU || de
 
 void OwnedFrame::Free::operator()(void* memory) const { std::free(memory); }
 
-void copy_rows(const SourcePlane& to, const SourcePlane& from, const cuframes_plane& plane) {
+void copy_rows(const SourcePlane& to, const SourcePlane& from, const cuframes_plane& plane) noexcept {
     auto* target = static_cast<std::byte*>(to.data);
     const auto* source = static_cast<const std::byte*>(from.data);
     if (to.pitch == from.pitch && to.pitch == plane.row_bytes) {
@@ -56,7 +57,7 @@ Result<> OwnedFrame::allocate(const Stream& stream) {
 }
 
 Result<std::shared_ptr<OwnedFrame>> OwnedFrame::copy(const SourceFrame& source, const cuframes_geometry& geometry,
-                                                     DLDevice device, int64_t name) {
+                                                     DLDevice device, int64_t name) noexcept try {
     const bool on_host = is_host(device) && is_host(source.device);
     Stream stream;
     if (!on_host) {
@@ -90,9 +91,11 @@ Result<std::shared_ptr<OwnedFrame>> OwnedFrame::copy(const SourceFrame& source, 
         return done.error();
     }
     return frame;
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
-Result<> OwnedFrame::order(int64_t name) const {
+Result<> OwnedFrame::order(int64_t name) const noexcept try {
     if (device_.device_type != kDLCUDA || name == stream_no_sync) {
         return {};
     }
@@ -101,6 +104,8 @@ Result<> OwnedFrame::order(int64_t name) const {
         return stream.error();
     }
     return block_.order(*stream);
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
 } // namespace cuframes::tensors

@@ -155,6 +155,6 @@ void reap_after(std::span<const InFlight> work, void (*action)(void*), void* obj
     }
 }
 
-void drain_reaper() { Reaper::get().drain(); }
+void drain_reaper() noexcept { Reaper::get().drain(); }
 
 } // namespace cuframes::tensors
