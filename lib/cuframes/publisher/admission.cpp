@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "ipc/boot_id.h"
 #include "publisher/publisher.h"
+#include "publisher/story.h"
 
 #include <sys/resource.h>
 
@@ -291,6 +292,7 @@ void Publisher::announce(const std::shared_ptr<AttachedSubscriber>& subscriber) 
         std::lock_guard lock(mutex_);
         info = subscriber->info(stats_.last_sequence);
     }
+    story::attached(options_.key, info);
     if (options_.on_added) {
         options_.on_added(&info, options_.user_data);
     }
@@ -304,6 +306,7 @@ void Publisher::remove(const std::shared_ptr<AttachedSubscriber>& subscriber, cu
         std::erase_if(members_, [&](const Member& member) { return member.subscriber == subscriber; });
         changed_.notify_all();
     }
+    story::left(options_.key, info, reason);
     if (options_.on_removed) {
         options_.on_removed(&info, reason, options_.user_data);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "subscriber/subscriber.h"
 
+#include "base/log.h"
 #include "base/thread.h"
 
 #include <algorithm>
@@ -322,6 +323,10 @@ Result<> Subscriber::end_of_link(uint64_t last_sequence) {
         set_state(CUFRAMES_STATE_GONE, epoch);
     }
     const bool was_attached = link_->welcomed;
+    if (was_attached) {
+        log(CUFRAMES_LOG_INFO, text("the publisher of \"", options_.key, "\" (pid ", pid, ") is gone",
+                                    end_reported_ ? ", and had ended its stream" : ""));
+    }
     drop_link();
     if (!was_attached) {
         try_again_in(milliseconds(10)); // It hung up on us: do not knock without pause.
