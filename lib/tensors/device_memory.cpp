@@ -3,6 +3,7 @@
 
 #include "base/cuda/driver.h"
 #include "base/cuda/streams.h"
+#include "base/log.h"
 
 #include <algorithm>
 #include <map>
@@ -64,7 +65,12 @@ void bury(void* object) {
         (*driver)->cuEventDestroy(remains->ready);
     }
     // All work on it is done. Not on the legacy stream: that would break captures on streams that wait for it.
-    (*driver)->cuMemFreeAsync(remains->data, CU_STREAM_PER_THREAD);
+    const CUresult result = (*driver)->cuMemFreeAsync(remains->data, CU_STREAM_PER_THREAD);
+    // When a process ends the driver goes first, and the memory with it.
+    if (result != CUDA_SUCCESS && result != CUDA_ERROR_DEINITIALIZED) {
+        core::log(CUFRAMES_LOG_WARNING,
+                  text("memory of a copy stays allocated: ", driver_error("cuMemFreeAsync", result).message));
+    }
 }
 
 CUDA_MEMCPY2D plane_copy(const CopySide& to, const CopySide& from, uint32_t index, const cuframes_plane& plane) {

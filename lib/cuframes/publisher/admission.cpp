@@ -281,9 +281,18 @@ void Publisher::supply(const std::shared_ptr<AttachedSubscriber>& subscriber, co
 
 /// Once for each time that something becomes short. Not under the mutex.
 void Publisher::tell_shortage() {
-    if (!owes_.exchange(true)) {
-        log(CUFRAMES_LOG_WARNING, text("readers of \"", options_.key, "\" wait: ", shortage().message));
+    if (owes_.exchange(true)) {
+        return;
     }
+    std::string cause;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const Member& member : members_) {
+            cause = cause.empty() ? member.subscriber->shortage() : cause;
+        }
+    }
+    log(CUFRAMES_LOG_WARNING, text("readers of \"", options_.key, "\" wait: ", shortage().message,
+                                   cause.empty() ? "" : text(" (", cause, ")")));
 }
 
 void Publisher::announce(const std::shared_ptr<AttachedSubscriber>& subscriber) {

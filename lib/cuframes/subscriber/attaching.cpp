@@ -85,9 +85,13 @@ Result<> Subscriber::connect() {
     link_->poke = poke_;
     link_->socket = socket;
     retry_->fire_in(PublisherWatch::look_interval);
-    poller_.add(link_->connection.fd(), Poller::Source::messages);
-    if (link_->pidfd) {
-        poller_.add(link_->pidfd.get(), Poller::Source::publisher_exit);
+    auto added = poller_.add(link_->connection.fd(), Poller::Source::messages);
+    if (added && link_->pidfd) {
+        added = poller_.add(link_->pidfd.get(), Poller::Source::publisher_exit);
+    }
+    if (!added) {
+        drop_link(); // It would never be heard.
+        return fail_attach(added.error());
     }
     return {};
 }

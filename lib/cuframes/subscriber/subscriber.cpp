@@ -39,9 +39,13 @@ Result<> Subscriber::prepare() {
     interrupt_ = std::move(*interrupt);
     poke_ = std::make_shared<Waker>(std::move(*poke));
     retry_ = std::move(*retry);
-    poller_.add(interrupt_->fd(), Poller::Source::interrupt);
-    poller_.add(poke_->fd(), Poller::Source::poke);
-    poller_.add(retry_->fd(), Poller::Source::retry);
+    for (const auto& [fd, source] :
+         {std::pair{interrupt_->fd(), Poller::Source::interrupt}, std::pair{poke_->fd(), Poller::Source::poke},
+          std::pair{retry_->fd(), Poller::Source::retry}}) {
+        if (auto added = poller_.add(fd, source); !added) {
+            return added;
+        }
+    }
     stats_.max_held = options_.max_held;
     leases_wanted_ = options_.max_held;
     return {};
