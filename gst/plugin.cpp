@@ -9,16 +9,18 @@
 
 GST_DEBUG_CATEGORY_STATIC(cuframes_library_debug);
 
-/// The library's log joins GStreamer's, where GST_DEBUG and the application's log functions apply to it.
-static void log_from_library(cuframes_log_level level, const char* message, void*) {
+/// The library's log joins GStreamer's, where GST_DEBUG and the application's log functions apply to it. Where nobody has
+/// chosen a level, warnings still go to stderr.
+static bool log_from_library(cuframes_log_level level, const char* message, void*) {
     static const GstDebugLevel levels[] = {GST_LEVEL_NONE, GST_LEVEL_ERROR, GST_LEVEL_WARNING, GST_LEVEL_INFO,
                                            GST_LEVEL_DEBUG};
     gst_debug_log(cuframes_library_debug, levels[level], "libcuframes", "", 0, nullptr, "%s", message);
+    return gst_debug_is_active() && gst_debug_category_get_threshold(cuframes_library_debug) != GST_LEVEL_NONE;
 }
 
 static gboolean plugin_init(GstPlugin* plugin) {
     GST_DEBUG_CATEGORY_INIT(cuframes_library_debug, "cuframes", 0, "libcuframes");
-    cuframes_set_log_func(log_from_library, nullptr, CUFRAMES_LOG_DEBUG);
+    cuframes_add_log_listener(log_from_library, nullptr);
     // Caps travel as text, and a reader can only parse value types that it knows: decoders put this one into theirs.
     g_type_ensure(GST_TYPE_VIDEO_MULTIVIEW_FLAGSET);
     cuframes::gst::register_known_metas();

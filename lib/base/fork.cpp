@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "base/fork.h"
 
+#include "base/log.h"
+#include "base/result.h"
+
 #include <pthread.h>
 #include <unistd.h>
 
@@ -29,7 +32,11 @@ void in_child() {
 }
 
 struct WatchForks {
-    WatchForks() { ::pthread_atfork(nullptr, nullptr, in_child); }
+    WatchForks() {
+        if (const int number = ::pthread_atfork(nullptr, nullptr, in_child); number != 0) {
+            log(CUFRAMES_LOG_WARNING, system_error("watch for forks; use no handle in a forked child", number).message);
+        }
+    }
 };
 const WatchForks watch_forks;
 

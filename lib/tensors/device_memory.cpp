@@ -4,12 +4,14 @@
 #include "base/cuda/driver.h"
 #include "base/cuda/planes.h"
 #include "base/cuda/streams.h"
+#include "base/log.h"
 #include "tensors/device.h"
 
 #include <algorithm>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 
 namespace cuframes::tensors {
@@ -65,7 +67,12 @@ void bury(void* object) {
         (*driver)->cuEventDestroy(remains->ready);
     }
     // All work on it is done. Not on the legacy stream: that would break captures on streams that wait for it.
-    (*driver)->cuMemFreeAsync(remains->data, CU_STREAM_PER_THREAD);
+    const CUresult result = (*driver)->cuMemFreeAsync(remains->data, CU_STREAM_PER_THREAD);
+    // When a process ends the driver goes first, and the memory with it.
+    if (result != CUDA_SUCCESS && result != CUDA_ERROR_DEINITIALIZED) {
+        core::log(CUFRAMES_LOG_WARNING,
+                  text("memory of a copy stays allocated: ", driver_error("cuMemFreeAsync", result).message));
+    }
 }
 
 CUmemorytype memory_type(const DLDevice& device) {
@@ -74,7 +81,7 @@ CUmemorytype memory_type(const DLDevice& device) {
 
 } // namespace
 
-Result<Stream> resolve_stream(int32_t device, int64_t name) {
+Result<Stream> resolve_stream(int32_t device, int64_t name) noexcept try {
     auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
@@ -106,9 +113,11 @@ Result<Stream> resolve_stream(int32_t device, int64_t name) {
         return own.error();
     }
     return Stream{stream, *own};
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
-Result<> check_runs(const Stream& stream) {
+Result<> check_runs(const Stream& stream) noexcept try {
     auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
@@ -124,6 +133,8 @@ Result<> check_runs(const Stream& stream) {
                      "default stream while one that waits for it captures; name another stream"};
     }
     return driver_error("cuStreamIsCapturing", result);
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
 Result<DeviceBlock> DeviceBlock::allocate(int32_t device, uint64_t size, const Stream& stream) {
@@ -221,7 +232,7 @@ Result<> DeviceBlock::order(const Stream& stream) const {
 }
 
 Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_geometry& geometry,
-                       const Stream& stream) {
+                       const Stream& stream) noexcept try {
     auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
@@ -238,6 +249,8 @@ Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_
         return driver_error("cuMemcpy2DAsync", result);
     }
     return {};
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
 } // namespace cuframes::tensors

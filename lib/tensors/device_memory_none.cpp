@@ -10,9 +10,9 @@ Error no_cuda() {
 
 } // namespace
 
-Result<Stream> resolve_stream(int32_t, int64_t) { return no_cuda(); }
+Result<Stream> resolve_stream(int32_t, int64_t) noexcept { return no_cuda(); }
 
-Result<> check_runs(const Stream&) { return no_cuda(); }
+Result<> check_runs(const Stream&) noexcept { return no_cuda(); }
 
 Result<DeviceBlock> DeviceBlock::allocate(int32_t, uint64_t, const Stream&) { return no_cuda(); }
 DeviceBlock::DeviceBlock(DeviceBlock&&) noexcept {}
@@ -21,6 +21,8 @@ DeviceBlock::~DeviceBlock() = default;
 Result<> DeviceBlock::made_on(const Stream&) { return no_cuda(); }
 Result<> DeviceBlock::order(const Stream&) const { return no_cuda(); }
 
-Result<> copy_with_gpu(const CopySide&, const CopySide&, const cuframes_geometry&, const Stream&) { return no_cuda(); }
+Result<> copy_with_gpu(const CopySide&, const CopySide&, const cuframes_geometry&, const Stream&) noexcept {
+    return no_cuda();
+}
 
 } // namespace cuframes::tensors

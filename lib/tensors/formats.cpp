@@ -204,9 +204,9 @@ uint32_t stored_rows(const PixelFormat& format, const PlaneFormat& plane, uint32
 
 } // namespace
 
-std::span<const PixelFormat> pixel_formats() { return formats; }
+std::span<const PixelFormat> pixel_formats() noexcept { return formats; }
 
-const PixelFormat* find_format(std::string_view name) {
+const PixelFormat* find_format(std::string_view name) noexcept {
     const auto* found =
         std::find_if(formats.begin(), formats.end(), [name](const PixelFormat& format) { return format.name == name; });
     return found == formats.end() ? nullptr : found;
@@ -233,7 +233,7 @@ std::string refusal_text(std::string_view format, Refusal refusal) {
 }
 
 Result<cuframes_geometry> make_geometry(std::string_view name, uint32_t width, uint32_t height,
-                                        uint32_t pitch_alignment, bool one_pitch) {
+                                        uint32_t pitch_alignment, bool one_pitch) noexcept try {
     const PixelFormat* format = find_format(name);
     const Refusal refusal = format ? format->refusal : Refusal::unknown;
     if (refusal != Refusal::none) {
@@ -265,6 +265,8 @@ Result<cuframes_geometry> make_geometry(std::string_view name, uint32_t width, u
         geometry.frame_size += uint64_t{plane.pitch} * rows;
     }
     return geometry;
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
 } // namespace cuframes::tensors

@@ -2,10 +2,11 @@
 #include "tensors/import.h"
 
 #include <algorithm>
+#include <new>
 
 namespace cuframes::tensors {
 
-std::string dtype_text(const DLDataType& dtype) {
+std::string dtype_text(const DLDataType& dtype) noexcept {
     static constexpr const char* kinds[] = {"int", "uint", "float", "opaque", "bfloat", "complex", "bool"};
     const char* kind = dtype.code < std::size(kinds) ? kinds[dtype.code] : "unknown";
     return text(kind, static_cast<int>(dtype.bits), dtype.lanes == 1 ? "" : " in lanes");
@@ -169,10 +170,12 @@ ImportedTensor::~ImportedTensor() {
     }
 }
 
-bool ImportedTensor::is_readable() const { return !versioned_ || versioned_->version.major == DLPACK_MAJOR_VERSION; }
+bool ImportedTensor::is_readable() const noexcept {
+    return !versioned_ || versioned_->version.major == DLPACK_MAJOR_VERSION;
+}
 
 std::variant<SourceFrame, Mismatch> read_tensors(const std::vector<const DLTensor*>& tensors,
-                                                 const cuframes_geometry& geometry) {
+                                                 const cuframes_geometry& geometry) noexcept try {
     const PixelFormat* format = find_format(geometry.format);
     const Refusal refusal = format ? format->refusal : Refusal::unknown;
     if (refusal != Refusal::none) {
@@ -199,6 +202,8 @@ std::variant<SourceFrame, Mismatch> read_tensors(const std::vector<const DLTenso
         frame.planes.push_back(std::get<core::PlaneRef>(read));
     }
     return frame;
+} catch (const std::bad_alloc&) {
+    return Mismatch{Kind::unsupported, core::out_of_memory().message};
 }
 
 } // namespace cuframes::tensors

@@ -4,6 +4,7 @@
 #include "tensors/device.h"
 
 #include <cstdlib>
+#include <new>
 
 namespace cuframes::tensors {
 namespace {
@@ -35,7 +36,7 @@ Result<> OwnedFrame::allocate(const Stream& stream) {
 }
 
 Result<std::shared_ptr<OwnedFrame>> OwnedFrame::copy(const SourceFrame& source, const cuframes_geometry& geometry,
-                                                     DLDevice device, int64_t name) {
+                                                     DLDevice device, int64_t name) noexcept try {
     const bool on_host = is_on_host(device) && is_on_host(source.device);
     Stream stream;
     if (!on_host) {
@@ -67,9 +68,11 @@ Result<std::shared_ptr<OwnedFrame>> OwnedFrame::copy(const SourceFrame& source, 
         return done.error();
     }
     return frame;
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
-Result<> OwnedFrame::order(int64_t name) const {
+Result<> OwnedFrame::order(int64_t name) const noexcept try {
     if (device_.device_type != kDLCUDA || name == stream_no_sync) {
         return {};
     }
@@ -78,6 +81,8 @@ Result<> OwnedFrame::order(int64_t name) const {
         return stream.error();
     }
     return block_.order(*stream);
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
 } // namespace cuframes::tensors

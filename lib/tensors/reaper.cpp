@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "tensors/reaper.h"
 
+#include "base/log.h"
 #include "base/thread.h"
 #include "in_flight.h"
 
@@ -34,6 +35,7 @@ public:
     }
 
     void add(Ending ending) {
+        core::LogLater later;
         const std::lock_guard lock(mutex_);
         if (leaving_ || process_ != ::getpid()) {
             return;
@@ -41,7 +43,10 @@ public:
         if (!running_) {
             auto thread = core::start_thread("cuframes-reaper", [this] { run(); });
             if (!thread) {
-                return; // What cannot be ended safely is left as it is.
+                // What cannot be ended safely is left as it is.
+                later.add(CUFRAMES_LOG_WARNING,
+                          core::text("a frame or tensor that was let go stays in memory: ", thread.error().message));
+                return;
             }
             thread->detach();
             running_ = true;
@@ -155,6 +160,6 @@ void reap_after(std::span<const InFlight> work, void (*action)(void*), void* obj
     }
 }
 
-void drain_reaper() { Reaper::get().drain(); }
+void drain_reaper() noexcept { Reaper::get().drain(); }
 
 } // namespace cuframes::tensors

@@ -74,7 +74,7 @@ Result<PlaneTensor> as_rows(const Pixels& pixels, uint32_t index, uint8_t bytes,
 
 } // namespace
 
-Result<PlaneTensor> describe_plane(const Pixels& pixels, uint32_t plane, View view) {
+Result<PlaneTensor> describe_plane(const Pixels& pixels, uint32_t plane, View view) noexcept try {
     const cuframes_geometry& geometry = *pixels.geometry;
     if (plane >= geometry.plane_count) {
         return refuse(text("there is no plane ", plane, ": ", geometry.format, " has ", geometry.plane_count));
@@ -89,13 +89,15 @@ Result<PlaneTensor> describe_plane(const Pixels& pixels, uint32_t plane, View vi
     }
     const PlaneFormat& content = format->planes[plane];
     return as_rows(pixels, plane, content.bytes, view == View::flat_pixels ? uint8_t{1} : content.channels);
+} catch (const std::bad_alloc&) {
+    return core::out_of_memory();
 }
 
-DLManagedTensor* export_legacy(const PlaneTensor& tensor, Owner owner) {
+DLManagedTensor* export_legacy(const PlaneTensor& tensor, Owner owner) noexcept {
     return make_export<DLManagedTensor>(tensor, owner);
 }
 
-DLManagedTensorVersioned* export_versioned(const PlaneTensor& tensor, Owner owner, bool copied) {
+DLManagedTensorVersioned* export_versioned(const PlaneTensor& tensor, Owner owner, bool copied) noexcept {
     auto* managed = make_export<DLManagedTensorVersioned>(tensor, owner);
     if (managed) {
         // Nothing of a later version is used, and strides are given as 1.2 demands: every consumer can take it.

@@ -259,14 +259,14 @@ private:
 /// What the library logged since it was asked to be kept.
 class Log {
 public:
-    Message keep(const Message&) {
+    Message keep(const Message& request) {
         cuframes_set_log_func(
             [](cuframes_log_level, const char* message, void* self) {
                 auto& log = *static_cast<Log*>(self);
                 const std::lock_guard lock(log.mutex_);
                 log.text_ += std::string(message) + '|';
             },
-            this, CUFRAMES_LOG_INFO);
+            this, static_cast<cuframes_log_level>(request.number("level", CUFRAMES_LOG_INFO)));
         return ok();
     }
     Message read(const Message&) {

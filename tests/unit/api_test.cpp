@@ -88,6 +88,47 @@ TEST(Log, GoesToTheHandlerAtItsLevelAndBack) {
     EXPECT_EQ(seen, "loud");
 }
 
+/// What a listener, an application's function and stderr get of a warning.
+struct Heard {
+    std::string listener, application, standard_error;
+};
+
+Heard hear(bool shows, bool application) {
+    static Heard heard;
+    static bool shown;
+    static const int added = cuframes_add_log_listener(
+        [](cuframes_log_level, const char* message, void*) {
+            heard.listener += message;
+            return shown;
+        },
+        nullptr);
+    EXPECT_EQ(added, CUFRAMES_OK);
+    heard = {};
+    shown = shows;
+    cuframes_set_log_func(
+        application ? +[](cuframes_log_level, const char* message, void*) { heard.application += message; } : nullptr,
+        nullptr, CUFRAMES_LOG_WARNING);
+    ::testing::internal::CaptureStderr();
+    cuframes::core::log(CUFRAMES_LOG_WARNING, "loud");
+    heard.standard_error = ::testing::internal::GetCapturedStderr();
+    cuframes_set_log_func(nullptr, nullptr, CUFRAMES_LOG_WARNING);
+    return heard;
+}
+
+TEST(Log, ReachesListenersBesideTheApplicationAndStderrOnlyWhereNobodyShowsIt) {
+    // Each in turn: a listener stays for good.
+    const Heard unseen = hear(false, false);
+    EXPECT_EQ(unseen.listener, "loud");
+    EXPECT_EQ(unseen.standard_error, "cuframes: warning: loud\n");
+    const Heard shown = hear(true, false);
+    EXPECT_EQ(shown.listener, "loud");
+    EXPECT_EQ(shown.standard_error, "");
+    const Heard both = hear(false, true);
+    EXPECT_EQ(both.listener, "loud");
+    EXPECT_EQ(both.application, "loud");
+    EXPECT_EQ(both.standard_error, "");
+}
+
 TEST(DefaultDirectory, FollowsTheEnvironmentInTheOrderDocumented) {
     char path[256];
     ::setenv("CUFRAMES_DIR", "/first", 1);

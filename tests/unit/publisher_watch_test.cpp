@@ -4,6 +4,7 @@
 #include "cuframes/cuframes.h"
 #include "in_child.hpp"
 #include "ipc/unique_fd.h"
+#include "subscriber/poller.h"
 #include "temp_dir.hpp"
 
 #include <fcntl.h>
@@ -242,6 +243,17 @@ TEST_F(PublisherWatch, OfManyReadersNeedsInstancesOnlyForThoseThatWait) {
         }
         return {};
     });
+}
+
+// What cannot be waited for would be waited for in vain.
+TEST(Poller, SaysWhatItCannotWaitFor) {
+    auto poller = Poller::create();
+    ASSERT_TRUE(poller);
+    const test::TempDir folder;
+    const UniqueFd file(::open((folder.path() / "file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    const auto added = poller->add(file.get(), Poller::Source::messages);
+    ASSERT_FALSE(added);
+    EXPECT_EQ(added.error().code, CUFRAMES_ERROR_SYSTEM);
 }
 
 } // namespace

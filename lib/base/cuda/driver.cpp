@@ -7,6 +7,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <new>
 
 namespace cuframes::core::cuda {
 
@@ -66,7 +67,7 @@ Result<const Driver*> load() {
 
 } // namespace
 
-void RelaxedCapture::enter() {
+void RelaxedCapture::enter() noexcept {
     ++scopes.depth;
     if (scopes.changed_at != 0 || !exchange_capture_mode) {
         return;
@@ -78,7 +79,7 @@ void RelaxedCapture::enter() {
     }
 }
 
-void RelaxedCapture::leave() {
+void RelaxedCapture::leave() noexcept {
     if (scopes.changed_at == scopes.depth) {
         scopes.changed_at = 0;
         exchange_capture_mode(&scopes.before);
@@ -86,12 +87,14 @@ void RelaxedCapture::leave() {
     --scopes.depth;
 }
 
-Result<const Driver*> driver() {
+Result<const Driver*> driver() noexcept try {
     static Result<const Driver*> loaded = load();
     return loaded;
+} catch (const std::bad_alloc&) {
+    return out_of_memory();
 }
 
-Error driver_error(const char* call, CUresult result) {
+Error driver_error(const char* call, CUresult result) noexcept try {
     auto loaded = driver();
     const char* name = nullptr;
     if (loaded) {
@@ -103,6 +106,8 @@ Error driver_error(const char* call, CUresult result) {
         return {CUFRAMES_ERROR_NO_MEMORY, message + "; free GPU memory, or use fewer slots"};
     }
     return {CUFRAMES_ERROR_CUDA, message};
+} catch (const std::bad_alloc&) {
+    return out_of_memory();
 }
 
 Result<> check_device(const Driver& driver, int32_t device) {
@@ -201,7 +206,7 @@ Result<CUcontext> primary_context(const Driver& driver, int32_t device) {
 
 } // namespace
 
-Result<Context> Context::open(const Driver& driver, int32_t device, void* borrowed) {
+Result<Context> Context::open(const Driver& driver, int32_t device, void* borrowed) noexcept try {
     if (borrowed) {
         auto* context = static_cast<CUcontext>(borrowed);
         auto of = device_of(driver, context);
@@ -218,6 +223,8 @@ Result<Context> Context::open(const Driver& driver, int32_t device, void* borrow
         return context.error();
     }
     return Context(driver, device, *context);
+} catch (const std::bad_alloc&) {
+    return out_of_memory();
 }
 
 } // namespace cuframes::core::cuda

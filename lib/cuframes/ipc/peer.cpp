@@ -79,7 +79,9 @@ Result<AccessRule> AccessRule::parse(const char* rule) {
         struct group entry = {};
         struct group* found = nullptr;
         std::vector<char> buffer(16384);
-        ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+        if (const int number = ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found); number != 0) {
+            return system_error(text("look up the group \"", name, "\" of access \"", given, "\""), number);
+        }
         if (!found) {
             return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                          text("access \"", given, "\": there is no group \"", name, "\"; see getent group")};

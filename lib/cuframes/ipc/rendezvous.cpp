@@ -123,6 +123,12 @@ Error in_use(const std::string& key, const std::string& path, const std::string&
                                             path, "; stop it, or use another key")};
 }
 
+Error in_use_here(const std::string& key, const std::string& path) {
+    return {CUFRAMES_ERROR_KEY_IN_USE,
+            text("the key \"", key, "\" is in use: another publisher of this very process (pid ", ::getpid(),
+                 ") holds ", path, "; close that one, or use another key")};
+}
+
 /// The holder's pid: as the kernel knows it here, else (another PID namespace) as the holder wrote it down.
 std::string read_holder(int fd) {
     struct flock lock = whole_file();
@@ -298,7 +304,7 @@ Result<KeyHolder> KeyHolder::take(const std::string& directory, const std::strin
     }
     holder.lock_name_ = canonical(directory) + "/" + key;
     if (!keys_held_here().add(holder.lock_name_)) {
-        return in_use(key, holder.lock_path_, text(::getpid()));
+        return in_use_here(key, holder.lock_path_);
     }
     auto lock = lock_file(holder.lock_path_, key);
     if (!lock) {

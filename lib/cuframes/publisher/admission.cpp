@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "ipc/boot_id.h"
 #include "publisher/publisher.h"
+#include "publisher/story.h"
 
 #include <sys/resource.h>
 
@@ -280,9 +281,18 @@ void Publisher::supply(const std::shared_ptr<AttachedSubscriber>& subscriber, co
 
 /// Once for each time that something becomes short. Not under the mutex.
 void Publisher::tell_shortage() {
-    if (!owes_.exchange(true)) {
-        log(CUFRAMES_LOG_WARNING, text("readers of \"", options_.key, "\" wait: ", shortage().message));
+    if (owes_.exchange(true)) {
+        return;
     }
+    std::string cause;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const Member& member : members_) {
+            cause = cause.empty() ? member.subscriber->shortage() : cause;
+        }
+    }
+    log(CUFRAMES_LOG_WARNING, text("readers of \"", options_.key, "\" wait: ", shortage().message,
+                                   cause.empty() ? "" : text(" (", cause, ")")));
 }
 
 void Publisher::announce(const std::shared_ptr<AttachedSubscriber>& subscriber) {
@@ -291,6 +301,7 @@ void Publisher::announce(const std::shared_ptr<AttachedSubscriber>& subscriber) 
         std::lock_guard lock(mutex_);
         info = subscriber->info(stats_.last_sequence);
     }
+    story::attached(options_.key, info);
     if (options_.on_added) {
         options_.on_added(&info, options_.user_data);
     }
@@ -304,6 +315,7 @@ void Publisher::remove(const std::shared_ptr<AttachedSubscriber>& subscriber, cu
         std::erase_if(members_, [&](const Member& member) { return member.subscriber == subscriber; });
         changed_.notify_all();
     }
+    story::left(options_.key, info, reason);
     if (options_.on_removed) {
         options_.on_removed(&info, reason, options_.user_data);
     }

@@ -19,8 +19,10 @@ Sent AttachedSubscriber::serve(const RingGeneration& generation, uint64_t positi
 Sent AttachedSubscriber::send_generation(const RingGeneration& generation, uint64_t position) {
     auto page = create_shared_memory("cuframes-leases", lease_page_size, lease_page_size, Writers::anybody);
     if (!page) {
+        shortage_ = page.error().message;
         return Sent::shortage;
     }
+    shortage_.clear();
     auto& words = *new (page->mapping.data()) LeasePage{};
     if (const LeasePage* old = this->page()) {
         // The subscriber's own counters go on; it cannot copy them itself before it has seen the new page.

@@ -42,6 +42,8 @@ public:
         return !leaving_ && ready() &&
                (epoch_ != generation.epoch() || (asked_ && chunks_ < generation.store().chunks()));
     }
+    /// What the last serve() was short of, where that is known better than by its result; empty: it is not.
+    const std::string& shortage() const { return shortage_; }
     /// Answers a Want.
     Sent answer(const RingGeneration* generation);
 
@@ -160,6 +162,7 @@ private:
     uint32_t chunks_ = 0;      ///< Of that generation that were sent.
     bool asked_ = false;       ///< For the chunks that are missing.
     bool answer_owed_ = false;
+    std::string shortage_;
     uint32_t woken_from_ = 0; ///< The value of LeasePage.sleeping that it was woken for.
     uint64_t id_;
     std::string name_;

@@ -46,6 +46,7 @@ public:
     ring::SlotTable& slots() { return slots_; }
     uint32_t kept() const { return slots_.kept(); }
     RingState& state() const { return header().state; }
+    const SlotRecord& record(uint32_t slot) const { return records_[slot]; }
     Latest latest() const { return Latest::unpack(state().latest.load(std::memory_order_relaxed)); }
 
     /// Gets the memory to keep `kept` frames. Not under the mutex, as it takes its time; one thread at a time.

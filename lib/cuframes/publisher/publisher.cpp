@@ -6,6 +6,7 @@
 #include "ipc/boot_id.h"
 #include "memory/copy.h"
 #include "publisher/service.h"
+#include "publisher/story.h"
 #include "ring/handshake.h"
 
 #include <sys/random.h>
@@ -44,6 +45,7 @@ Result<std::shared_ptr<Publisher>> Publisher::create(PublisherOptions options) {
         return service.error();
     }
     publisher->service_ = std::move(*service);
+    story::key_taken(publisher->options_.key, publisher->path(), publisher->options_.access.name());
     return publisher;
 }
 
@@ -55,8 +57,11 @@ Publisher::~Publisher() = default;
 void Publisher::close() {
     set_interrupted(true);
     service_.reset();
+    LogLater later;
     std::lock_guard lock(mutex_);
-    closed_ = true;
+    if (!std::exchange(closed_, true)) {
+        later.add(CUFRAMES_LOG_INFO, story::key_released(options_.key));
+    }
     if (generation_ && generation_->stream_state() == StreamState::live) {
         generation_->state().stream.store(static_cast<uint32_t>(StreamState::closed));
     }
@@ -66,6 +71,7 @@ void Publisher::close() {
 }
 
 Result<> Publisher::configure(GenerationConfig config) {
+    LogLater later;
     std::unique_lock lock(mutex_);
     if (auto waited = await_those_behind(lock); !waited) {
         return waited.error();
@@ -83,6 +89,9 @@ Result<> Publisher::configure(GenerationConfig config) {
     next_epoch_ += 1;
     const bool is_short =
         ring::change_then_look([&] { replace_generation(std::move(*made)); }, [&] { return serve_all(); });
+    if (log_enabled(CUFRAMES_LOG_INFO)) {
+        later.add(CUFRAMES_LOG_INFO, story::generation_made(options_.key, *generation_, config));
+    }
     changed_.notify_all(); // Who waits for a slot of the generation before waits in vain.
     lock.unlock();
     if (is_short) {
@@ -151,6 +160,7 @@ void Publisher::set_latency(uint64_t latency) {
 }
 
 Result<std::unique_ptr<Slot>> Publisher::acquire(uint32_t flags) {
+    LogLater later;
     std::unique_lock lock(mutex_);
     if (!generation_) {
         return Error{CUFRAMES_ERROR_INVALID_STATE,
@@ -166,7 +176,9 @@ Result<std::unique_ptr<Slot>> Publisher::acquire(uint32_t flags) {
     }
     auto slot = try_acquire(waits);
     if (!slot && waits && !(flags & CUFRAMES_ACQUIRE_NO_WAIT)) {
+        const uint64_t waited_before = stats_.waited_ns;
         slot = wait_for_slot(lock);
+        tell_of_wait(stats_.waited_ns - waited_before, later);
         if (!slot && interrupted_) {
             return Error{CUFRAMES_ERROR_INTERRUPTED, "interrupted while waiting for strict subscribers"};
         }
@@ -177,12 +189,42 @@ Result<std::unique_ptr<Slot>> Publisher::acquire(uint32_t flags) {
         }
     }
     if (!slot) {
+        tell_of_leases(later);
         return Error{CUFRAMES_ERROR_NO_FREE_SLOT,
                      text("all ", slots.usable(), " slots of \"", options_.key,
                           "\" are leased by readers or held by the producer",
                           options_.max_slots < max_ring_slots ? "; let the ring have more slots" : "")};
     }
     return std::make_unique<Slot>(shared_from_this(), generation_, *slot);
+}
+
+/// At debug, when readers have made the publisher wait.
+void Publisher::tell_of_wait(uint64_t waited_ns, LogLater& later) {
+    constexpr uint64_t worth_a_line = 100'000'000;
+    if (waited_ns >= worth_a_line && log_enabled(CUFRAMES_LOG_DEBUG)) {
+        later.add(CUFRAMES_LOG_DEBUG,
+                  text("\"", options_.key, "\" waited ", waited_ns / 1'000'000, " ms for its readers"));
+        tell_of_leases(later);
+    }
+}
+
+/// At debug, when there was no slot to be had: who holds frames for long. Once in a second at most.
+void Publisher::tell_of_leases(LogLater& later) {
+    constexpr uint64_t pause = 1'000'000'000;
+    if (!log_enabled(CUFRAMES_LOG_DEBUG) || !generation_) {
+        return;
+    }
+    const uint64_t now = monotonic_ns();
+    if (now < leases_told_ + pause) {
+        return;
+    }
+    leases_told_ = now;
+    for (const Member& member : members_) {
+        for (std::string& line :
+             story::long_leases(options_.key, *member.subscriber, *generation_, stats_.last_sequence, now)) {
+            later.add(CUFRAMES_LOG_DEBUG, std::move(line));
+        }
+    }
 }
 
 std::optional<uint32_t> Publisher::try_acquire(bool protect_unread) {

@@ -22,6 +22,7 @@
 
 namespace cuframes::core {
 
+class LogLater;
 class Publisher;
 class Service;
 
@@ -131,6 +132,8 @@ private:
     bool is_leased(uint32_t slot) const;
     std::optional<uint32_t> wait_for_slot(std::unique_lock<std::mutex>& lock);
     std::optional<uint32_t> acquire_in_time(std::unique_lock<std::mutex>& lock);
+    void tell_of_wait(uint64_t waited_ns, LogLater& later);
+    void tell_of_leases(LogLater& later);
     void forget_wait(uint32_t more = 0);
     bool give_up_late_readers(Deadline& look_again);
     bool give_up_if_late(const Member& member, uint64_t wanted, Deadline& look_again);
@@ -171,6 +174,7 @@ private:
     bool interrupted_ = false;
     bool ended_before_ring_ = false;
     bool closed_ = false;
+    uint64_t leases_told_ = 0; ///< When the log was last told who holds frames for long.
     std::atomic<bool> owes_{false};
 };
 

@@ -2,6 +2,7 @@
 #include "subscriber/attached_ring.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/thread.h"
 
 #include <algorithm>
@@ -44,11 +45,13 @@ void AttachedRing::dispose(AttachedRing* ring) {
         delete ring;
         return;
     }
-    if (auto thread = start_thread("cuframes-end", [ring] { delete ring; })) {
+    auto thread = start_thread("cuframes-end", [ring] { delete ring; });
+    if (thread) {
         thread->detach();
-    } else {
-        delete ring; // Late is better than never.
+        return;
     }
+    log(CUFRAMES_LOG_WARNING, text("the GPU's work on frames of a ring is waited for here: ", thread.error().message));
+    delete ring; // Late is better than never.
 }
 
 AttachedRing::AttachedRing(std::shared_ptr<Link> link, RingDescription description, Mapping control, Mapping leases,

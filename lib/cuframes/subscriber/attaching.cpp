@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// How a subscriber finds its publisher and follows it: connecting, messages, generations.
+#include "base/log.h"
 #include "base/utf8.h"
 #include "ipc/boot_id.h"
 #include "ipc/peer.h"
@@ -43,6 +44,7 @@ Result<> Subscriber::connect() {
     if (!connection) {
         const cuframes_error code = connection.error().code;
         if (code == CUFRAMES_ERROR_PUBLISHER_GONE) {
+            tell_of_wait(connection.error().message);
             if (!watch_.on() || (usual && has_several_directories())) {
                 watch_.tell_what_hinders();
                 try_again_in(PublisherWatch::look_interval);
@@ -83,11 +85,22 @@ Result<> Subscriber::connect() {
     link_->poke = poke_;
     link_->socket = socket;
     retry_->fire_in(PublisherWatch::look_interval);
-    poller_.add(link_->connection.fd(), Poller::Source::messages);
-    if (link_->pidfd) {
-        poller_.add(link_->pidfd.get(), Poller::Source::publisher_exit);
+    auto added = poller_.add(link_->connection.fd(), Poller::Source::messages);
+    if (added && link_->pidfd) {
+        added = poller_.add(link_->pidfd.get(), Poller::Source::publisher_exit);
+    }
+    if (!added) {
+        drop_link(); // It would never be heard.
+        return fail_attach(added.error());
     }
     return {};
+}
+
+/// Once for each search.
+void Subscriber::tell_of_wait(const std::string& why) {
+    if (!std::exchange(wait_told_, true)) {
+        log(CUFRAMES_LOG_DEBUG, text("\"", options_.name, "\" waits for a publisher of \"", options_.key, "\": ", why));
+    }
 }
 
 /// Reports why attaching failed; the next attempt waits a little longer each time.
@@ -263,6 +276,9 @@ void Subscriber::handle_welcome(const Packet& packet) {
     end_reported_ = false;
     first_from_publisher_ = true;
     backoff_ = milliseconds(0);
+    wait_told_ = false;
+    log(CUFRAMES_LOG_INFO, text("found the publisher of \"", options_.key, "\" (pid ", link_->publisher_pid, "): \"",
+                                options_.name, "\" may hold ", welcome.granted, " frames"));
     set_state(CUFRAMES_STATE_ATTACHED, 0);
 }
 

@@ -30,9 +30,15 @@ public:
     int fd() const { return epoll_.get(); }
 
     /// Sources are level-triggered, but for messages: what wakes us need not be read, which saves a call a frame.
-    void add(int fd, Source source) const { set(EPOLL_CTL_ADD, fd, source); }
+    /// Nothing new where it is in already.
+    Result<> add(int fd, Source source) const {
+        if (set(EPOLL_CTL_ADD, fd, source) != 0 && errno != EEXIST) {
+            return system_error("add to an epoll set (/proc/sys/fs/epoll/max_user_watches limits them for the user)");
+        }
+        return {};
+    }
 
-    /// Has what is there told again.
+    /// Has what is there told again. It is in, so this does not fail.
     void tell_again(int fd, Source source) const { set(EPOLL_CTL_MOD, fd, source); }
 
     /// Needed before closing: a peer may hold the same open file, which then stays in the set.
@@ -55,11 +61,11 @@ public:
     }
 
 private:
-    void set(int operation, int fd, Source source) const {
+    int set(int operation, int fd, Source source) const {
         epoll_event event = {};
         event.events = EPOLLIN | EPOLLRDHUP | (source == Source::messages ? static_cast<uint32_t>(EPOLLET) : 0);
         event.data.u32 = static_cast<uint32_t>(source);
-        ::epoll_ctl(epoll_.get(), operation, fd, &event);
+        return ::epoll_ctl(epoll_.get(), operation, fd, &event);
     }
 
     UniqueFd epoll_;

@@ -11,9 +11,13 @@ bool PublisherWatch::begin(const Poller& poller) {
         end(poller);
         return false;
     }
+    if (auto added = poller.add(watch_.fd(), Poller::Source::directory); !added) {
+        hindrance_ = added.error().message;
+        end(poller);
+        return false;
+    }
     hindrance_.clear();
     told_ = false;
-    poller.add(watch_.fd(), Poller::Source::directory); // Changes nothing where it is in already.
     return true;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "subscriber/subscriber.h"
 
+#include "base/log.h"
 #include "base/thread.h"
 
 #include <algorithm>
@@ -38,9 +39,13 @@ Result<> Subscriber::prepare() {
     interrupt_ = std::move(*interrupt);
     poke_ = std::make_shared<Waker>(std::move(*poke));
     retry_ = std::move(*retry);
-    poller_.add(interrupt_->fd(), Poller::Source::interrupt);
-    poller_.add(poke_->fd(), Poller::Source::poke);
-    poller_.add(retry_->fd(), Poller::Source::retry);
+    for (const auto& [fd, source] :
+         {std::pair{interrupt_->fd(), Poller::Source::interrupt}, std::pair{poke_->fd(), Poller::Source::poke},
+          std::pair{retry_->fd(), Poller::Source::retry}}) {
+        if (auto added = poller_.add(fd, source); !added) {
+            return added;
+        }
+    }
     stats_.max_held = options_.max_held;
     leases_wanted_ = options_.max_held;
     return {};
@@ -322,6 +327,10 @@ Result<> Subscriber::end_of_link(uint64_t last_sequence) {
         set_state(CUFRAMES_STATE_GONE, epoch);
     }
     const bool was_attached = link_->welcomed;
+    if (was_attached) {
+        log(CUFRAMES_LOG_INFO, text("the publisher of \"", options_.key, "\" (pid ", pid, ") is gone",
+                                    end_reported_ ? ", and had ended its stream" : ""));
+    }
     drop_link();
     if (!was_attached) {
         try_again_in(milliseconds(10)); // It hung up on us: do not knock without pause.

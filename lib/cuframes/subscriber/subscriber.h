@@ -85,6 +85,7 @@ private:
     Result<Connection> connect_or_watch();
     Result<> connect();
     Result<> fail_attach(const Error& error);
+    void tell_of_wait(const std::string& why);
     void try_again_in(std::chrono::milliseconds delay);
     bool may_connect() const;
     void drop_link();
@@ -155,6 +156,7 @@ private:
     std::chrono::milliseconds backoff_{0};
     bool look_for_socket_ = true;
     bool ever_attached_ = false;
+    bool wait_told_ = false;
     bool end_reported_ = false;
     bool first_from_publisher_ = false;
     bool waits_for_lease_ =

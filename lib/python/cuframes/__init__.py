@@ -20,6 +20,7 @@ from . import _native
 if not getattr(_native, "in_main_interpreter", lambda: False)():
     raise ImportError("cuframes works in the main interpreter of a process alone; use another process")
 
+from . import _log  # noqa: F401
 from ._formats import PixelFormat, SubscriberMode
 from ._frame import Frame, PlanarFrame
 from ._plane import Plane

@@ -2,6 +2,7 @@
 #include "lock.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <unistd.h>
 
 /*
@@ -51,5 +52,28 @@ void cuframes_python_end(void (*end)(void*), void* object) {
     }
     pthread_cleanup_push(stay, NULL);
     end(object);
+    pthread_cleanup_pop(0);
+}
+
+static void emit(int level, const char* message) {
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject* module = PyImport_ImportModule("cuframes._log");
+    PyObject* text = module ? PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace") : NULL;
+    PyObject* done = text ? PyObject_CallMethod(module, "emit", "iO", level, text) : NULL;
+    if (!done) {
+        PyErr_WriteUnraisable(module);
+    }
+    Py_XDECREF(done);
+    Py_XDECREF(text);
+    Py_XDECREF(module);
+    PyGILState_Release(state);
+}
+
+void cuframes_python_log(int level, const char* message) {
+    if (!Py_IsInitialized()) {
+        return;
+    }
+    pthread_cleanup_push(stay, NULL);
+    emit(level, message);
     pthread_cleanup_pop(0);
 }

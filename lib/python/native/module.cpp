@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// cuframes._native: the C library as the package's Python code uses it. Not public; `_native.pyi` describes it.
 #include "errors.h"
+#include "logging.h"
 #include "publisher.h"
 #include "subscriber.h"
 #include "unlocked.h"
@@ -38,6 +39,7 @@ NB_MODULE(_native, module) {
     bind_frame(module);
     bind_subscriber(module);
     bind_publisher(module);
+    bind_logging(module);
     module.def("version_string", [] { return std::string(cuframes_version_string()); });
     module.def("error_name", [](int code) { return std::string(cuframes_error_name(code)); }, nb::arg("code"));
     module.def("in_main_interpreter", &in_main_interpreter);

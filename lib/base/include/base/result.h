@@ -41,6 +41,9 @@ inline Error system_error(const std::string& doing, int number = errno, cuframes
     return {code, text("cannot ", doing, ": ", std::generic_category().message(number))};
 }
 
+/// Needs no memory itself: the text fits a string's own bytes.
+inline Error out_of_memory() noexcept { return {CUFRAMES_ERROR_NO_MEMORY, "out of memory"}; }
+
 template <class T = void>
 class [[nodiscard]] Result {
 public:

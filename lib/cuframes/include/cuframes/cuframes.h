@@ -145,9 +145,19 @@ typedef void (*cuframes_log_func)(cuframes_log_level level, const char* message,
 /**
  * Routes the library's log. `func` is called from any of its threads, never with a lock held that the library's
  * functions take, and must not call back into it. NULL restores the default: warnings and errors to stderr
- * ($CUFRAMES_LOG=error|warning|info|debug changes the level). Thread-safe.
+ * ($CUFRAMES_LOG=error|warning|info|debug changes the level), but for what a listener shows. Thread-safe.
  */
 CUFRAMES_API void cuframes_set_log_func(cuframes_log_func func, void* user_data, cuframes_log_level max_level);
+
+/** true: the message is where its reader looks for it, and need not go to stderr. */
+typedef bool (*cuframes_log_listener)(cuframes_log_level level, const char* message, void* user_data);
+
+/**
+ * Hands the log to a framework that has one of its own, beside the function of cuframes_set_log_func(), which is the
+ * application's. The plugin does so for GStreamer, the Python package for `logging`. `listener` is called as that function
+ * is, for all levels, and stays for the life of the process. Thread-safe.
+ */
+CUFRAMES_API int cuframes_add_log_listener(cuframes_log_listener listener, void* user_data);
 
 /**
  * The directory that a NULL `directory` stands for: $CUFRAMES_DIR, else $XDG_RUNTIME_DIR/cuframes, else

@@ -33,10 +33,10 @@ struct Stream {
 
 /// Resolves a stream name on `device`. Fails without a driver, for an unknown device, for stream_ambiguous, and for what the
 /// driver knows to be no stream.
-Result<Stream> resolve_stream(int32_t device, int64_t name);
+CUFRAMES_PRIVATE Result<Stream> resolve_stream(int32_t device, int64_t name) noexcept;
 
 /// Fails if the stream captures a CUDA graph, into which a copy would go instead of being made.
-Result<> check_runs(const Stream& stream);
+CUFRAMES_PRIVATE Result<> check_runs(const Stream& stream) noexcept;
 
 /// Memory of a GPU, from a pool of this process's own. Given back after the work in flight that may use it. Move-only.
 class DeviceBlock {
@@ -75,7 +75,7 @@ struct CopySide {
 };
 
 /// Queues a copy of all planes of `geometry` on `stream`; with a host side it is done on return.
-Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_geometry& geometry,
-                       const Stream& stream);
+CUFRAMES_PRIVATE Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_geometry& geometry,
+                                        const Stream& stream) noexcept;
 
 } // namespace cuframes::tensors

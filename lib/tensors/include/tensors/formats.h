@@ -5,6 +5,7 @@
 /// format of GStreamer 1.28; `tests/cuframes-gst` compares it with GStreamer's own.
 #pragma once
 
+#include "base/private_api.h"
 #include "base/result.h"
 
 #include <cstdint>
@@ -43,10 +44,10 @@ struct PixelFormat {
     PlaneFormat planes[CUFRAMES_MAX_PLANES] = {};
 };
 
-std::span<const PixelFormat> pixel_formats();
+CUFRAMES_PRIVATE std::span<const PixelFormat> pixel_formats() noexcept;
 
 /// NULL: not one of GStreamer 1.28.
-const PixelFormat* find_format(std::string_view name);
+CUFRAMES_PRIVATE const PixelFormat* find_format(std::string_view name) noexcept;
 
 /// One sentence for a format whose planes cannot be tensors: what is in the way, and what to do.
 std::string refusal_text(std::string_view format, Refusal refusal);
@@ -54,7 +55,7 @@ std::string refusal_text(std::string_view format, Refusal refusal);
 /// The layout of a frame that this process makes itself. `pitch_alignment` 4 gives GStreamer's default in host memory;
 /// 512 with `one_pitch` is what cuframessink uses on a GPU (any pitched copy, texture or encoder takes it); 1 is compact.
 /// Fails for formats without tensors and for sizes of zero.
-Result<cuframes_geometry> make_geometry(std::string_view format, uint32_t width, uint32_t height,
-                                        uint32_t pitch_alignment, bool one_pitch = false);
+CUFRAMES_PRIVATE Result<cuframes_geometry> make_geometry(std::string_view format, uint32_t width, uint32_t height,
+                                                         uint32_t pitch_alignment, bool one_pitch = false) noexcept;
 
 } // namespace cuframes::tensors

@@ -22,11 +22,11 @@ public:
     explicit ImportedTensor(DLManagedTensorVersioned* managed) : versioned_(managed) {}
     ImportedTensor(ImportedTensor&& other) noexcept
         : legacy_(std::exchange(other.legacy_, nullptr)), versioned_(std::exchange(other.versioned_, nullptr)) {}
-    ImportedTensor& operator=(ImportedTensor&& other) noexcept;
-    ~ImportedTensor();
+    CUFRAMES_PRIVATE ImportedTensor& operator=(ImportedTensor&& other) noexcept;
+    CUFRAMES_PRIVATE ~ImportedTensor();
 
     /// Of a major version that this header does not know, nothing but the deleter may be used.
-    bool is_readable() const;
+    CUFRAMES_PRIVATE bool is_readable() const noexcept;
     const DLTensor& tensor() const { return versioned_ ? versioned_->dl_tensor : legacy_->dl_tensor; }
     bool is_read_only() const { return versioned_ && (versioned_->flags & DLPACK_FLAG_BITMASK_READ_ONLY) != 0; }
 
@@ -36,7 +36,7 @@ private:
 };
 
 /// "uint8".
-std::string dtype_text(const DLDataType& dtype);
+CUFRAMES_PRIVATE std::string dtype_text(const DLDataType& dtype) noexcept;
 
 /// What is wrong with a tensor; Python's TypeError (another kind of numbers) and ValueError are told apart by it.
 struct Mismatch {
@@ -53,7 +53,7 @@ struct SourceFrame {
 /// Reads `tensors` as a frame of `geometry`'s format and size; its offsets and pitches play no part. Either one tensor
 /// for each plane, in the shape that describe_plane() gives or flat, or one tensor of all rows, for formats whose planes
 /// have rows of the same length (NV12: (ceil(3·H/2), W)). Rows must be compact inside; the pitch is free.
-std::variant<SourceFrame, Mismatch> read_tensors(const std::vector<const DLTensor*>& tensors,
-                                                 const cuframes_geometry& geometry);
+CUFRAMES_PRIVATE std::variant<SourceFrame, Mismatch> read_tensors(const std::vector<const DLTensor*>& tensors,
+                                                                  const cuframes_geometry& geometry) noexcept;
 
 } // namespace cuframes::tensors

@@ -15,13 +15,13 @@ class OwnedFrame {
 public:
     /// Copies `source` to `device`, in the layout of `geometry`. To a GPU the copy is queued on `stream` (a name as in
     /// `__dlpack__`); to host memory it is done on return. The source must hold until the copy is done.
-    static Result<std::shared_ptr<OwnedFrame>> copy(const SourceFrame& source, const cuframes_geometry& geometry,
-                                                    DLDevice device, int64_t stream);
+    CUFRAMES_PRIVATE static Result<std::shared_ptr<OwnedFrame>>
+    copy(const SourceFrame& source, const cuframes_geometry& geometry, DLDevice device, int64_t stream) noexcept;
 
     Pixels pixels() const { return {&geometry_, data_, device_, false}; }
 
     /// Makes the named stream wait for the copy. Not needed in host memory.
-    Result<> order(int64_t stream) const;
+    CUFRAMES_PRIVATE Result<> order(int64_t stream) const noexcept;
 
 private:
     struct Free {

@@ -11,6 +11,8 @@
 /// In a forked child nothing is ended: what there is belongs to the parent.
 #pragma once
 
+#include "base/private_api.h"
+
 #include <span>
 
 namespace cuframes::tensors {
@@ -27,9 +29,9 @@ void reap(void (*action)(void*), void* object) noexcept;
 
 /// The same, after the GPU work that is in flight now. Never blocks; may be called from a CUDA host function, where
 /// driver calls are refused: the order is then recorded a moment later, by the reaper itself.
-void reap_after(std::span<const InFlight> work, void (*action)(void*), void* object) noexcept;
+CUFRAMES_PRIVATE void reap_after(std::span<const InFlight> work, void (*action)(void*), void* object) noexcept;
 
 /// Waits until everything handed in so far is done. Must not be called with Python's interpreter lock held.
-void drain_reaper();
+CUFRAMES_PRIVATE void drain_reaper() noexcept;
 
 } // namespace cuframes::tensors

@@ -39,7 +39,7 @@ struct Pixels {
 };
 
 /// Fails with a sentence where the format has no tensor, or the pitch no stride, or the plane does not exist.
-Result<PlaneTensor> describe_plane(const Pixels& pixels, uint32_t plane, View view);
+CUFRAMES_PRIVATE Result<PlaneTensor> describe_plane(const Pixels& pixels, uint32_t plane, View view) noexcept;
 
 /// What a consumer's tensor keeps alive. `release` is called once, from any thread, and must not block.
 struct Owner {
@@ -48,8 +48,9 @@ struct Owner {
 };
 
 /// Takes over `owner`. NULL, with `owner` untouched: no memory.
-DLManagedTensor* export_legacy(const PlaneTensor& tensor, Owner owner);
+CUFRAMES_PRIVATE DLManagedTensor* export_legacy(const PlaneTensor& tensor, Owner owner) noexcept;
 /// Flags: READ_ONLY is set as the tensor says; `copied` adds IS_COPIED. Stamped DLPack 1.0.
-DLManagedTensorVersioned* export_versioned(const PlaneTensor& tensor, Owner owner, bool copied);
+CUFRAMES_PRIVATE DLManagedTensorVersioned* export_versioned(const PlaneTensor& tensor, Owner owner,
+                                                            bool copied) noexcept;
 
 } // namespace cuframes::tensors

@@ -2,6 +2,7 @@
 /// The CUDA driver, loaded at run time: one build of the library serves hosts with and without a GPU.
 #pragma once
 
+#include "base/private_api.h"
 #include "base/result.h"
 
 #include <cuda.h>
@@ -72,8 +73,8 @@ public:
     ~RelaxedCapture() { leave(); }
 
 private:
-    static void enter();
-    static void leave();
+    CUFRAMES_PRIVATE static void enter() noexcept;
+    CUFRAMES_PRIVATE static void leave() noexcept;
 };
 
 /// A function of the driver, which cannot be called but with the thread in relaxed mode.
@@ -104,10 +105,10 @@ struct Driver {
 };
 
 /// The driver, loaded and initialized once; or why it cannot be (NO_DRIVER).
-Result<const Driver*> driver();
+CUFRAMES_PRIVATE Result<const Driver*> driver() noexcept;
 
 /// "cuMemCreate failed: CUDA_ERROR_OUT_OF_MEMORY", with the code that fits.
-Error driver_error(const char* call, CUresult result);
+CUFRAMES_PRIVATE Error driver_error(const char* call, CUresult result) noexcept;
 
 using Uuid = std::array<uint8_t, 16>;
 
@@ -125,7 +126,7 @@ std::string uuid_text(const Uuid& uuid);
 class Context {
 public:
     /// `borrowed` NULL: the primary one of `device`.
-    static Result<Context> open(const Driver& driver, int32_t device, void* borrowed);
+    CUFRAMES_PRIVATE static Result<Context> open(const Driver& driver, int32_t device, void* borrowed) noexcept;
 
     CUcontext get() const { return context_; }
     int32_t device() const { return device_; }
