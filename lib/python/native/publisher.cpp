@@ -222,7 +222,7 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
             raise(*mismatch);
         }
         const auto& source = std::get<tensors::SourceFrame>(read);
-        const tensors::Stream queue = stream_of_copy(source, layout, stream);
+        const core::StreamRef queue = stream_of_copy(source, layout, stream);
         auto slot = take(true);
         if (!slot && slot.error().code == CUFRAMES_ERROR_NO_FREE_SLOT) {
             drop();
@@ -241,7 +241,7 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
     }
 }
 
-tensors::Stream Publisher::stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream) {
+core::StreamRef Publisher::stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream) {
     const bool from_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
     if (!from_gpu && layout.device.device_type != kDLCUDA) {
         return {};

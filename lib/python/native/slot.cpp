@@ -53,7 +53,7 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
     info.offset = info.offset_end = UINT64_MAX;
     info.metadata = metadata.size() > 0 ? metadata.c_str() : nullptr;
     info.metadata_size = metadata.size();
-    tensors::Stream stream;
+    core::StreamRef stream;
     {
         const std::lock_guard lock(mutex_);
         stream = last_stream_;
@@ -61,7 +61,7 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
     check(unlocked([&] { return cuframes_slot_publish(slot.get(), &info, stream.stream, stream.context); }));
 }
 
-void Slot::write(const tensors::SourceFrame& source, const tensors::Stream& stream) {
+void Slot::write(const tensors::SourceFrame& source, const core::StreamRef& stream) {
     cuframes_image image;
     CUFRAMES_INIT(image);
     const bool on_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
