@@ -113,7 +113,7 @@ static int publish_frame(cuframes_publisher* publisher, const cuframes_geometry*
     info.offset_end = number + 1;
     result = fill(slot, g, scratch, number);
     if (result == CUFRAMES_OK) {
-        result = cuframes_slot_publish(slot, &info, NULL, NULL);
+        result = cuframes_slot_publish(slot, &info, CUFRAMES_DEFAULT_STREAM);
     }
     cuframes_slot_release(slot);
     return result;

@@ -254,7 +254,7 @@ int SinkState::publish_in_place(GstMemory* memory, MemoryRecord* record, const c
         gst_memory_unmap(memory, &map);
     }
     const int result = cuframes_slot_publish(static_cast<cuframes_slot*>(record->handle), &info,
-                                             gpu ? gpu->stream_handle : nullptr, gpu ? gpu->context_handle : nullptr);
+                                             gpu ? gpu->stream : CUFRAMES_DEFAULT_STREAM);
     if (result == CUFRAMES_OK) {
         record->published = true;
         // Readers see it now: an element that wants to draw on it, behind a tee say, gets a copy instead.
@@ -276,12 +276,11 @@ int SinkState::copy_and_publish(cuframes_slot* slot, GstBuffer* buffer, const cu
     }
     cuframes_image image = image_of(*frame, gpu ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST);
     if (gpu) {
-        image.cuda_stream = gpu->stream_handle;
-        image.cuda_context = gpu->context_handle;
+        image.cuda_stream = gpu->stream;
     }
     int result = cuframes_slot_write(slot, &image);
     if (result == CUFRAMES_OK) {
-        result = cuframes_slot_publish(slot, &info, image.cuda_stream, image.cuda_context);
+        result = cuframes_slot_publish(slot, &info, image.cuda_stream);
     }
     if (result != CUFRAMES_OK && result != CUFRAMES_ERROR_INVALID_STATE) {
         post_library_error(element_, result, "copying a frame into the ring");

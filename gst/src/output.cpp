@@ -278,9 +278,8 @@ GstFlowReturn SrcState::copy(cuframes_frame* frame, Copy why, GstBuffer** buffer
         if (gpu_out_) {
             const CudaHandles cuda = cuda_.current();
             image.cuda_stream = cuda.stream_handle();
-            image.cuda_context = cuda.context_handle();
             // The lease ends when the copy is done, and nobody waits for that here.
-            cuframes_frame_record_stream(frame, image.cuda_stream, image.cuda_context);
+            cuframes_frame_record_stream(frame, image.cuda_stream);
         }
         result = cuframes_frame_read(frame, &image);
         gst_video_frame_unmap(&there);

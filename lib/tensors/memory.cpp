@@ -58,7 +58,7 @@ Result<> OwnedFrame::allocate(const StreamRef& stream) {
 Result<std::shared_ptr<OwnedFrame>> OwnedFrame::copy(const SourceFrame& source, const cuframes_geometry& geometry,
                                                      DLDevice device, int64_t name) {
     const bool on_host = is_host(device) && is_host(source.device);
-    StreamRef stream;
+    StreamRef stream = {};
     if (!on_host) {
         // A copy must be queued somewhere, also for a consumer that orders its work itself.
         auto resolved = resolve_stream(is_host(device) ? source.device.device_id : device.device_id,

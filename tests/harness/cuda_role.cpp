@@ -72,8 +72,7 @@ void copy_by_library(const cuframes_frame* frame, const DeviceBuffer& target, vo
         image.rows[i] = geometry.planes[i].rows;
         image.planes[i] = reinterpret_cast<void*>(target.address() + geometry.planes[i].offset);
     }
-    image.cuda_stream = stream;
-    image.cuda_context = context;
+    image.cuda_stream = {stream, context};
     must(cuframes_frame_read(frame, &image));
 }
 
@@ -134,7 +133,7 @@ Message CudaRole::copy_late(const Message& request) {
         }
         // An application may not know which context a stream is of, or be wrong about it; but a default stream is of any.
         if (request.number("record")) {
-            must(cuframes_frame_record_stream(frame, stream, request.number("unsaid") ? nullptr : context));
+            must(cuframes_frame_record_stream(frame, {stream, request.number("unsaid") ? nullptr : context}));
         }
         // Wherever the last reference is given up.
         std::thread([frame] { cuframes_frame_unref(frame); }).join();
@@ -156,7 +155,7 @@ Message CudaRole::release_after_close(const Message& request) {
     const cuframes_frame_view* view = cuframes_frame_get(frame);
     Picture picture(*view->geometry);
     const DeviceStream stream(driver, cuda_stream_non_blocking);
-    must(cuframes_frame_record_stream(frame, stream.get(), nullptr));
+    must(cuframes_frame_record_stream(frame, {stream.get(), nullptr}));
     std::vector<LateCopy> copies;
     copies.push_back({DeviceBuffer(driver, view->geometry->frame_size), view->sequence});
     driver.check(driver.copy_async(copies[0].pixels.address(), reinterpret_cast<CudaDevicePointer>(view->data),
@@ -193,7 +192,7 @@ Message CudaRole::read_late_and_release(const Message&) {
     driver.check(driver.copy_async(copy_->address(), reinterpret_cast<CudaDevicePointer>(view->data),
                                    view->geometry->frame_size, stream_->get()),
                  "cuMemcpyDtoDAsync");
-    must(cuframes_frame_record_stream(frame, stream_->get(), nullptr));
+    must(cuframes_frame_record_stream(frame, {stream_->get(), nullptr}));
     cuframes_frame_unref(frame);
     return Message("ok");
 }

@@ -34,8 +34,7 @@ cuframes_image DeviceSource::upload(const Picture& picture) {
         image.pitch[i] = picture.geometry().planes[i].pitch;
         image.planes[i] = reinterpret_cast<void*>(buffer.address() + picture.geometry().planes[i].offset);
     }
-    image.cuda_stream = stream.get();
-    image.cuda_context = context;
+    image.cuda_stream = {stream.get(), context};
     return image;
 }
 
@@ -158,8 +157,8 @@ void PublisherRole::publish_slot(cuframes_slot* slot, uint64_t sequence, const s
     info.metadata = metadata.data();
     info.metadata_size = metadata.size();
     const bool device = source == "device";
-    must(cuframes_slot_publish(slot, &info, device ? device_->stream.get() : nullptr,
-                               device ? device_->context : nullptr));
+    must(cuframes_slot_publish(
+        slot, &info, device ? cuframes_cuda_stream{device_->stream.get(), device_->context} : CUFRAMES_DEFAULT_STREAM));
 }
 
 bool PublisherRole::publish_one(const Message& request) {
@@ -241,7 +240,7 @@ Message PublisherRole::spoil(const Message& request) {
                      "cuMemsetD8Async");
     }
     if (request.text("by") == "record") {
-        must(cuframes_slot_record_stream(slot, device_->stream.get(), nullptr));
+        must(cuframes_slot_record_stream(slot, {device_->stream.get(), nullptr}));
         driver.check(driver.copy_async(reinterpret_cast<CudaDevicePointer>(cuframes_slot_data(slot)),
                                        device_->buffer.address(), picture_->geometry().frame_size,
                                        device_->stream.get()),

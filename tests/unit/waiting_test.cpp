@@ -139,7 +139,7 @@ protected:
             }
             cuframes_frame_info info;
             CUFRAMES_INIT(info);
-            EXPECT_EQ(cuframes_slot_publish(slot, &info, nullptr, nullptr), CUFRAMES_OK);
+            EXPECT_EQ(cuframes_slot_publish(slot, &info, CUFRAMES_DEFAULT_STREAM), CUFRAMES_OK);
             cuframes_slot_release(slot);
         }
     }

@@ -231,14 +231,14 @@ int cuframes_slot_write(cuframes_slot* slot, const cuframes_image* image) {
     });
 }
 
-int cuframes_slot_record_stream(cuframes_slot* slot, void* cuda_stream, void* cuda_context) {
-    return call(slot, [&](Slot& s) { return api::finish(s.record_stream({cuda_stream, cuda_context})); });
+int cuframes_slot_record_stream(cuframes_slot* slot, cuframes_cuda_stream stream) {
+    return call(slot, [&](Slot& s) { return api::finish(s.record_stream(stream)); });
 }
 
-int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info, void* cuda_stream, void* cuda_context) {
+int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info, cuframes_cuda_stream after) {
     return call(slot, [&](Slot& s) {
         auto read = api::versioned(info, "info");
-        return read ? api::finish(s.publish(*read, {cuda_stream, cuda_context})) : api::fail(read.error());
+        return read ? api::finish(s.publish(*read, after)) : api::fail(read.error());
     });
 }
 

@@ -213,7 +213,7 @@ void cuframes_frame_unref(cuframes_frame* frame) {
     }
 }
 
-int cuframes_frame_record_stream(cuframes_frame* frame, void* cuda_stream, void* cuda_context) {
+int cuframes_frame_record_stream(cuframes_frame* frame, cuframes_cuda_stream stream) {
     return api::guarded([&] {
         if (!frame) {
             return api::fail(api::null_error("frame"));
@@ -221,7 +221,7 @@ int cuframes_frame_record_stream(cuframes_frame* frame, void* cuda_stream, void*
         if (from_handle(frame)->forked()) {
             return api::fail(api::forked_error());
         }
-        return api::finish(from_handle(frame)->record_stream({cuda_stream, cuda_context}));
+        return api::finish(from_handle(frame)->record_stream(stream));
     });
 }
 

@@ -452,7 +452,7 @@ Result<> Slot::write(const cuframes_image& image) {
         return fits.error();
     }
     // Also a copy that fails may have begun.
-    if (auto named = record_stream({image.cuda_stream, image.cuda_context}); !named) {
+    if (auto named = record_stream(image.cuda_stream); !named) {
         return named;
     }
     copied_ = true;

@@ -67,7 +67,7 @@ Result<> Frame::read(const cuframes_image& image) const {
         return fits.error();
     }
     // Also a copy that fails may have begun.
-    if (auto named = record_stream({image.cuda_stream, image.cuda_context}); !named) {
+    if (auto named = record_stream(image.cuda_stream); !named) {
         return named;
     }
     return ring_->frames().read(static_cast<const std::byte*>(view_.data), *view_.geometry, image);

@@ -54,7 +54,7 @@ void RingFrame::record_stream(int64_t stream) {
     }
     const int code = [&] {
         const std::lock_guard lock(mutex_);
-        return cuframes_frame_record_stream(held(), resolved->stream, resolved->context);
+        return cuframes_frame_record_stream(held(), *resolved);
     }();
     check(code);
 }

@@ -37,7 +37,7 @@ private:
     Handle held() const;
     mutable std::mutex mutex_;
     Handle slot_;
-    core::StreamRef last_stream_; ///< The others that are known the library remembers.
+    core::StreamRef last_stream_ = {}; ///< The others that are known the library remembers.
     const cuframes_geometry geometry_;
     const DLDevice device_;
 };

@@ -37,7 +37,7 @@ void Slot::record_stream(int64_t stream) {
         refuse(resolved.error().message);
     }
     // Publishing waits for it, and so does whoever gets the slot after it was given back unpublished.
-    check(cuframes_slot_record_stream(held().get(), resolved->stream, resolved->context));
+    check(cuframes_slot_record_stream(held().get(), *resolved));
     const std::lock_guard lock(mutex_);
     last_stream_ = *resolved;
 }
@@ -53,12 +53,12 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
     info.offset = info.offset_end = UINT64_MAX;
     info.metadata = metadata.size() > 0 ? metadata.c_str() : nullptr;
     info.metadata_size = metadata.size();
-    core::StreamRef stream;
+    core::StreamRef stream = {};
     {
         const std::lock_guard lock(mutex_);
         stream = last_stream_;
     }
-    check(unlocked([&] { return cuframes_slot_publish(slot.get(), &info, stream.stream, stream.context); }));
+    check(unlocked([&] { return cuframes_slot_publish(slot.get(), &info, stream); }));
 }
 
 void Slot::write(const tensors::SourceFrame& source, const core::StreamRef& stream) {
@@ -71,8 +71,7 @@ void Slot::write(const tensors::SourceFrame& source, const core::StreamRef& stre
         image.planes[i] = source.planes[i].data;
         image.pitch[i] = static_cast<uint32_t>(source.planes[i].pitch);
     }
-    image.cuda_stream = stream.stream;
-    image.cuda_context = stream.context;
+    image.cuda_stream = stream;
     const Handle slot = held();
     check(unlocked([&] { return cuframes_slot_write(slot.get(), &image); }));
     if (stream.context) {

@@ -183,6 +183,22 @@ typedef struct cuframes_geometry {
     uint64_t frame_size; /**< Bytes of a slot that the frame occupies, padding included. */
 } cuframes_geometry;
 
+/**
+ * A stream of CUDA's driver API, and the context that it is of. Zeroed: the legacy default stream of the ring's own context.
+ * Of a default stream, which every context has, the context says which is meant; of another the driver knows it, and is asked.
+ */
+typedef struct cuframes_cuda_stream {
+    void* stream;  /**< CUstream; NULL: the legacy default stream. */
+    void* context; /**< CUcontext; NULL: the ring's own. */
+} cuframes_cuda_stream;
+
+/** The zeroed one, for calls: nothing is queued anywhere but on the legacy default stream, or the ring is in host memory. */
+#ifdef __cplusplus
+#define CUFRAMES_DEFAULT_STREAM (cuframes_cuda_stream{nullptr, nullptr})
+#else
+#define CUFRAMES_DEFAULT_STREAM ((cuframes_cuda_stream){NULL, NULL})
+#endif
+
 /** Pixels somewhere in this process's reach: the other side of a copy into or out of a slot. */
 typedef struct cuframes_image {
     uint32_t struct_size;
@@ -190,9 +206,7 @@ typedef struct cuframes_image {
     cuframes_memory memory;              /**< What the pointers are: host addresses, or CUdeviceptr. */
     uint32_t pitch[CUFRAMES_MAX_PLANES]; /**< Bytes from row to row. */
     void* planes[CUFRAMES_MAX_PLANES];   /**< First visible byte of each plane. */
-    void* cuda_stream;                   /**< CUstream to copy on; the copy is ordered after what is queued there. */
-    void* cuda_context; /**< For a default stream, which every context has: the CUcontext; NULL: the ring's own. Of
-                           another stream the driver knows the context, and is asked. */
+    cuframes_cuda_stream cuda_stream;    /**< To copy on; the copy is ordered after what is queued there. */
     uint32_t
         rows[CUFRAMES_MAX_PLANES]; /**< Rows that each plane has room for, or has; fewer than the ring's frames have
                                            are refused. 0: not checked, the caller knows. */
@@ -394,20 +408,20 @@ CUFRAMES_API int cuframes_slot_write(cuframes_slot* slot, const cuframes_image* 
 
 /**
  * Names a stream whose queued work writes the slot: publishing waits for what is queued there by then, and a slot that is
- * given back unpublished is not used again before. `cuda_context` as in cuframes_image. Nothing happens in host memory. The
- * stream must live until the slot is given back. Thread-safe.
+ * given back unpublished is not used again before. Nothing happens in host memory. The stream must live until the slot is
+ * given back. Thread-safe.
  */
-CUFRAMES_API int cuframes_slot_record_stream(cuframes_slot* slot, void* cuda_stream, void* cuda_context);
+CUFRAMES_API int cuframes_slot_record_stream(cuframes_slot* slot, cuframes_cuda_stream stream);
 
 /**
  * Makes the slot's frame visible to readers and wakes those that sleep. CUDA: first waits, on the CPU, until all work
- * queued so far on `cuda_stream` (`cuda_context` as in cuframes_image), and on the streams named before, is complete;
- * stream NULL means the legacy default stream. A slot is published once; the pixels must not be changed afterwards.
+ * queued so far on `after` (CUFRAMES_DEFAULT_STREAM if there is no other), and on the streams named before, is complete.
+ * A slot is published once; the pixels must not be changed afterwards.
  * CUFRAMES_ERROR_INVALID_STATE if its generation was superseded; CUFRAMES_ERROR_CUDA if a stream captures a graph, as what
  * it was given has not begun. Thread-bound to the slot.
  */
-CUFRAMES_API int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info, void* cuda_stream,
-                                       void* cuda_context);
+CUFRAMES_API int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info,
+                                       cuframes_cuda_stream after);
 
 /**
  * Ends the caller's hold on the slot. A published frame stays available to readers; the slot may be reused once it is
@@ -623,11 +637,11 @@ CUFRAMES_API void cuframes_frame_unref(cuframes_frame* frame);
 
 /**
  * Names a stream whose queued work reads the frame, so that its release is ordered after what is queued there by then.
- * Which context the stream is of is asked of the driver; `cuda_context` says which default stream is meant (NULL: the
+ * Which context the stream is of is asked of the driver; `stream.context` says which default stream is meant (NULL: the
  * subscriber's own context). CU_STREAM_PER_THREAD stands for those of all threads in that context. A stream must not be
  * destroyed before the frame is given up: drivers do not survive being asked of one that is gone. Thread-safe.
  */
-CUFRAMES_API int cuframes_frame_record_stream(cuframes_frame* frame, void* cuda_stream, void* cuda_context);
+CUFRAMES_API int cuframes_frame_record_stream(cuframes_frame* frame, cuframes_cuda_stream stream);
 
 /**
  * Copies the visible pixels to `image`. From GPU to host memory it is done on return; device to device it is queued on

@@ -132,11 +132,8 @@ inline cuframes_frame_info frame_info(std::uint64_t pts = CUFRAMES_TIME_NONE) {
     return out;
 }
 
-/// A CUstream and its CUcontext; empty: the legacy default stream of the ring's own context.
-struct Stream {
-    void* stream = nullptr;
-    void* context = nullptr;
-};
+/// A CUstream and its CUcontext; {}: the legacy default stream of the ring's own context.
+using Stream = cuframes_cuda_stream;
 
 namespace detail {
 template <auto destroy>
@@ -164,12 +161,10 @@ public:
 
     Status write(const cuframes_image& image) { return Status::of(cuframes_slot_write(handle_.get(), &image)); }
     /// Names a stream that writes the slot: publishing waits for it, and a slot given back unpublished is not used before.
-    Status record(Stream user) {
-        return Status::of(cuframes_slot_record_stream(handle_.get(), user.stream, user.context));
-    }
+    Status record(Stream user) { return Status::of(cuframes_slot_record_stream(handle_.get(), user)); }
     /// Makes the frame visible once all work queued so far on the stream, and on those named, is done.
     Status publish(const cuframes_frame_info& info = frame_info(), Stream after = {}) {
-        return Status::of(cuframes_slot_publish(handle_.get(), &info, after.stream, after.context));
+        return Status::of(cuframes_slot_publish(handle_.get(), &info, after));
     }
 
     cuframes_slot* get() const noexcept { return handle_.get(); }
@@ -266,9 +261,7 @@ public:
     /// Copies the visible pixels out.
     Status read(const cuframes_image& image) const { return Status::of(cuframes_frame_read(handle_.get(), &image)); }
     /// Orders the frame's release after the work queued on a stream.
-    Status record(Stream user) {
-        return Status::of(cuframes_frame_record_stream(handle_.get(), user.stream, user.context));
-    }
+    Status record(Stream user) { return Status::of(cuframes_frame_record_stream(handle_.get(), user)); }
 
     cuframes_frame* get() const noexcept { return handle_.get(); }
     /// Hands the reference over to the caller.
