@@ -115,7 +115,7 @@ int Ring::start_generation(cuframes_publisher* publisher, const RingSpec& spec, 
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
     config.memory = spec.memory;
-    config.geometry = spec.layout.geometry;
+    config.geometry = &spec.layout.geometry;
     config.caps = caps;
     config.cuda_device = spec.cuda_device;
     config.cuda_context = spec.cuda.context_handle();

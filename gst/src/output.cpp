@@ -310,7 +310,7 @@ GstFlowReturn SrcState::output(cuframes_frame* frame, const TimeMap& times, GstC
         return flow;
     }
     describe(*buffer, view, times, pts, copies);
-    if (latency_.update(view.latency, view.info.pts, view.publish_time)) {
+    if (latency_.update(view.latency, view.pts, view.publish_time)) {
         GST_INFO_OBJECT(src_, "latency is %" GST_TIME_FORMAT " now", GST_TIME_ARGS(latency_.value()));
         use_latency();
         gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT_CAST(src_)));
@@ -321,19 +321,18 @@ GstFlowReturn SrcState::output(cuframes_frame* frame, const TimeMap& times, GstC
 
 void SrcState::describe(GstBuffer* buffer, const cuframes_frame_view& view, const TimeMap& times, GstClockTime pts,
                         bool copied) {
-    const cuframes_frame_info& info = view.info;
     GST_BUFFER_PTS(buffer) = pts;
-    const GstClockTimeDiff dts = GST_CLOCK_TIME_IS_VALID(info.dts) ? times.to_running_time(info.dts) : -1;
+    const GstClockTimeDiff dts = GST_CLOCK_TIME_IS_VALID(view.dts) ? times.to_running_time(view.dts) : -1;
     GST_BUFFER_DTS(buffer) = dts >= 0 ? static_cast<GstClockTime>(dts) : GST_CLOCK_TIME_NONE;
-    GST_BUFFER_DURATION(buffer) = info.duration;
-    GST_BUFFER_OFFSET(buffer) = info.offset;
-    GST_BUFFER_OFFSET_END(buffer) = info.offset_end;
-    GST_BUFFER_FLAG_SET(buffer, info.flags & portable_flag_mask);
+    GST_BUFFER_DURATION(buffer) = view.duration;
+    GST_BUFFER_OFFSET(buffer) = view.offset;
+    GST_BUFFER_OFFSET_END(buffer) = view.offset_end;
+    GST_BUFFER_FLAG_SET(buffer, view.flags & portable_flag_mask);
     if (std::exchange(discontinuity_pending_, false)) {
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
     }
 
-    const FrameTraits traits = metas_.unpack(buffer, GST_BUFFER_PTS(buffer), info.metadata, info.metadata_size);
+    const FrameTraits traits = metas_.unpack(buffer, GST_BUFFER_PTS(buffer), view.metadata, view.metadata_size);
     // Where the planes of a copy are, its pool may have said already, and locked that.
     GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
     if (!meta) {

@@ -119,15 +119,16 @@ void publish_some(cuframes_publisher* publisher, const DeviceBuffer& source, voi
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
     config.memory = CUFRAMES_MEMORY_CUDA;
-    config.geometry = make_geometry("NV12", 64, 48, 512, 0);
+    const cuframes_geometry geometry = make_geometry("NV12", 64, 48, 512, 0);
+    config.geometry = &geometry;
     must(cuframes_publisher_configure(publisher, &config));
     cuframes_image image;
     CUFRAMES_INIT(image);
     image.memory = CUFRAMES_MEMORY_CUDA;
-    image.plane_count = config.geometry.plane_count;
+    image.plane_count = geometry.plane_count;
     for (uint32_t i = 0; i < image.plane_count; ++i) {
-        image.pitch[i] = config.geometry.planes[i].pitch;
-        image.planes[i] = reinterpret_cast<void*>(source.address() + config.geometry.planes[i].offset);
+        image.pitch[i] = geometry.planes[i].pitch;
+        image.planes[i] = reinterpret_cast<void*>(source.address() + geometry.planes[i].offset);
     }
     image.cuda_stream.stream = stream;
     for (const bool publishes : {true, false, true}) {

@@ -109,17 +109,19 @@ Message PublisherRole::configure(const Message& request) {
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
     config.memory = cuda ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST;
-    config.geometry = make_geometry(request.text("format", "NV12"), static_cast<uint32_t>(request.number("width", 64)),
-                                    static_cast<uint32_t>(request.number("height", 48)),
-                                    static_cast<uint32_t>(request.number("alignment", cuda ? 512 : 64)),
-                                    static_cast<uint32_t>(request.number("lead")));
+    const cuframes_geometry geometry =
+        make_geometry(request.text("format", "NV12"), static_cast<uint32_t>(request.number("width", 64)),
+                      static_cast<uint32_t>(request.number("height", 48)),
+                      static_cast<uint32_t>(request.number("alignment", cuda ? 512 : 64)),
+                      static_cast<uint32_t>(request.number("lead")));
+    config.geometry = &geometry;
     config.caps = caps.c_str();
     config.cuda_device = static_cast<int32_t>(request.number("device", -1));
     config.producer_slots = static_cast<uint32_t>(request.number("producer_slots"));
     config.metadata_size = static_cast<uint32_t>(request.number("metadata_size"));
     must(cuframes_publisher_configure(publisher_, &config));
     device_.reset();
-    picture_.emplace(config.geometry);
+    picture_.emplace(geometry);
     cuframes_publisher_stats stats;
     CUFRAMES_INIT(stats);
     must(cuframes_publisher_get_stats(publisher_, &stats));
@@ -275,7 +277,9 @@ Message PublisherRole::stats(const Message&) {
 }
 
 Message PublisherRole::subscribers(const Message&) {
-    std::vector<cuframes_subscriber_info> infos(128);
+    cuframes_subscriber_info empty;
+    CUFRAMES_INIT(empty);
+    std::vector<cuframes_subscriber_info> infos(128, empty);
     const int count = must(cuframes_publisher_get_subscribers(publisher_, infos.data(), infos.size()));
     Message reply = ok().set("count", count);
     for (int i = 0; i < count; ++i) {

@@ -22,7 +22,7 @@ void expect(bool condition, const std::string& what) {
 }
 
 /// What PublisherRole::publish_slot() sent along with frame `sequence`.
-void expect_info(const cuframes_frame_info& info, uint64_t sequence) {
+void expect_info(const cuframes_frame_view& info, uint64_t sequence) {
     expect(info.flags == static_cast<uint32_t>(sequence * 3), "flags did not arrive");
     expect(info.pts == sequence * 1'000'000 && info.dts == info.pts - 1, "timestamps did not arrive");
     expect(info.duration == sequence * 7, "the duration did not arrive");
@@ -54,7 +54,7 @@ void Tally::add(const cuframes_frame_view& view, uint64_t number, Position& posi
     first = received == 0 ? view.sequence : first;
     last = view.sequence;
     discontinuities += view.discontinuity;
-    metadata += view.info.metadata_size;
+    metadata += view.metadata_size;
     ++received;
 }
 
@@ -169,14 +169,14 @@ uint64_t SubscriberRole::examine(const cuframes_frame* frame) {
     expect(number.has_value(), "frame " + std::to_string(view->sequence) + " is torn: its planes disagree");
     expect(sequence_of(*number) == view->sequence,
            "frame " + std::to_string(view->sequence) + " has the pixels of " + std::to_string(sequence_of(*number)));
-    expect_info(view->info, view->sequence);
+    expect_info(*view, view->sequence);
     return *number;
 }
 
 void SubscriberRole::check_every_pixel(const Held& held) {
     const std::string difference = picture_of(held.frame).difference(held.number);
     expect(difference.empty(), "a held frame was changed: " + difference);
-    expect_info(cuframes_frame_get(held.frame)->info, sequence_of(held.number));
+    expect_info(*cuframes_frame_get(held.frame), sequence_of(held.number));
 }
 
 void SubscriberRole::let_go(size_t keep) {
@@ -206,7 +206,7 @@ Message SubscriberRole::next(const Message& request) {
         .set("slot", view->slot)
         .set("missed", view->missed)
         .set("discontinuity", static_cast<int>(view->discontinuity))
-        .set("metadata", view->info.metadata_size)
+        .set("metadata", view->metadata_size)
         .set("device", view->cuda_device)
         .set("caps", view->caps)
         .set("format", view->geometry->format)

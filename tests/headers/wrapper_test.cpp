@@ -21,7 +21,7 @@ protected:
         options.directory = directory_.c_str();
         auto created = Publisher::create(options);
         EXPECT_TRUE(created) << created.error().message;
-        EXPECT_TRUE(created->configure(ring_config(CUFRAMES_MEMORY_HOST, geometry_, "video/x-raw")));
+        EXPECT_TRUE(created->configure(ring_config(CUFRAMES_MEMORY_HOST, &geometry_, "video/x-raw")));
         return std::move(*created);
     }
     cuframes::Subscriber subscriber(const char* key = "cam") {
@@ -60,8 +60,8 @@ TEST_F(Wrapper, FrameArrives) {
     auto frame = sink.next(std::chrono::seconds(20));
     ASSERT_TRUE(frame) << frame.error().message;
     EXPECT_EQ(frame->view().sequence, 1u);
-    EXPECT_EQ((*frame)->info.pts, 1000u);
-    EXPECT_EQ((*frame)->info.duration, CUFRAMES_TIME_NONE);
+    EXPECT_EQ((*frame)->pts, 1000u);
+    EXPECT_EQ((*frame)->duration, CUFRAMES_TIME_NONE);
     EXPECT_STREQ((*frame)->caps, "video/x-raw");
     expect_pixels(*frame, 1);
     EXPECT_EQ(static_cast<const char*>(frame->plane(1)) - static_cast<const char*>(frame->plane(0)),

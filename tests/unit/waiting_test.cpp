@@ -115,11 +115,14 @@ protected:
         cuframes_ring_config config;
         CUFRAMES_INIT(config);
         config.memory = CUFRAMES_MEMORY_HOST;
-        config.geometry.width = config.geometry.height = 64;
-        config.geometry.plane_count = 1;
-        std::strcpy(config.geometry.format, "GRAY8");
-        config.geometry.planes[0] = {.offset = 0, .pitch = 64, .row_bytes = 64, .rows = 64, .reserved = 0};
-        config.geometry.frame_size = 64 * 64;
+        cuframes_geometry geometry;
+        CUFRAMES_INIT(geometry);
+        config.geometry = &geometry;
+        geometry.width = geometry.height = 64;
+        geometry.plane_count = 1;
+        std::strcpy(geometry.format, "GRAY8");
+        geometry.planes[0] = {.offset = 0, .pitch = 64, .row_bytes = 64, .rows = 64, .reserved = 0};
+        geometry.frame_size = 64 * 64;
         ASSERT_EQ(cuframes_publisher_configure(publisher_, &config), CUFRAMES_OK) << cuframes_last_error_message();
     }
 

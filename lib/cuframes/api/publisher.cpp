@@ -84,8 +84,12 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, const Pu
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                      text("memory kind ", static_cast<int>(c->memory), " is not known")};
     }
-    if (auto geometry = check_geometry(c->geometry); !geometry) {
+    auto geometry = api::versioned(c->geometry, "geometry");
+    if (!geometry) {
         return geometry.error();
+    }
+    if (auto sound = check_geometry(*geometry); !sound) {
+        return sound.error();
     }
     const std::string caps = c->caps ? c->caps : "";
     if (caps.size() > max_caps_size) {
@@ -100,7 +104,7 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, const Pu
                                                            c->metadata_size, " is too large")};
     }
     return GenerationConfig{
-        c->memory,         c->geometry,       caps,
+        c->memory,         *geometry,         caps,
         c->cuda_device,    c->cuda_context,   options.slots,
         options.max_slots, c->producer_slots, c->metadata_size ? c->metadata_size : default_metadata_size,
         CUFRAMES_TIME_NONE};
@@ -207,10 +211,7 @@ int cuframes_publisher_get_subscribers(cuframes_publisher* publisher, cuframes_s
                                        size_t capacity) {
     return call(publisher, [&](Publisher& p) {
         const auto all = p.subscribers();
-        if (infos) {
-            std::copy_n(all.begin(), std::min(capacity, all.size()), infos);
-        }
-        return static_cast<int>(all.size());
+        return api::fill_array(infos, capacity, all, "infos");
     });
 }
 

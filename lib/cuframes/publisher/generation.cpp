@@ -44,7 +44,7 @@ void write_header(RingHeader& header, const GenerationConfig& config, const Cont
     header.records_offset = static_cast<uint32_t>(layout.records);
     header.metadata_offset = static_cast<uint32_t>(layout.metadata);
     header.metadata_stride = config.metadata_size;
-    header.geometry = config.geometry;
+    header.geometry = to_wire(config.geometry);
     std::memcpy(reinterpret_cast<std::byte*>(&header) + layout.caps, config.caps.data(), config.caps.size());
 }
 
@@ -88,6 +88,7 @@ Result<std::shared_ptr<RingGeneration>> RingGeneration::create(const GenerationC
 RingGeneration::RingGeneration(SharedMemory control, std::unique_ptr<FrameStore> store, const GenerationConfig& config)
     : control_(std::move(control)),
       store_(std::move(store)),
+      geometry_(config.geometry),
       producer_slots_(config.producer_slots),
       records_(reinterpret_cast<SlotRecord*>(control_.mapping.data() + header().records_offset), header().slot_count),
       slots_(records_, config.slots, config.producer_slots) {}

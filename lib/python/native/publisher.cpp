@@ -143,7 +143,7 @@ void Publisher::configure(const std::string& format, uint32_t width, uint32_t he
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
     config.memory = static_cast<cuframes_memory>(memory);
-    config.geometry = *geometry;
+    config.geometry = &*geometry;
     config.caps = caps.c_str();
     config.cuda_device = cuda_device;
     const DLDevice device = on_gpu ? DLDevice{kDLCUDA, cuda_device < 0 ? 0 : cuda_device} : DLDevice{kDLCPU, 0};
@@ -313,11 +313,13 @@ nb::dict Publisher::stats() {
 
 nb::list Publisher::subscribers() {
     const Handle handle = held();
-    std::vector<cuframes_subscriber_info> infos(16);
+    cuframes_subscriber_info empty;
+    CUFRAMES_INIT(empty);
+    std::vector<cuframes_subscriber_info> infos(16, empty);
     const int count = unlocked([&] {
         int got = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
         while (got > static_cast<int>(infos.size())) {
-            infos.resize(static_cast<size_t>(got));
+            infos.resize(static_cast<size_t>(got), empty);
             got = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
         }
         return got;

@@ -43,9 +43,14 @@
  *
  * ## Versions
  *
- * Structs that callers fill begin with `struct_size`; call CUFRAMES_INIT() on them first. The library accepts
- * smaller ones from older headers. Before 1.0 the soname carries the minor version; the protocol between processes
- * has a version of its own (cuframes_protocol_version()).
+ * Structs grow: at their end, so that programs keep running with a newer library. Therefore each begins with `struct_size`,
+ * the size that it had for whoever made it, and none lies inside another, where it would move what follows. Call
+ * CUFRAMES_INIT() on those that you fill, and on those that the library fills for you; it reads and writes what is there of
+ * them, and takes the rest for zero. A program that reads what the library made (a view, a callback's argument) and may meet an
+ * older library compares `struct_size`. Only what is said to be a *value* has no size, never grows, and may lie anywhere.
+ *
+ * Before 1.0 the soname carries the minor version; the protocol between processes has a version of its own
+ * (cuframes_protocol_version()).
  */
 #pragma once
 
@@ -68,7 +73,7 @@ extern "C" {
 #define CUFRAMES_VERSION_MINOR 1
 #define CUFRAMES_VERSION_PATCH 0
 
-/** Zeroes a caller-filled struct and sets its size: `cuframes_publisher_options o; CUFRAMES_INIT(o);` */
+/** Zeroes a struct and sets its size: `cuframes_publisher_options o; CUFRAMES_INIT(o);` */
 #define CUFRAMES_INIT(variable)                                                                                        \
     (memset(&(variable), 0, sizeof(variable)), (void)((variable).struct_size = (uint32_t)sizeof(variable)))
 
@@ -164,7 +169,7 @@ typedef enum cuframes_memory {
     CUFRAMES_MEMORY_CUDA = 2, /**< CUDA VMM allocations, each exported as a POSIX fd. */
 } cuframes_memory;
 
-/** One plane inside a slot. All in bytes but `rows`. */
+/** One plane inside a slot. All in bytes but `rows`. A value. */
 typedef struct cuframes_plane {
     uint64_t offset;    /**< From the slot's start to the first visible byte. */
     uint32_t pitch;     /**< From one row to the next; at least row_bytes. */
@@ -175,9 +180,9 @@ typedef struct cuframes_plane {
 
 /** The layout of every frame of one ring generation. */
 typedef struct cuframes_geometry {
-    uint32_t width, height; /**< Visible pixels. */
+    uint32_t struct_size;
     uint32_t plane_count;   /**< 1 to CUFRAMES_MAX_PLANES. */
-    uint32_t reserved;      /**< Zero. */
+    uint32_t width, height; /**< Visible pixels. */
     char format[32];        /**< GStreamer's name of the pixel format, e.g. "NV12". */
     cuframes_plane planes[CUFRAMES_MAX_PLANES];
     uint64_t frame_size; /**< Bytes of a slot that the frame occupies, padding included. */
@@ -186,6 +191,7 @@ typedef struct cuframes_geometry {
 /**
  * A stream of CUDA's driver API, and the context that it is of. Zeroed: the legacy default stream of the ring's own context.
  * Of a default stream, which every context has, the context says which is meant; of another the driver knows it, and is asked.
+ * A value.
  */
 typedef struct cuframes_cuda_stream {
     void* stream;  /**< CUstream; NULL: the legacy default stream. */
@@ -239,9 +245,10 @@ typedef enum cuframes_leave_reason {
 
 /** One attached subscriber, as its publisher sees it. The counters are the subscriber's own word. */
 typedef struct cuframes_subscriber_info {
+    uint32_t struct_size;
+    int32_t pid; /**< As seen from the publisher's PID namespace; 0 if it has no number there. */
     uint64_t id; /**< Unique for the publisher's life. */
     char name[64];
-    int32_t pid; /**< As seen from the publisher's PID namespace; 0 if it has no number there. */
     cuframes_mode mode;
     uint32_t max_held; /**< Leases granted. */
     uint32_t held;     /**< Leases in use now. */
@@ -287,9 +294,9 @@ CUFRAMES_API void cuframes_publisher_destroy(cuframes_publisher* publisher);
 typedef struct cuframes_ring_config {
     uint32_t struct_size;
     cuframes_memory memory;
-    cuframes_geometry geometry;
-    const char* caps;        /**< Media type for the readers, any UTF-8 up to 16 KiB; NULL: none. */
-    int32_t cuda_device;     /**< With CUFRAMES_MEMORY_CUDA and no context: ordinal; -1: 0. */
+    const cuframes_geometry* geometry; /**< Required. Copied. */
+    const char* caps;                  /**< Media type for the readers, any UTF-8 up to 16 KiB; NULL: none. */
+    int32_t cuda_device;               /**< With CUFRAMES_MEMORY_CUDA and no context: ordinal; -1: 0. */
     void* cuda_context;      /**< CUcontext to use; NULL: the device's primary one. Must outlive the generation. */
     uint32_t producer_slots; /**< Slots on top of `slots` for buffers that the producer itself keeps (a decoder's
                                   reference frames); host memory of slots never used is never committed. */
@@ -372,7 +379,10 @@ typedef struct cuframes_publisher_stats {
 /** Thread-safe; does not wait. */
 CUFRAMES_API int cuframes_publisher_get_stats(cuframes_publisher* publisher, cuframes_publisher_stats* stats);
 
-/** Fills at most `capacity` entries; returns how many subscribers there are, or an error. Thread-safe. */
+/**
+ * Fills at most `capacity` entries; returns how many subscribers there are, or an error. `infos` is an array of structs of
+ * the first one's `struct_size`: call CUFRAMES_INIT() on that. NULL with capacity 0 only asks for the number. Thread-safe.
+ */
 CUFRAMES_API int cuframes_publisher_get_subscribers(cuframes_publisher* publisher, cuframes_subscriber_info* infos,
                                                     size_t capacity);
 
@@ -602,17 +612,22 @@ typedef struct cuframes_frame_view {
     cuframes_memory memory;
     const void* data; /**< First byte of the slot: host address or CUdeviceptr. */
     const cuframes_geometry* geometry;
-    const char* caps;      /**< The publisher's caps string; "" if it gave none. */
-    uint32_t slot;         /**< Position in the ring. */
-    int32_t cuda_device;   /**< Ordinal in this process; -1 in host memory. */
-    uint64_t epoch;        /**< Generation: (epoch, slot) names the memory for as long as the ring lives. */
-    uint64_t sequence;     /**< 1-based, counts over generations for the publisher's life. */
-    uint64_t missed;       /**< Frames lost or skipped between the one before and this one. */
-    bool discontinuity;    /**< First frame from this publisher, or frames are missing in strict mode. */
+    const char* caps;    /**< The publisher's caps string; "" if it gave none. */
+    uint32_t slot;       /**< Position in the ring. */
+    int32_t cuda_device; /**< Ordinal in this process; -1 in host memory. */
+    uint64_t epoch;      /**< Generation: (epoch, slot) names the memory for as long as the ring lives. */
+    uint64_t sequence;   /**< 1-based, counts over generations for the publisher's life. */
+    uint64_t missed;     /**< Frames lost or skipped between the one before and this one. */
+    bool discontinuity;  /**< First frame from this publisher, or frames are missing in strict mode. */
+    uint32_t flags;      /**< From here on as the publisher's cuframes_frame_info said. */
+    uint64_t pts;        /**< CUFRAMES_TIME_NONE: unknown. So for dts and duration. */
+    uint64_t dts, duration;
+    uint64_t offset, offset_end; /**< UINT64_MAX: none. */
+    const void* metadata;
+    size_t metadata_size;
     uint64_t publish_time; /**< CLOCK_MONOTONIC when it became visible. */
-    cuframes_frame_info info;
-    uint64_t latency; /**< As cuframes_publisher_set_latency() told; CUFRAMES_TIME_NONE: not told. */
-    uint32_t spare;   /**< Frames that could be taken besides when this one was, before one is given back. */
+    uint64_t latency;      /**< As cuframes_publisher_set_latency() told; CUFRAMES_TIME_NONE: not told. */
+    uint32_t spare;        /**< Frames that could be taken besides when this one was, before one is given back. */
     int32_t fd; /**< Host memory: the memfd with the ring's frames, to pass on to a process that maps it; sealed, so
                            that nobody can map it for writing. Valid while the frame is held; duplicate it to keep it. -1:
                            GPU memory. */

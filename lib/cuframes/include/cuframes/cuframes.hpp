@@ -99,7 +99,7 @@ T make() {
     return out;
 }
 
-/// The strings in these structs are borrowed until the call that takes the struct returns.
+/// The strings in these structs, and a geometry, are borrowed until the call that takes the struct returns.
 inline cuframes_publisher_options publisher_options(const char* key) {
     auto out = make<cuframes_publisher_options>();
     out.key = key;
@@ -113,7 +113,7 @@ inline cuframes_subscriber_options subscriber_options(const char* key) {
     return out;
 }
 
-inline cuframes_ring_config ring_config(cuframes_memory memory, const cuframes_geometry& geometry,
+inline cuframes_ring_config ring_config(cuframes_memory memory, const cuframes_geometry* geometry,
                                         const char* caps = nullptr) {
     auto out = make<cuframes_ring_config>();
     out.memory = memory;
@@ -223,7 +223,7 @@ public:
             }
             // Others may have come since their number was asked for.
             const bool complete = static_cast<std::size_t>(count) <= out.size();
-            out.resize(static_cast<std::size_t>(count));
+            out.resize(static_cast<std::size_t>(count), make<cuframes_subscriber_info>());
             if (complete) {
                 return out;
             }
