@@ -112,10 +112,9 @@ static int publish_frame(cuframes_publisher* publisher, const cuframes_geometry*
 
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
-    info.pts = now_ns(); // A camera would say when the picture was taken.
-    info.dts = info.duration = CUFRAMES_TIME_NONE;
-    info.offset = number;
-    info.offset_end = number + 1;
+    info.pts = cuframes_some(now_ns()); // A camera would say when the picture was taken.
+    info.offset = cuframes_some(number);
+    info.offset_end = cuframes_some(number + 1);
     result = fill(slot, g, scratch, number);
     if (result == CUFRAMES_OK) {
         result = cuframes_slot_publish(slot, &info, CUFRAMES_DEFAULT_STREAM);
@@ -134,7 +133,6 @@ static int run(cuframes_publisher* publisher, const struct options* options) {
     const cuframes_geometry geometry = nv12(options->width, options->height);
     config.geometry = &geometry;
     config.caps = caps;
-    config.cuda_device = -1;
     if (cuframes_publisher_configure(publisher, &config) != CUFRAMES_OK) {
         return complain("making the ring");
     }

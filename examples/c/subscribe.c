@@ -187,7 +187,6 @@ int main(int argc, char** argv) {
     subscriber_options.key = options.key;
     subscriber_options.directory = options.directory;
     subscriber_options.mode = options.strict ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST;
-    subscriber_options.cuda_device = -1;
     subscriber_options.on_state = report_state;
     if (cuframes_subscriber_create(&subscriber_options, &subscriber) != CUFRAMES_OK) {
         return complain("subscribing");

@@ -219,11 +219,11 @@ cuframes_frame_info SinkState::frame_info(GstBuffer* buffer) {
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
     info.flags = GST_BUFFER_FLAGS(buffer) & portable_flag_mask;
-    info.pts = times.to_monotonic(segment, GST_BUFFER_PTS(buffer));
-    info.dts = times.to_monotonic(segment, GST_BUFFER_DTS(buffer));
-    info.duration = GST_BUFFER_DURATION(buffer);
-    info.offset = GST_BUFFER_OFFSET(buffer);
-    info.offset_end = GST_BUFFER_OFFSET_END(buffer);
+    info.pts = cuframes_some(times.to_monotonic(segment, GST_BUFFER_PTS(buffer)));
+    info.dts = cuframes_some(times.to_monotonic(segment, GST_BUFFER_DTS(buffer)));
+    info.duration = cuframes_some(GST_BUFFER_DURATION(buffer));
+    info.offset = cuframes_some(GST_BUFFER_OFFSET(buffer));
+    info.offset_end = cuframes_some(GST_BUFFER_OFFSET_END(buffer));
     info.metadata = metadata->data;
     info.metadata_size = metadata->len;
     return info;
@@ -325,7 +325,7 @@ GstFlowReturn SinkState::publish(GstBuffer* buffer, GstClockTime capture) {
     const RelaxedCapture relaxed; // to map and to unmap
     cuframes_frame_info info = frame_info(buffer);
     if (GST_CLOCK_TIME_IS_VALID(capture)) {
-        info.pts = capture;
+        info.pts = cuframes_some(capture);
     }
     if (MemoryRecord* record = own_unpublished_slot(buffer)) {
         const int result = publish_in_place(gst_buffer_peek_memory(buffer, 0), record, info);

@@ -30,7 +30,7 @@ cuframes_subscriber_options options_of(const SrcSettings& settings) {
     options.copies = settings.on_exhausted == GST_CUFRAMES_ON_EXHAUSTED_COPY;
     options.connect_timeout_ms = settings.connect_timeout;
     options.end_when_gone = settings.on_gone != GST_CUFRAMES_ON_GONE_WAIT;
-    options.cuda_device = settings.cuda_device;
+    options.cuda_device = cuframes_some(static_cast<guint64>(settings.cuda_device));
     return options;
 }
 

@@ -81,7 +81,6 @@ cuframes_ring_config valid_config() {
     CUFRAMES_INIT(config);
     config.memory = CUFRAMES_MEMORY_HOST;
     config.geometry = &sound_geometry();
-    config.cuda_device = -1;
     return config;
 }
 
@@ -181,6 +180,17 @@ TEST_F(BadInput, ConfigurationsThatCannotBe) {
     vast.frame_size = uint64_t{1} << 46;
     config.geometry = &vast;
     EXPECT_LT(cuframes_publisher_configure(publisher.get(), &config), 0);
+}
+
+// A device that no host has is refused by that number, and not taken for the default.
+TEST_F(BadInput, ADeviceBeyondAllNumbers) {
+    const LocalPublisher publisher(path_);
+    cuframes_ring_config config = valid_config();
+    config.memory = CUFRAMES_MEMORY_CUDA;
+    config.cuda_device = cuframes_some(uint64_t{1} << 40);
+    const int result = cuframes_publisher_configure(publisher.get(), &config);
+    EXPECT_TRUE(result == CUFRAMES_ERROR_UNKNOWN_DEVICE || result == CUFRAMES_ERROR_NO_DRIVER)
+        << cuframes_last_error_message();
 }
 
 // Calls before there is a ring, and arguments that are missing.

@@ -116,7 +116,7 @@ Message PublisherRole::configure(const Message& request) {
                       static_cast<uint32_t>(request.number("lead")));
     config.geometry = &geometry;
     config.caps = caps.c_str();
-    config.cuda_device = static_cast<int32_t>(request.number("device", -1));
+    config.cuda_device = cuframes_some(static_cast<uint64_t>(request.number("device", -1)));
     config.producer_slots = static_cast<uint32_t>(request.number("producer_slots"));
     config.metadata_size = static_cast<uint32_t>(request.number("metadata_size"));
     must(cuframes_publisher_configure(publisher_, &config));
@@ -151,11 +151,11 @@ void PublisherRole::publish_slot(cuframes_slot* slot, uint64_t sequence, const s
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
     info.flags = static_cast<uint32_t>(sequence * 3);
-    info.pts = sequence * 1'000'000;
-    info.dts = sequence * 1'000'000 - 1;
-    info.duration = sequence * 7;
-    info.offset = sequence * 11;
-    info.offset_end = sequence * 11 + 1;
+    info.pts = cuframes_some(sequence * 1'000'000);
+    info.dts = cuframes_some(sequence * 1'000'000 - 1);
+    info.duration = cuframes_some(sequence * 7);
+    info.offset = cuframes_some(sequence * 11);
+    info.offset_end = cuframes_some(sequence * 11 + 1);
     info.metadata = metadata.data();
     info.metadata_size = metadata.size();
     const bool device = source == "device";

@@ -136,7 +136,7 @@ Message SubscriberRole::create(const Message& request) {
     options.max_held = static_cast<uint32_t>(request.number("max_held"));
     options.connect_timeout_ms = request.number("connect_timeout");
     options.end_when_gone = request.number("end_when_gone") != 0;
-    options.cuda_device = static_cast<int32_t>(request.number("device", -1));
+    options.cuda_device = cuframes_some(static_cast<uint64_t>(request.number("device", -1)));
     options.on_state = state_changed;
     options.user_data = this;
     states_.clear();

@@ -61,7 +61,7 @@ TEST_F(Wrapper, FrameArrives) {
     ASSERT_TRUE(frame) << frame.error().message;
     EXPECT_EQ(frame->view().sequence, 1u);
     EXPECT_EQ((*frame)->pts, 1000u);
-    EXPECT_EQ((*frame)->duration, CUFRAMES_TIME_NONE);
+    EXPECT_EQ((*frame)->duration, CUFRAMES_TIME_NONE); // as nothing was said of it
     EXPECT_STREQ((*frame)->caps, "video/x-raw");
     expect_pixels(*frame, 1);
     EXPECT_EQ(static_cast<const char*>(frame->plane(1)) - static_cast<const char*>(frame->plane(0)),

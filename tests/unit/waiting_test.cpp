@@ -95,7 +95,6 @@ protected:
         options.mode = mode;
         options.max_held = 1;
         options.connect_timeout_ms = connect_timeout;
-        options.cuda_device = -1;
         ASSERT_EQ(cuframes_subscriber_create(&options, &subscriber_), CUFRAMES_OK) << cuframes_last_error_message();
     }
 

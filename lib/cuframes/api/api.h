@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/fork.h"
+#include "base/optional_number.h"
 #include "base/result.h"
 
 #include <algorithm>
@@ -57,6 +58,12 @@ Result<T> versioned(const T* given, const char* what) {
     std::memcpy(&out, given, std::min<size_t>(given->struct_size, sizeof(out)));
     out.struct_size = sizeof(out);
     return out;
+}
+
+/// Of a GPU; -1: none was named. What no GPU can have is the largest, which none has.
+inline int32_t ordinal_of(cuframes_optional device) {
+    const uint64_t ordinal = number_or_none(device);
+    return device.plus_one == 0 ? -1 : static_cast<int32_t>(std::min<uint64_t>(ordinal, INT32_MAX));
 }
 
 /// Fills as much of each of the caller's structs as it has: they lie as far from each other as the first one is large.

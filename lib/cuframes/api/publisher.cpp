@@ -103,11 +103,16 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, const Pu
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("producer_slots ", c->producer_slots, " or metadata_size ",
                                                            c->metadata_size, " is too large")};
     }
-    return GenerationConfig{
-        c->memory,         *geometry,         caps,
-        c->cuda_device,    c->cuda_context,   options.slots,
-        options.max_slots, c->producer_slots, c->metadata_size ? c->metadata_size : default_metadata_size,
-        CUFRAMES_TIME_NONE};
+    return GenerationConfig{c->memory,
+                            *geometry,
+                            caps,
+                            api::ordinal_of(c->cuda_device),
+                            c->cuda_context,
+                            options.slots,
+                            options.max_slots,
+                            c->producer_slots,
+                            c->metadata_size ? c->metadata_size : default_metadata_size,
+                            CUFRAMES_TIME_NONE};
 }
 
 /// The checks that every call on a live handle begins with, and the fence against exceptions.

@@ -76,7 +76,7 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
     return SubscriberOptions{o->key,
                              directory,
                              o->name && *o->name ? o->name : program_invocation_short_name,
-                             {o->mode, o->cuda_device, o->cuda_context, *release},
+                             {o->mode, api::ordinal_of(o->cuda_device), o->cuda_context, *release},
                              max_held,
                              o->min_held   ? o->min_held
                              : o->max_held ? max_held

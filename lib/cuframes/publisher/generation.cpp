@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher/generation.h"
 
+#include "base/optional_number.h"
 #include "ring/ends.h"
 
 #include <cstring>
@@ -107,11 +108,11 @@ Result<> RingGeneration::reserve(uint32_t kept) {
 bool RingGeneration::describe(uint32_t slot, const cuframes_frame_info& info, uint64_t now) {
     SlotRecord& record = records_[slot];
     record.publish_time = now;
-    record.pts.store(info.pts, std::memory_order_relaxed);
-    record.dts = info.dts;
-    record.duration = info.duration;
-    record.offset = info.offset;
-    record.offset_end = info.offset_end;
+    record.pts.store(number_or_none(info.pts), std::memory_order_relaxed);
+    record.dts = number_or_none(info.dts);
+    record.duration = number_or_none(info.duration);
+    record.offset = number_or_none(info.offset);
+    record.offset_end = number_or_none(info.offset_end);
     record.flags = info.flags;
     const bool fits = info.metadata_size <= header().metadata_stride;
     record.metadata_size = fits && info.metadata ? static_cast<uint32_t>(info.metadata_size) : 0;

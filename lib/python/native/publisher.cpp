@@ -145,7 +145,7 @@ void Publisher::configure(const std::string& format, uint32_t width, uint32_t he
     config.memory = static_cast<cuframes_memory>(memory);
     config.geometry = &*geometry;
     config.caps = caps.c_str();
-    config.cuda_device = cuda_device;
+    config.cuda_device = cuframes_some(static_cast<uint64_t>(cuda_device));
     const DLDevice device = on_gpu ? DLDevice{kDLCUDA, cuda_device < 0 ? 0 : cuda_device} : DLDevice{kDLCPU, 0};
     check(unlocked([&] {
         const std::lock_guard configuring(configuring_);

@@ -6,7 +6,10 @@
 namespace cuframes::python {
 namespace {
 
-uint64_t time_or_none(int64_t value) { return value < 0 ? CUFRAMES_TIME_NONE : static_cast<uint64_t>(value); }
+/// Python passes -1 for None.
+cuframes_optional known(int64_t value) {
+    return value < 0 ? cuframes_optional{} : cuframes_some(static_cast<uint64_t>(value));
+}
 
 } // namespace
 
@@ -47,10 +50,9 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
     info.flags = flags;
-    info.pts = time_or_none(pts);
-    info.dts = time_or_none(dts);
-    info.duration = time_or_none(duration);
-    info.offset = info.offset_end = UINT64_MAX;
+    info.pts = known(pts);
+    info.dts = known(dts);
+    info.duration = known(duration);
     info.metadata = metadata.size() > 0 ? metadata.c_str() : nullptr;
     info.metadata_size = metadata.size();
     core::StreamRef stream = {};

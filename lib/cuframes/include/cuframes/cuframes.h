@@ -49,6 +49,9 @@
  * them, and takes the rest for zero. A program that reads what the library made (a view, a callback's argument) and may meet an
  * older library compares `struct_size`. Only what is said to be a *value* has no size, never grows, and may lie anywhere.
  *
+ * What is left at zero has its default, in every struct, or is required and then refused. Where 0 is a value too, of a GPU or of a
+ * time say, the member is a ::cuframes_optional.
+ *
  * Before 1.0 the soname carries the minor version; the protocol between processes has a version of its own
  * (cuframes_protocol_version()).
  */
@@ -79,6 +82,21 @@ extern "C" {
 
 /** "No such time", as in GStreamer. */
 #define CUFRAMES_TIME_NONE UINT64_MAX
+
+/**
+ * A number that need not be given, where 0 is one like any other: an ordinal, a time. Zeroed, it is not given. A plain number
+ * in its place does not compile; cuframes_some() makes one. A value.
+ */
+typedef struct cuframes_optional {
+    uint64_t plus_one; /**< 0: not given. */
+} cuframes_optional;
+
+/** `value`, given. -1, which is CUFRAMES_TIME_NONE, stands for "not given", as it does where such numbers come from. */
+static inline cuframes_optional cuframes_some(uint64_t value) {
+    cuframes_optional out;
+    out.plus_one = value + 1u;
+    return out;
+}
 
 /** Planes a frame can have: as many as GStreamer's GST_VIDEO_MAX_PLANES. */
 #define CUFRAMES_MAX_PLANES 4
@@ -296,7 +314,7 @@ typedef struct cuframes_ring_config {
     cuframes_memory memory;
     const cuframes_geometry* geometry; /**< Required. Copied. */
     const char* caps;                  /**< Media type for the readers, any UTF-8 up to 16 KiB; NULL: none. */
-    int32_t cuda_device;               /**< With CUFRAMES_MEMORY_CUDA and no context: ordinal; -1: 0. */
+    cuframes_optional cuda_device; /**< With CUFRAMES_MEMORY_CUDA and no context: the GPU's ordinal; not given: 0. */
     void* cuda_context;      /**< CUcontext to use; NULL: the device's primary one. Must outlive the generation. */
     uint32_t producer_slots; /**< Slots on top of `slots` for buffers that the producer itself keeps (a decoder's
                                   reference frames); host memory of slots never used is never committed. */
@@ -392,12 +410,12 @@ CUFRAMES_API const char* cuframes_publisher_socket_path(const cuframes_publisher
 /** What travels with a frame. Times are nanoseconds of CLOCK_MONOTONIC, which all processes of a host share. */
 typedef struct cuframes_frame_info {
     uint32_t struct_size;
-    uint32_t flags;              /**< Opaque to the ring (the elements put GstBufferFlags here). */
-    uint64_t pts;                /**< When the frame is to be shown or was captured; CUFRAMES_TIME_NONE: unknown. */
-    uint64_t dts;                /**< Likewise for decoding order. */
-    uint64_t duration;           /**< Nanoseconds, or CUFRAMES_TIME_NONE. */
-    uint64_t offset, offset_end; /**< As in GstBuffer; UINT64_MAX: none. */
-    const void* metadata;        /**< Opaque to the ring (the elements put serialized GstMetas here). Copied. */
+    uint32_t flags;                       /**< Opaque to the ring (the elements put GstBufferFlags here). */
+    cuframes_optional pts;                /**< When the frame is to be shown or was captured. */
+    cuframes_optional dts;                /**< Likewise for decoding order. */
+    cuframes_optional duration;           /**< Nanoseconds. */
+    cuframes_optional offset, offset_end; /**< As in GstBuffer. */
+    const void* metadata; /**< Opaque to the ring (the elements put serialized GstMetas here). Copied. */
     size_t metadata_size;
 } cuframes_frame_info;
 
@@ -481,9 +499,9 @@ typedef struct cuframes_subscriber_options {
     uint32_t max_held; /**< Frames that may be held at once, 1 to 64. 0: automatic, which begins with 3 and asks
                                      for more when all are held and another is wanted. */
     int64_t connect_timeout_ms; /**< How long next() waits for the first publisher; 0, and below: for ever. */
-    bool end_when_gone;  /**< next() returns CUFRAMES_ERROR_PUBLISHER_GONE instead of waiting for the next one. */
-    int32_t cuda_device; /**< GPU to read rings in GPU memory on; -1: the ring's own. */
-    void* cuda_context;  /**< CUcontext to map for and release in; NULL: the device's primary one. */
+    bool end_when_gone; /**< next() returns CUFRAMES_ERROR_PUBLISHER_GONE instead of waiting for the next one. */
+    cuframes_optional cuda_device; /**< Ordinal of the GPU to read rings in GPU memory on; not given: the ring's own. */
+    void* cuda_context;            /**< CUcontext to map for and release in; NULL: the device's primary one. */
     cuframes_subscriber_state_func on_state; /**< May be NULL. */
     void* user_data;
     uint32_t min_held; /**< With fewer it does not attach, but is refused (CUFRAMES_ERROR_RING_FULL); 0: max_held, or 1

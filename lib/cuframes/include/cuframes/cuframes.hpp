@@ -109,7 +109,6 @@ inline cuframes_publisher_options publisher_options(const char* key) {
 inline cuframes_subscriber_options subscriber_options(const char* key) {
     auto out = make<cuframes_subscriber_options>();
     out.key = key;
-    out.cuda_device = -1;
     return out;
 }
 
@@ -119,16 +118,13 @@ inline cuframes_ring_config ring_config(cuframes_memory memory, const cuframes_g
     out.memory = memory;
     out.geometry = geometry;
     out.caps = caps;
-    out.cuda_device = -1;
     return out;
 }
 
-/// With every time and offset unknown but the one given.
+/// With no time but the one given.
 inline cuframes_frame_info frame_info(std::uint64_t pts = CUFRAMES_TIME_NONE) {
     auto out = make<cuframes_frame_info>();
-    out.pts = pts;
-    out.dts = out.duration = CUFRAMES_TIME_NONE;
-    out.offset = out.offset_end = UINT64_MAX;
+    out.pts = cuframes_some(pts);
     return out;
 }
 
