@@ -70,9 +70,6 @@ Message& Tally::report(Message& reply) const {
 }
 
 SubscriberRole::~SubscriberRole() {
-    if (subscriber_) {
-        cuframes_subscriber_stop(subscriber_);
-    }
     for (const Held& held : held_) {
         cuframes_frame_unref(held.frame);
     }
@@ -91,14 +88,8 @@ void SubscriberRole::add_verbs(Verbs& verbs) {
     add("subscriber_stats", &SubscriberRole::stats);
     add("states", &SubscriberRole::states);
     add("poll", &SubscriberRole::poll);
-    add("start", &SubscriberRole::start);
-    add("await_callbacks", &SubscriberRole::await_callbacks);
     add("destroy_subscriber", &SubscriberRole::destroy);
     add("cycle", &SubscriberRole::cycle);
-    verbs["stop_callbacks"] = [this](const Message&) {
-        cuframes_subscriber_stop(subscriber_);
-        return ok();
-    };
     verbs["connect"] = [this](const Message& request) {
         must(cuframes_subscriber_connect(subscriber_, request.number("timeout", 20'000)));
         return ok();
@@ -293,45 +284,6 @@ Message SubscriberRole::poll(const Message& request) {
     const int ready =
         ::poll(&waiting, 1, static_cast<int>(scaled(milliseconds(request.number("timeout", 20'000))).count()));
     return ok().set("readable", ready);
-}
-
-bool SubscriberRole::arrived(cuframes_frame* frame, int error, void* self) {
-    auto& role = *static_cast<SubscriberRole*>(self);
-    const std::lock_guard lock(role.callback_mutex_);
-    role.last_callback_error_ = error;
-    try {
-        if (frame) {
-            role.callback_tally_.add(*cuframes_frame_get(frame), role.examine(frame), role.position_);
-        }
-    } catch (const std::exception& problem) {
-        role.callback_problem_ = problem.what();
-    }
-    if (frame) {
-        cuframes_frame_unref(frame);
-    }
-    role.callback_changed_.notify_all();
-    return static_cast<int64_t>(role.callback_tally_.received) != role.callbacks_wanted_;
-}
-
-Message SubscriberRole::start(const Message& request) {
-    callback_tally_ = {};
-    // 0: until stop_callbacks.
-    callbacks_wanted_ = request.number("count");
-    must(cuframes_subscriber_start(subscriber_, arrived, this));
-    return ok();
-}
-
-Message SubscriberRole::await_callbacks(const Message& request) {
-    const auto count = static_cast<uint64_t>(request.number("count"));
-    const int error = static_cast<int>(request.number("error"));
-    std::unique_lock lock(callback_mutex_);
-    const bool met = callback_changed_.wait_for(lock, scaled(default_limit), [&] {
-        return !callback_problem_.empty() || (callback_tally_.received >= count && last_callback_error_ == error);
-    });
-    expect(callback_problem_.empty(), callback_problem_);
-    expect(met, "the callback was not called often enough");
-    Message reply = ok();
-    return callback_tally_.report(reply);
 }
 
 void SubscriberRole::close() { cuframes_subscriber_destroy(subscriber_.exchange(nullptr)); }

@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
-#include <future>
 #include <optional>
 
 namespace cuframes::test {
@@ -124,30 +123,6 @@ TEST_F(Wrapper, AbandonedSlotIsFreeAgain) {
     EXPECT_EQ(source.stats()->published, 0u);
     EXPECT_TRUE(source.drop());
     EXPECT_EQ(source.stats()->dropped, 1u);
-}
-
-// The callback form gets frames and the end of the stream.
-TEST_F(Wrapper, CallbackGetsFramesAndTheEnd) {
-    cuframes::Publisher source = publisher();
-    cuframes::Subscriber sink = subscriber();
-    std::promise<uint64_t> ended;
-    uint64_t received = 0;
-    ASSERT_TRUE(sink.start([&](cuframes::Result<cuframes::Frame> frame) {
-        received += frame ? 1 : 0;
-        if (frame.code() == CUFRAMES_ERROR_EOS) {
-            ended.set_value(received);
-        }
-        return frame.has_value();
-    }));
-    ASSERT_TRUE(source.wait_subscribers(1, std::chrono::seconds(20)));
-    for (uint64_t number = 1; number <= 5; ++number) {
-        publish(source, number);
-    }
-    ASSERT_TRUE(source.eos());
-    std::future<uint64_t> result = ended.get_future();
-    ASSERT_EQ(result.wait_for(std::chrono::seconds(20)), std::future_status::ready);
-    EXPECT_EQ(result.get(), 5u);
-    sink.stop();
 }
 
 // The publisher names its subscribers, and the subscriber's descriptor can be polled.

@@ -153,18 +153,6 @@ protected:
         return result;
     }
 
-    /// Starts the callback form; what it is called with does not matter.
-    void start() {
-        ASSERT_EQ(cuframes_subscriber_start(
-                      subscriber_,
-                      [](cuframes_frame* frame, int, void*) {
-                          cuframes_frame_unref(frame);
-                          return true;
-                      },
-                      nullptr),
-                  CUFRAMES_OK);
-    }
-
     TempDir temp_;
     std::string directory_ = (temp_.path() / "ring").string();
     cuframes_publisher* publisher_ = nullptr;
@@ -269,55 +257,6 @@ TEST_F(WaitingTest, ConfigureIsInterruptedOnlyWhileItWaits) {
     configure();
     cuframes_publisher_set_interrupted(publisher_, true);
     configure();
-}
-
-// The callback thread of an interrupted subscriber pauses, and ends when it is told to.
-TEST_F(WaitingTest, StopEndsAnInterruptedThread) {
-    subscribe();
-    for (const bool before : {true, false}) {
-        cuframes_subscriber_set_interrupted(subscriber_, before);
-        start();
-        cuframes_subscriber_set_interrupted(subscriber_, true);
-        Call stop([&] {
-            cuframes_subscriber_stop(subscriber_);
-            return 0;
-        });
-        ASSERT_TRUE(stop.await());
-        EXPECT_EQ(next(0), CUFRAMES_ERROR_INTERRUPTED) << "it was not stop() that was to take that back";
-    }
-    start();
-    Call destroy([&] {
-        cuframes_subscriber_destroy(std::exchange(subscriber_, nullptr));
-        return 0;
-    });
-    EXPECT_TRUE(destroy.await());
-}
-
-// And it goes on when the interruption is taken back.
-TEST_F(WaitingTest, InterruptedThreadGoesOnAfterwards) {
-    make_publisher(CUFRAMES_POLICY_WAIT);
-    subscribe();
-    ASSERT_EQ(cuframes_subscriber_connect(subscriber_, 20'000), CUFRAMES_OK);
-    std::atomic<int> frames{0};
-    cuframes_subscriber_set_interrupted(subscriber_, true);
-    ASSERT_EQ(cuframes_subscriber_start(
-                  subscriber_,
-                  [](cuframes_frame* frame, int, void* counter) {
-                      *static_cast<std::atomic<int>*>(counter) += frame ? 1 : 0;
-                      cuframes_frame_unref(frame);
-                      return true;
-                  },
-                  &frames),
-              CUFRAMES_OK);
-    fill();
-    for (int round = 0; round < 100; ++round) {
-        cuframes_subscriber_set_interrupted(subscriber_, false);
-        cuframes_subscriber_set_interrupted(subscriber_, true);
-    }
-    cuframes_subscriber_set_interrupted(subscriber_, false);
-    EXPECT_TRUE(eventually([&] { return frames.load() > 0; }));
-    cuframes_subscriber_stop(subscriber_);
-    EXPECT_EQ(next(0), CUFRAMES_ERROR_TIMEOUT) << "stopping it interrupts no call that follows";
 }
 
 // Whoever interrupts last has the last word: what an earlier interruption left to be cleared is not all that is there.

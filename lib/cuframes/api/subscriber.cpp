@@ -177,18 +177,6 @@ int cuframes_subscriber_set_latency(cuframes_subscriber* subscriber, uint64_t la
     });
 }
 
-int cuframes_subscriber_start(cuframes_subscriber* subscriber, cuframes_frame_func func, void* user_data) {
-    return call(subscriber, [&](Subscriber& s) {
-        return func ? api::finish(s.start(func, user_data)) : api::fail(api::null_error("func"));
-    });
-}
-
-void cuframes_subscriber_stop(cuframes_subscriber* subscriber) {
-    if (subscriber && subscriber->forks == fork_count()) {
-        subscriber->impl->stop();
-    }
-}
-
 int cuframes_subscriber_add_cuda_context(cuframes_subscriber* subscriber, void* cuda_context) {
     return call(subscriber, [&](Subscriber& s) {
         return cuda_context ? api::finish(s.add_cuda_context(cuda_context))

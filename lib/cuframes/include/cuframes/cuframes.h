@@ -558,8 +558,7 @@ CUFRAMES_API int cuframes_subscriber_next(cuframes_subscriber* subscriber, int64
 CUFRAMES_API int cuframes_subscriber_fd(const cuframes_subscriber* subscriber);
 
 /**
- * While set, waits in this handle end at once with CUFRAMES_ERROR_INTERRUPTED, and the thread of cuframes_subscriber_start()
- * pauses. Thread-safe, async-signal-safe.
+ * While set, waits in this handle end at once with CUFRAMES_ERROR_INTERRUPTED. Thread-safe, async-signal-safe.
  */
 CUFRAMES_API void cuframes_subscriber_set_interrupted(cuframes_subscriber* subscriber, bool interrupted);
 
@@ -585,20 +584,6 @@ CUFRAMES_API int cuframes_subscriber_want(cuframes_subscriber* subscriber, uint3
  * late. Thread-safe.
  */
 CUFRAMES_API int cuframes_subscriber_set_latency(cuframes_subscriber* subscriber, uint64_t latency);
-
-/** Takes ownership of `frame` (unref it) with CUFRAMES_OK; else `error` is next()'s and `frame` NULL. Return false to
- * end the loop. */
-typedef bool (*cuframes_frame_func)(cuframes_frame* frame, int error, void* user_data);
-
-/**
- * Callback form: a thread of the subscriber calls next() and then `func`, until func returns false or
- * cuframes_subscriber_stop(). next() must not be called meanwhile. Errors other than INTERRUPTED reach `func`; if it
- * returns true after an attach failure the thread tries again when the key's socket changes.
- */
-CUFRAMES_API int cuframes_subscriber_start(cuframes_subscriber* subscriber, cuframes_frame_func func, void* user_data);
-
-/** Ends the thread of cuframes_subscriber_start() and waits for it, interrupted or not. Must not be called from `func`. */
-CUFRAMES_API void cuframes_subscriber_stop(cuframes_subscriber* subscriber);
 
 /**
  * Names one more CUDA context whose work may read frames (torch's primary one, say): releases wait for its legacy default

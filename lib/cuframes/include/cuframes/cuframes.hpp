@@ -17,7 +17,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -269,9 +268,6 @@ private:
 
 class Subscriber {
 public:
-    /// Called for each frame and each event of the stream; false ends the loop.
-    using Callback = std::function<bool(Result<Frame>)>;
-
     explicit Subscriber(cuframes_subscriber* owned) : handle_(owned) {}
 
     static Result<Subscriber> create(const cuframes_subscriber_options& options) {
@@ -301,24 +297,6 @@ public:
     int fd() const { return cuframes_subscriber_fd(get()); }
     void set_interrupted(bool interrupted) { cuframes_subscriber_set_interrupted(get(), interrupted); }
 
-    /// Calls `callback` from a thread of the subscriber until it returns false, or stop(). It must not throw.
-    Status start(Callback callback) {
-        if (callback_) {
-            stop();
-        }
-        auto kept = std::make_unique<Callback>(std::move(callback));
-        const int code = cuframes_subscriber_start(get(), &Subscriber::arrived, kept.get());
-        if (code < 0) {
-            return last_error(code);
-        }
-        callback_ = std::move(kept);
-        return {};
-    }
-    void stop() {
-        cuframes_subscriber_stop(get());
-        callback_.reset();
-    }
-
     Result<cuframes_subscriber_stats> stats() const {
         auto out = make<cuframes_subscriber_stats>();
         const int code = cuframes_subscriber_get_stats(get(), &out);
@@ -338,13 +316,6 @@ public:
     cuframes_subscriber* get() const noexcept { return handle_.get(); }
 
 private:
-    static bool arrived(cuframes_frame* frame, int error, void* callback) noexcept {
-        Result<Frame> result = frame ? Result<Frame>(Frame(frame)) : Result<Frame>(last_error(error));
-        return (*static_cast<Callback*>(callback))(std::move(result));
-    }
-
-    // The thread that calls it ends with the handle, which therefore goes first: members die in reverse order.
-    std::unique_ptr<Callback> callback_;
     detail::Handle<cuframes_subscriber, cuframes_subscriber_destroy> handle_;
 };
 
