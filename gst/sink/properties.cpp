@@ -161,15 +161,17 @@ void make_ring_properties() {
     /// want more than it can spare copy frames, and one for which there is none left is refused.
     ///
     /// Since: 0.1
-    properties[PROP_SLOTS] = g_param_spec_uint(
-        "slots", "Slots", "Frames the ring holds (0: at least 8, growing as readers need it)", 0, 128, 0, setting);
+    properties[PROP_SLOTS] =
+        g_param_spec_uint("slots", "Slots", "Frames the ring holds (0: at least 8, growing as readers need it)", 0,
+                          CUFRAMES_MAX_RING_SLOTS, 0, setting);
     /// GstCuframesSink:max-slots:
     ///
     /// The most frames that a ring with slots=0 may grow to: 3 to 128. Memory is taken when it is needed.
     ///
     /// Since: 0.1
-    properties[PROP_MAX_SLOTS] = g_param_spec_uint(
-        "max-slots", "Max slots", "The most frames that a ring with slots=0 may grow to", 3, 128, 128, setting);
+    properties[PROP_MAX_SLOTS] =
+        g_param_spec_uint("max-slots", "Max slots", "The most frames that a ring with slots=0 may grow to",
+                          CUFRAMES_MIN_RING_SLOTS, CUFRAMES_MAX_RING_SLOTS, CUFRAMES_DEFAULT_MAX_SLOTS, setting);
     /// GstCuframesSink:policy:
     ///
     /// What a strict reader that lags by the whole ring does to this pipeline.
@@ -186,7 +188,7 @@ void make_ring_properties() {
     properties[PROP_WAIT_TIMEOUT] =
         g_param_spec_uint("wait-timeout", "Wait timeout",
                           "With policy=wait: milliseconds until a strict reader that does not keep up loses frames", 1,
-                          G_MAXUINT, 1000, setting);
+                          G_MAXUINT, CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS, setting);
     /// GstCuframesSink:memory:
     ///
     /// Where the ring lives. With auto it is where the frames come from. Frames are uploaded or downloaded once when they
@@ -230,8 +232,9 @@ void make_reader_properties() {
     /// Readers that may be attached at once.
     ///
     /// Since: 0.1
-    properties[PROP_MAX_SUBSCRIBERS] = g_param_spec_uint("max-subscribers", "Max subscribers",
-                                                         "Readers that may be attached at once", 1, 256, 64, setting);
+    properties[PROP_MAX_SUBSCRIBERS] =
+        g_param_spec_uint("max-subscribers", "Max subscribers", "Readers that may be attached at once", 1, 256,
+                          CUFRAMES_DEFAULT_MAX_SUBSCRIBERS, setting);
     /// GstCuframesSink:num-subscribers:
     ///
     /// Readers that are attached now. Changes are notified, never from a thread that carries frames.

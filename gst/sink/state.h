@@ -20,13 +20,13 @@ struct SinkSettings {
     std::string directory;
     std::string access = "user";
     guint slots = 0;
-    guint max_slots = 128;
+    guint max_slots = CUFRAMES_DEFAULT_MAX_SLOTS;
     GstCuframesPolicy policy = GST_CUFRAMES_POLICY_DROP;
-    guint wait_timeout = 1000;
+    guint wait_timeout = CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS;
     guint wait_for_subscribers = 0;
     GstCuframesMemory memory = GST_CUFRAMES_MEMORY_AUTO;
     gint cuda_device = -1;
-    guint max_subscribers = 64;
+    guint max_subscribers = CUFRAMES_DEFAULT_MAX_SUBSCRIBERS;
 };
 
 void install_sink_properties(GObjectClass* klass);

@@ -22,10 +22,6 @@ struct cuframes_slot {
 
 namespace {
 
-constexpr uint32_t least_slots = 8; ///< Of a ring that grows by itself.
-constexpr uint32_t min_slots = 3;
-constexpr uint32_t default_metadata_size = 256 * 1024;
-
 template <class Handle>
 Result<> check(const Handle* handle) {
     if (!handle) {
@@ -49,27 +45,27 @@ Result<PublisherOptions> read_options(const cuframes_publisher_options* given) {
     if (!access) {
         return access.error();
     }
-    if (o->slots && (o->slots < min_slots || o->slots > max_ring_slots)) {
+    if (o->slots && (o->slots < CUFRAMES_MIN_RING_SLOTS || o->slots > CUFRAMES_MAX_RING_SLOTS)) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
-                     text("slots=", o->slots, " is out of range; use ", min_slots, " to ", max_ring_slots,
-                          ", or 0 for a ring that grows by itself")};
+                     text("slots=", o->slots, " is out of range; use ", CUFRAMES_MIN_RING_SLOTS, " to ",
+                          CUFRAMES_MAX_RING_SLOTS, ", or 0 for a ring that grows by itself")};
     }
-    if (o->max_slots && (o->max_slots < min_slots || o->max_slots > max_ring_slots)) {
-        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
-                     text("max-slots=", o->max_slots, " is out of range; use ", min_slots, " to ", max_ring_slots)};
+    if (o->max_slots && (o->max_slots < CUFRAMES_MIN_RING_SLOTS || o->max_slots > CUFRAMES_MAX_RING_SLOTS)) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("max-slots=", o->max_slots, " is out of range; use ",
+                                                           CUFRAMES_MIN_RING_SLOTS, " to ", CUFRAMES_MAX_RING_SLOTS)};
     }
-    const uint32_t most = o->slots ? o->slots : o->max_slots ? o->max_slots : max_ring_slots;
+    const uint32_t most = o->slots ? o->slots : o->max_slots ? o->max_slots : CUFRAMES_DEFAULT_MAX_SLOTS;
     if (o->policy != CUFRAMES_POLICY_DROP && o->policy != CUFRAMES_POLICY_WAIT) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("policy ", static_cast<int>(o->policy), " is not known")};
     }
     return PublisherOptions{o->key,
                             o->directory && *o->directory ? o->directory : default_directory(),
                             std::move(*access),
-                            o->slots ? o->slots : std::min(least_slots, most),
+                            o->slots ? o->slots : std::min<uint32_t>(CUFRAMES_DEFAULT_SLOTS, most),
                             most,
                             o->policy,
-                            o->wait_timeout_ms ? o->wait_timeout_ms : 1000,
-                            o->max_subscribers ? o->max_subscribers : default_max_subscribers,
+                            o->wait_timeout_ms ? o->wait_timeout_ms : CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS,
+                            o->max_subscribers ? o->max_subscribers : CUFRAMES_DEFAULT_MAX_SUBSCRIBERS,
                             o->on_subscriber_added,
                             o->on_subscriber_removed,
                             o->user_data};
@@ -111,7 +107,7 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, const Pu
                             options.slots,
                             options.max_slots,
                             c->producer_slots,
-                            c->metadata_size ? c->metadata_size : default_metadata_size,
+                            c->metadata_size ? c->metadata_size : CUFRAMES_DEFAULT_METADATA_SIZE,
                             CUFRAMES_TIME_NONE};
 }
 

@@ -16,9 +16,6 @@ struct cuframes_subscriber {
 
 namespace {
 
-/// Where max_held is automatic: a sink holds the frame that it shows and the one that it waits to show; and one more.
-constexpr uint32_t first_leases = 3;
-
 // A frame is its own handle: frames are made and freed at the frame rate.
 Frame* from_handle(cuframes_frame* frame) { return reinterpret_cast<Frame*>(frame); }
 
@@ -54,7 +51,7 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("max_held ", o->max_held, " is out of range; use 1 to ",
                                                            CUFRAMES_MAX_HELD, ", or 0 for as many as it takes")};
     }
-    const uint32_t max_held = o->max_held ? o->max_held : first_leases;
+    const uint32_t max_held = o->max_held ? o->max_held : CUFRAMES_DEFAULT_MAX_HELD;
     if (o->min_held > max_held) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                      text("min_held ", o->min_held, " is more than the ", max_held, " frames of max_held")};

@@ -171,7 +171,7 @@ Result<std::unique_ptr<Slot>> Publisher::acquire(uint32_t flags) {
         return Error{CUFRAMES_ERROR_NO_FREE_SLOT,
                      text("all ", slots.usable(), " slots of \"", options_.key,
                           "\" are leased by readers or held by the producer",
-                          options_.max_slots < max_ring_slots ? "; let the ring have more slots" : "")};
+                          options_.max_slots < CUFRAMES_MAX_RING_SLOTS ? "; let the ring have more slots" : "")};
     }
     return std::make_unique<Slot>(shared_from_this(), generation_, *slot);
 }

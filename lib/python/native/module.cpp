@@ -47,4 +47,9 @@ NB_MODULE(_native, module) {
     module.attr("MEMORY_HOST") = static_cast<int>(CUFRAMES_MEMORY_HOST);
     module.attr("MEMORY_CUDA") = static_cast<int>(CUFRAMES_MEMORY_CUDA);
     module.attr("MAX_HELD") = CUFRAMES_MAX_HELD;
+    module.attr("MIN_RING_SLOTS") = CUFRAMES_MIN_RING_SLOTS;
+    module.attr("MAX_RING_SLOTS") = CUFRAMES_MAX_RING_SLOTS;
+    module.attr("DEFAULT_MAX_SLOTS") = CUFRAMES_DEFAULT_MAX_SLOTS;
+    module.attr("DEFAULT_WAIT_TIMEOUT_MS") = CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS;
+    module.attr("DEFAULT_MAX_SUBSCRIBERS") = CUFRAMES_DEFAULT_MAX_SUBSCRIBERS;
 }

@@ -101,6 +101,18 @@ static inline cuframes_optional cuframes_some(uint64_t value) {
 /** Planes a frame can have: as many as GStreamer's GST_VIDEO_MAX_PLANES. */
 #define CUFRAMES_MAX_PLANES 4
 
+/** Fewest and most frames that a ring may be told to hold, and to grow to. */
+#define CUFRAMES_MIN_RING_SLOTS 3
+#define CUFRAMES_MAX_RING_SLOTS 128
+
+/** What a zero of an option stands for, where that is a number. Elements and Python package have the same defaults. */
+#define CUFRAMES_DEFAULT_SLOTS 8 /**< To begin with: the ring grows. */
+#define CUFRAMES_DEFAULT_MAX_SLOTS CUFRAMES_MAX_RING_SLOTS
+#define CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS 1000
+#define CUFRAMES_DEFAULT_MAX_SUBSCRIBERS 64
+#define CUFRAMES_DEFAULT_METADATA_SIZE (256 * 1024)
+#define CUFRAMES_DEFAULT_MAX_HELD 3 /**< To begin with: what a sink shows, what it waits to show, and one more. */
+
 /** Most slots of a ring, those set aside for the producer included: the lease scan stays within a few cache lines. */
 #define CUFRAMES_MAX_SLOTS 256
 
@@ -285,14 +297,15 @@ typedef struct cuframes_publisher_options {
     const char* directory; /**< NULL: cuframes_default_directory(). Made with mode 0700 if absent. */
     const char* access;    /**< NULL or "user": this uid (and root); "group:NAME"; "all". */
     uint32_t slots; /**< Frames the ring holds, 3 to 128: then Σ max_held of subscribers + 2 must fit. 0: automatic,
-                                at least 8, more as subscribers come and ask, up to max_slots. */
+                                at least CUFRAMES_DEFAULT_SLOTS, more as subscribers come and ask, up to max_slots. */
     cuframes_policy policy;
-    uint32_t wait_timeout_ms;                               /**< With CUFRAMES_POLICY_WAIT; 0: 1000. */
-    uint32_t max_subscribers;                               /**< 0: 64. */
+    uint32_t wait_timeout_ms; /**< With CUFRAMES_POLICY_WAIT; 0: CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS. */
+    uint32_t max_subscribers; /**< 0: CUFRAMES_DEFAULT_MAX_SUBSCRIBERS. */
     cuframes_subscriber_added_func on_subscriber_added;     /**< May be NULL. */
     cuframes_subscriber_removed_func on_subscriber_removed; /**< May be NULL. */
     void* user_data;
-    uint32_t max_slots; /**< With slots 0: the most frames the ring may grow to, 3 to 128; 0: 128. */
+    uint32_t
+        max_slots; /**< With slots 0: the most frames the ring may grow to, 3 to 128; 0: CUFRAMES_DEFAULT_MAX_SLOTS. */
 } cuframes_publisher_options;
 
 /**
@@ -318,7 +331,8 @@ typedef struct cuframes_ring_config {
     void* cuda_context;      /**< CUcontext to use; NULL: the device's primary one. Must outlive the generation. */
     uint32_t producer_slots; /**< Slots on top of `slots` for buffers that the producer itself keeps (a decoder's
                                   reference frames); host memory of slots never used is never committed. */
-    uint32_t metadata_size;  /**< Bytes of metadata a frame can carry; 0: 256 KiB. Unused pages are not committed. */
+    uint32_t
+        metadata_size; /**< Bytes of metadata a frame can carry; 0: CUFRAMES_DEFAULT_METADATA_SIZE. Unused pages are not committed. */
 } cuframes_ring_config;
 
 /**
@@ -496,7 +510,8 @@ typedef struct cuframes_subscriber_options {
     const char* directory; /**< NULL: cuframes_default_directory(). Need not exist yet. */
     const char* name;      /**< Shown to the publisher; NULL: the program's name. */
     cuframes_mode mode;
-    uint32_t max_held; /**< Frames that may be held at once, 1 to 64. 0: automatic, which begins with 3 and asks
+    uint32_t
+        max_held; /**< Frames that may be held at once, 1 to 64. 0: automatic, which begins with CUFRAMES_DEFAULT_MAX_HELD and asks
                                      for more when all are held and another is wanted. */
     int64_t connect_timeout_ms; /**< How long next() waits for the first publisher; 0, and below: for ever. */
     bool end_when_gone; /**< next() returns CUFRAMES_ERROR_PUBLISHER_GONE instead of waiting for the next one. */
