@@ -40,7 +40,9 @@ def wrong(structs):
         for one in structs
         if not one.is_value and one.members[0] != "uint32_t struct_size"
     ]
-    found += [f"{one.name} is a value with a struct_size" for one in structs if one.is_value and "size" in one.members[0]]
+    found += [
+        f"{one.name} is a value with a struct_size" for one in structs if one.is_value and "size" in one.members[0]
+    ]
     return found + [
         f"{one.name} holds a {other.name}, which can grow"
         for one in structs

@@ -25,6 +25,8 @@ TEST(Errors, EachValueHasItsOwnNameAndSentence) {
     EXPECT_FALSE(names.contains("unknown"));
     EXPECT_STREQ(cuframes_error_name(CUFRAMES_ERROR_INVALID_STATE - 1), "unknown");
     EXPECT_STREQ(cuframes_error_name(1), "unknown");
+    EXPECT_STREQ(cuframes_error_name(CUFRAMES_ERROR_KEY_IN_USE), "CUFRAMES_ERROR_KEY_IN_USE");
+    EXPECT_STREQ(cuframes_error_name(CUFRAMES_OK), "CUFRAMES_OK");
 }
 
 TEST(Arguments, MissingOnesAreNamed) {

@@ -81,7 +81,13 @@ class Publisher:
         if policy not in _POLICIES:
             raise InvalidArgument(f'policy is "drop" or "wait", not {policy!r}')
         if slots is not None:
-            slots = count("slots", slots, _native.MIN_RING_SLOTS, _native.MAX_RING_SLOTS, ", or None for a ring that grows by itself")
+            slots = count(
+                "slots",
+                slots,
+                _native.MIN_RING_SLOTS,
+                _native.MAX_RING_SLOTS,
+                ", or None for a ring that grows by itself",
+            )
         max_slots = count("max_slots", max_slots, _native.MIN_RING_SLOTS, _native.MAX_RING_SLOTS)
         max_subscribers = count("max_subscribers", max_subscribers, 1, 64)
         wait_timeout_ms = whole("wait_timeout_ms", wait_timeout_ms, "milliseconds")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// cuframes._native: the C library as the package's Python code uses it. Not public; `_native.pyi` describes it.
+#include "base/error_list.h"
 #include "errors.h"
 #include "publisher.h"
 #include "subscriber.h"
@@ -23,6 +24,15 @@ void cuda_self_test(int32_t device) {
     check(unlocked([device] { return cuframes_cuda_self_test(device); }));
 }
 
+/// The class of cuframes.errors for each code.
+nb::dict error_classes() {
+    nb::dict out;
+#define CUFRAMES_ERROR_CLASS(name, python, sentence) out[nb::int_(static_cast<int>(CUFRAMES_ERROR_##name))] = #python;
+    CUFRAMES_ERROR_LIST(CUFRAMES_ERROR_CLASS)
+#undef CUFRAMES_ERROR_CLASS
+    return out;
+}
+
 bool in_main_interpreter() { return PyInterpreterState_GetID(PyInterpreterState_Get()) == 0; }
 
 } // namespace
@@ -40,6 +50,7 @@ NB_MODULE(_native, module) {
     bind_publisher(module);
     module.def("version_string", [] { return std::string(cuframes_version_string()); });
     module.def("error_name", [](int code) { return std::string(cuframes_error_name(code)); }, nb::arg("code"));
+    module.def("error_classes", &error_classes);
     module.def("in_main_interpreter", &in_main_interpreter);
     module.def("default_directory", &default_directory);
     module.def("cuda_self_test", &cuda_self_test, nb::arg("device"));
