@@ -50,7 +50,12 @@ static void sleep_until(uint64_t ns) {
 // the producer's choice; GPUs like rows that begin at multiples of 256 bytes.
 static cuframes_geometry nv12(uint32_t width, uint32_t height) {
     const uint32_t pitch = (width + 255) / 256 * 256;
-    cuframes_geometry g = {.width = width, .height = height, .plane_count = 2, .format = "NV12"};
+    cuframes_geometry g;
+    CUFRAMES_INIT(g);
+    g.width = width;
+    g.height = height;
+    g.plane_count = 2;
+    snprintf(g.format, sizeof(g.format), "NV12");
     g.planes[0] = (cuframes_plane){.offset = 0, .pitch = pitch, .row_bytes = width, .rows = height};
     g.planes[1] = (cuframes_plane){
         .offset = (uint64_t)pitch * height,
@@ -107,13 +112,12 @@ static int publish_frame(cuframes_publisher* publisher, const cuframes_geometry*
 
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
-    info.pts = now_ns(); // A camera would say when the picture was taken.
-    info.dts = info.duration = CUFRAMES_TIME_NONE;
-    info.offset = number;
-    info.offset_end = number + 1;
+    info.pts = cuframes_some(now_ns()); // A camera would say when the picture was taken.
+    info.offset = cuframes_some(number);
+    info.offset_end = cuframes_some(number + 1);
     result = fill(slot, g, scratch, number);
     if (result == CUFRAMES_OK) {
-        result = cuframes_slot_publish(slot, &info, NULL, NULL);
+        result = cuframes_slot_publish(slot, &info, CUFRAMES_DEFAULT_STREAM);
     }
     cuframes_slot_release(slot);
     return result;
@@ -126,22 +130,22 @@ static int run(cuframes_publisher* publisher, const struct options* options) {
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
     config.memory = options->cuda ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST;
-    config.geometry = nv12(options->width, options->height);
+    const cuframes_geometry geometry = nv12(options->width, options->height);
+    config.geometry = &geometry;
     config.caps = caps;
-    config.cuda_device = -1;
     if (cuframes_publisher_configure(publisher, &config) != CUFRAMES_OK) {
         return complain("making the ring");
     }
     printf("publishing at %s\n", cuframes_publisher_socket_path(publisher));
     fflush(stdout);
 
-    unsigned char* scratch = options->cuda ? malloc(config.geometry.frame_size) : NULL;
+    unsigned char* scratch = options->cuda ? malloc(geometry.frame_size) : NULL;
     int result = CUFRAMES_OK;
     uint64_t due = now_ns();
     for (uint64_t number = 1; !stopped && result == CUFRAMES_OK; ++number) {
         sleep_until(due);
         due += 1000000000u / options->rate;
-        result = publish_frame(publisher, &config.geometry, scratch, number);
+        result = publish_frame(publisher, &geometry, scratch, number);
         if (number == options->count) {
             break;
         }

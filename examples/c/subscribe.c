@@ -76,8 +76,8 @@ static int read_number(const cuframes_frame* frame, uint64_t* number) {
 static void print_frame(const cuframes_frame_view* view) {
     printf("frame %" PRIu64 "  %s %ux%u  ", view->sequence, view->geometry->format, view->geometry->width,
            view->geometry->height);
-    if (view->info.pts != CUFRAMES_TIME_NONE) {
-        printf("latency %.3f ms  ", ((double)now_ns() - (double)view->info.pts) / 1e6);
+    if (view->pts != CUFRAMES_TIME_NONE) {
+        printf("latency %.3f ms  ", ((double)now_ns() - (double)view->pts) / 1e6);
     }
     printf("missed %" PRIu64 "%s\n", view->missed, view->discontinuity ? "  discontinuity" : "");
 }
@@ -94,8 +94,8 @@ static int use_frame(const cuframes_frame* frame, const struct options* options)
     if (read_number(frame, &number) != CUFRAMES_OK) {
         return complain("reading a frame");
     }
-    if (number != view->info.offset) {
-        fprintf(stderr, "subscribe: frame %" PRIu64 " has the pixels of %" PRIu64 "\n", view->info.offset, number);
+    if (number != view->offset) {
+        fprintf(stderr, "subscribe: frame %" PRIu64 " has the pixels of %" PRIu64 "\n", view->offset, number);
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;
@@ -187,7 +187,6 @@ int main(int argc, char** argv) {
     subscriber_options.key = options.key;
     subscriber_options.directory = options.directory;
     subscriber_options.mode = options.strict ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST;
-    subscriber_options.cuda_device = -1;
     subscriber_options.on_state = report_state;
     if (cuframes_subscriber_create(&subscriber_options, &subscriber) != CUFRAMES_OK) {
         return complain("subscribing");

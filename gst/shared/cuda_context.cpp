@@ -256,8 +256,9 @@ std::optional<CudaMemoryView> view_cuda_memory(GstMemory* memory) {
     }
     auto* cuda = GST_CUDA_MEMORY_CAST(memory);
     GstCudaStream* stream = gst_cuda_memory_get_stream(cuda);
-    return CudaMemoryView{cuda->context, gst_cuda_context_get_handle(cuda->context),
-                          stream ? static_cast<void*>(gst_cuda_stream_get_handle(stream)) : nullptr};
+    return CudaMemoryView{cuda->context,
+                          {.stream = stream ? gst_cuda_stream_get_handle(stream) : nullptr,
+                           .context = gst_cuda_context_get_handle(cuda->context)}};
 }
 
 GstMapFlags read_flags(bool on_gpu) {
@@ -268,7 +269,9 @@ GstMapFlags write_flags(bool on_gpu) {
     return static_cast<GstMapFlags>(on_gpu ? GST_MAP_WRITE | GST_MAP_CUDA : GST_MAP_WRITE);
 }
 
-void* CudaHandles::stream_handle() const { return stream_ ? gst_cuda_stream_get_handle(stream_) : nullptr; }
+cuframes_cuda_stream CudaHandles::stream_handle() const {
+    return {stream_ ? gst_cuda_stream_get_handle(stream_) : nullptr, context_handle()};
+}
 
 MemoryRecord* record_in_cuda_memory(GstMemory* memory) {
     return gst_is_cuda_memory(memory)

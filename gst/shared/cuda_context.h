@@ -35,8 +35,8 @@ public:
     GstCudaContext* context() const { return context_; }
     GstCudaStream* stream() const { return stream_; }
     void* context_handle() const; ///< CUcontext
-    void* stream_handle() const;  ///< CUstream
-    int device() const;           ///< Ordinal, or -1.
+    cuframes_cuda_stream stream_handle() const;
+    int device() const; ///< Ordinal, or -1.
 
 private:
     GstCudaContext* context_ = nullptr;
@@ -89,8 +89,7 @@ bool is_cuda_caps(const GstCaps* caps);
 /// What is needed to read GPU memory in the right order; nothing if `memory` is not GPU memory.
 struct CudaMemoryView {
     GstCudaContext* context;
-    void* context_handle; ///< CUcontext
-    void* stream_handle;  ///< CUstream, NULL: the legacy one
+    cuframes_cuda_stream stream;
 };
 std::optional<CudaMemoryView> view_cuda_memory(GstMemory* memory);
 

@@ -10,7 +10,7 @@ CudaHandles& CudaHandles::operator=(CudaHandles) noexcept { return *this; }
 CudaHandles::~CudaHandles() {}
 CudaHandles CudaHandles::with_stream_of(const GstStructure*) const { return {}; }
 void* CudaHandles::context_handle() const { return nullptr; }
-void* CudaHandles::stream_handle() const { return nullptr; }
+cuframes_cuda_stream CudaHandles::stream_handle() const { return CUFRAMES_DEFAULT_STREAM; }
 int CudaHandles::device() const { return -1; }
 
 void CudaContextHolder::set_device(int device) { device_ = device; }

@@ -35,14 +35,16 @@ void set_subscribers(GstStructure* stats, cuframes_publisher* publisher) {
 } // namespace
 
 std::vector<cuframes_subscriber_info> list_subscribers(cuframes_publisher* publisher) {
-    std::vector<cuframes_subscriber_info> list(8);
+    cuframes_subscriber_info empty;
+    CUFRAMES_INIT(empty);
+    std::vector<cuframes_subscriber_info> list(8, empty);
     for (;;) {
         const int count = cuframes_publisher_get_subscribers(publisher, list.data(), list.size());
         if (count < 0) {
             return {};
         }
         const bool complete = static_cast<size_t>(count) <= list.size();
-        list.resize(static_cast<size_t>(count));
+        list.resize(static_cast<size_t>(count), empty);
         if (complete) {
             return list;
         }

@@ -59,11 +59,11 @@ cuframes_frame_info FrameWriter::frame_info(GstBuffer* buffer) {
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
     info.flags = GST_BUFFER_FLAGS(buffer) & portable_flag_mask;
-    info.pts = times.to_monotonic(segment, GST_BUFFER_PTS(buffer));
-    info.dts = times.to_monotonic(segment, GST_BUFFER_DTS(buffer));
-    info.duration = GST_BUFFER_DURATION(buffer);
-    info.offset = GST_BUFFER_OFFSET(buffer);
-    info.offset_end = GST_BUFFER_OFFSET_END(buffer);
+    info.pts = cuframes_some(times.to_monotonic(segment, GST_BUFFER_PTS(buffer)));
+    info.dts = cuframes_some(times.to_monotonic(segment, GST_BUFFER_DTS(buffer)));
+    info.duration = cuframes_some(GST_BUFFER_DURATION(buffer));
+    info.offset = cuframes_some(GST_BUFFER_OFFSET(buffer));
+    info.offset_end = cuframes_some(GST_BUFFER_OFFSET_END(buffer));
     info.metadata = metadata->data;
     info.metadata_size = metadata->len;
     return info;
@@ -95,7 +95,7 @@ int FrameWriter::publish_in_place(GstMemory* memory, MemoryRecord* record, const
         gst_memory_unmap(memory, &map);
     }
     const int result = cuframes_slot_publish(static_cast<cuframes_slot*>(record->handle), &info,
-                                             gpu ? gpu->stream_handle : nullptr, gpu ? gpu->context_handle : nullptr);
+                                             gpu ? gpu->stream : CUFRAMES_DEFAULT_STREAM);
     if (result == CUFRAMES_OK) {
         record->published = true;
         // Readers see it now: an element that wants to draw on it, behind a tee say, gets a copy instead.
@@ -117,12 +117,11 @@ int FrameWriter::copy_and_publish(cuframes_slot* slot, GstBuffer* buffer, const 
     }
     cuframes_image image = image_of(*frame, gpu ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST);
     if (gpu) {
-        image.cuda_stream = gpu->stream_handle;
-        image.cuda_context = gpu->context_handle;
+        image.cuda_stream = gpu->stream;
     }
     int result = cuframes_slot_write(slot, &image);
     if (result == CUFRAMES_OK) {
-        result = cuframes_slot_publish(slot, &info, image.cuda_stream, image.cuda_context);
+        result = cuframes_slot_publish(slot, &info, image.cuda_stream);
     }
     if (result != CUFRAMES_OK && result != CUFRAMES_ERROR_INVALID_STATE) {
         post_library_error(element_, result, "copying a frame into the ring");
@@ -167,7 +166,7 @@ GstFlowReturn FrameWriter::publish(GstBuffer* buffer, GstClockTime capture) {
     const RelaxedCapture relaxed; // to map and to unmap
     cuframes_frame_info info = frame_info(buffer);
     if (GST_CLOCK_TIME_IS_VALID(capture)) {
-        info.pts = capture;
+        info.pts = cuframes_some(capture);
     }
     if (MemoryRecord* record = own_unpublished_slot(buffer)) {
         const int result = publish_in_place(gst_buffer_peek_memory(buffer, 0), record, info);

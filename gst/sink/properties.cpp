@@ -45,16 +45,16 @@ void add_ring_settings(SinkProperties& table) {
     ///
     /// Since: 0.1
     table.add<&SinkSettings::slots>(
-        g_param_spec_uint("slots", "Slots", "Frames the ring holds (0: at least 8, growing as readers need it)", 0, 128,
+        g_param_spec_uint("slots", "Slots", "Frames the ring holds (0: at least 8, growing as readers need it)", 0, CUFRAMES_MAX_RING_SLOTS,
                           defaults.slots, setting));
     /// GstCuframesSink:max-slots:
     ///
     /// The most frames that a ring with slots=0 may grow to: 3 to 128. Memory is taken when it is needed.
     ///
     /// Since: 0.1
-    table.add<&SinkSettings::max_slots>(g_param_spec_uint("max-slots", "Max slots",
-                                                          "The most frames that a ring with slots=0 may grow to", 3,
-                                                          128, defaults.max_slots, setting));
+    table.add<&SinkSettings::max_slots>(
+        g_param_spec_uint("max-slots", "Max slots", "The most frames that a ring with slots=0 may grow to",
+                          CUFRAMES_MIN_RING_SLOTS, CUFRAMES_MAX_RING_SLOTS, defaults.max_slots, setting));
     /// GstCuframesSink:policy:
     ///
     /// What a strict reader that lags by the whole ring does to this pipeline.

@@ -125,9 +125,9 @@ int Publication::start_generation(cuframes_publisher* publisher, const Generatio
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
     config.memory = spec.memory;
-    config.geometry = spec.layout.geometry;
+    config.geometry = &spec.layout.geometry;
     config.caps = caps;
-    config.cuda_device = spec.cuda_device;
+    config.cuda_device = cuframes_some(static_cast<guint64>(spec.cuda_device));
     config.cuda_context = spec.cuda.context_handle();
     config.producer_slots = spec.memory == CUFRAMES_MEMORY_HOST ? decoder_reference_slots : 0;
     auto next = std::make_shared<Generation>(spec);

@@ -9,9 +9,9 @@ namespace {
 cuframes_publisher_options defaults() {
     cuframes_publisher_options options;
     CUFRAMES_INIT(options);
-    options.max_slots = 128;
-    options.wait_timeout_ms = 1000;
-    options.max_subscribers = 64;
+    options.max_slots = CUFRAMES_DEFAULT_MAX_SLOTS;
+    options.wait_timeout_ms = CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS;
+    options.max_subscribers = CUFRAMES_DEFAULT_MAX_SUBSCRIBERS;
     return options;
 }
 

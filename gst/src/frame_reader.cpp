@@ -115,9 +115,8 @@ int FrameReader::copy_pixels(cuframes_frame* frame, GstBuffer* buffer) {
     if (on_gpu) {
         const CudaHandles cuda = cuda_.current();
         image.cuda_stream = cuda.stream_handle();
-        image.cuda_context = cuda.context_handle();
         // The lease ends when the copy is done, and nobody waits for that here.
-        cuframes_frame_record_stream(frame, image.cuda_stream, image.cuda_context);
+        cuframes_frame_record_stream(frame, image.cuda_stream);
     }
     const int result = cuframes_frame_read(frame, &image);
     gst_video_frame_unmap(&there);
@@ -150,19 +149,18 @@ GstFlowReturn FrameReader::copy(cuframes_frame* frame, GstBuffer** buffer) {
 
 void FrameReader::describe(GstBuffer* buffer, const cuframes_frame_view& view, const TimeMap& times, GstClockTime pts,
                            bool copied) {
-    const cuframes_frame_info& info = view.info;
     GST_BUFFER_PTS(buffer) = pts;
-    const GstClockTimeDiff dts = GST_CLOCK_TIME_IS_VALID(info.dts) ? times.to_running_time(info.dts) : -1;
+    const GstClockTimeDiff dts = GST_CLOCK_TIME_IS_VALID(view.dts) ? times.to_running_time(view.dts) : -1;
     GST_BUFFER_DTS(buffer) = dts >= 0 ? static_cast<GstClockTime>(dts) : GST_CLOCK_TIME_NONE;
-    GST_BUFFER_DURATION(buffer) = info.duration;
-    GST_BUFFER_OFFSET(buffer) = info.offset;
-    GST_BUFFER_OFFSET_END(buffer) = info.offset_end;
-    GST_BUFFER_FLAG_SET(buffer, info.flags & portable_flag_mask);
+    GST_BUFFER_DURATION(buffer) = view.duration;
+    GST_BUFFER_OFFSET(buffer) = view.offset;
+    GST_BUFFER_OFFSET_END(buffer) = view.offset_end;
+    GST_BUFFER_FLAG_SET(buffer, view.flags & portable_flag_mask);
     if (std::exchange(discontinuity_pending_, false)) {
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
     }
 
-    const FrameTraits traits = metas_.unpack(buffer, GST_BUFFER_PTS(buffer), info.metadata, info.metadata_size);
+    const FrameTraits traits = metas_.unpack(buffer, GST_BUFFER_PTS(buffer), view.metadata, view.metadata_size);
     // Where the planes of a copy are, its pool may have said already, and locked that.
     GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
     if (!meta) {

@@ -24,8 +24,8 @@ GstClockTime frame_duration(const cuframes_frame_view& view, const GstVideoInfo&
         return gst_util_uint64_scale(GST_SECOND, static_cast<guint64>(GST_VIDEO_INFO_FPS_D(&info)),
                                      static_cast<guint64>(GST_VIDEO_INFO_FPS_N(&info)));
     }
-    if (GST_CLOCK_TIME_IS_VALID(view.info.duration) && view.info.duration > 0) {
-        return view.info.duration;
+    if (GST_CLOCK_TIME_IS_VALID(view.duration) && view.duration > 0) {
+        return view.duration;
     }
     return GST_SECOND / 30;
 }

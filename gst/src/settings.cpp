@@ -24,7 +24,7 @@ cuframes_subscriber_options SrcSettings::options() const {
     options.name = or_null(name_tag);
     options.copies = on_exhausted == GST_CUFRAMES_ON_EXHAUSTED_COPY;
     options.end_when_gone = on_gone != GST_CUFRAMES_ON_GONE_WAIT;
-    options.cuda_device = cuda_device;
+    options.cuda_device = cuframes_some(static_cast<guint64>(cuda_device));
     return options;
 }
 

@@ -126,7 +126,7 @@ GstFlowReturn SrcState::create(GstBuffer** buffer) {
         }
         const TimeMap times(element_);
         const cuframes_frame_view& view = *cuframes_frame_get(frame);
-        const std::optional<GstClockTime> pts = timeline_.place(times, capture_time(view), view.info.duration);
+        const std::optional<GstClockTime> pts = timeline_.place(times, capture_time(view), view.duration);
         if (!pts) {
             leave_out(frame);
             continue;
@@ -172,14 +172,14 @@ GstFlowReturn SrcState::next_frame(cuframes_frame** frame) {
 /// that seem to come from before the pipeline ran for ever would else never be shown.
 GstClockTime SrcState::capture_time(const cuframes_frame_view& view) {
     const GstClockTime expected = GST_CLOCK_TIME_IS_VALID(view.latency) ? view.latency : 0;
-    if (!GST_CLOCK_TIME_IS_VALID(view.info.pts) || view.info.pts + expected + latest_frame >= view.publish_time) {
-        return view.info.pts;
+    if (!GST_CLOCK_TIME_IS_VALID(view.pts) || view.pts + expected + latest_frame >= view.publish_time) {
+        return view.pts;
     }
     if (!std::exchange(times_told_, true)) {
         GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
                             ("cuframessrc key=%s: the publisher's frames say that they were captured %" G_GUINT64_FORMAT
                              " s before they were published; give times of CLOCK_MONOTONIC, in nanoseconds, or none",
-                             settings_.copy().key.c_str(), (view.publish_time - view.info.pts) / GST_SECOND),
+                             settings_.copy().key.c_str(), (view.publish_time - view.pts) / GST_SECOND),
                             ("the time of publication is used instead"));
     }
     return view.publish_time;
@@ -269,7 +269,7 @@ GstFlowReturn SrcState::output(cuframes_frame* frame, const TimeMap& times, GstC
 }
 
 void SrcState::learn_latency(const cuframes_frame_view& view) {
-    if (latency_.update(view.latency, view.info.pts, view.publish_time)) {
+    if (latency_.update(view.latency, view.pts, view.publish_time)) {
         GST_INFO_OBJECT(src_, "latency is %" GST_TIME_FORMAT " now", GST_TIME_ARGS(latency_.value()));
         leases_.use_latency(latency_.value());
         gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT_CAST(src_)));

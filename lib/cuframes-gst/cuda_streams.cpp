@@ -15,20 +15,20 @@ const Driver* get_driver(GError** error) {
     return nullptr;
 }
 
-bool resolve(int device, gint64 name, CudaStream& stream, GError** error) {
+bool resolve(int device, gint64 name, StreamRef& stream, GError** error) {
     auto resolved = tensors::resolve_stream(device, name);
     if (!resolved) {
         set_error(error, resolved.error());
         return false;
     }
-    stream = {static_cast<CUcontext>(resolved->context), static_cast<CUstream>(resolved->stream)};
+    stream = *resolved;
     return true;
 }
 
-bool order(const Driver& driver, const CudaStream& first, const CudaStream& second, GError** error) {
+bool order(const Driver& driver, const StreamRef& first, const StreamRef& second, GError** error) {
     // An event of a capture is none to wait for outside, and no other is to be waited for in it: it would break.
-    for (const CudaStream& one : {first, second}) {
-        const auto runs = one.stream ? tensors::check_runs({one.stream, one.context}) : Result<>();
+    for (const StreamRef& one : {first, second}) {
+        const auto runs = one.stream ? tensors::check_runs(one) : Result<>();
         if (!runs) {
             set_error(error, runs.error());
             return false;
@@ -38,20 +38,20 @@ bool order(const Driver& driver, const CudaStream& first, const CudaStream& seco
     CUevent event = nullptr;
     CUresult result = CUDA_SUCCESS;
     {
-        const Current current(driver, first.context);
+        const Current current(driver, static_cast<CUcontext>(first.context));
         result = current.result();
         if (result == CUDA_SUCCESS) {
             result = driver.cuEventCreate(&event, CU_EVENT_DISABLE_TIMING);
         }
         if (result == CUDA_SUCCESS) {
             call = "cuEventRecord";
-            result = driver.cuEventRecord(event, first.stream);
+            result = driver.cuEventRecord(event, static_cast<CUstream>(first.stream));
         }
     }
     if (result == CUDA_SUCCESS) {
-        const Current current(driver, second.context);
+        const Current current(driver, static_cast<CUcontext>(second.context));
         call = "cuStreamWaitEvent";
-        result = driver.cuStreamWaitEvent(second.stream, event, 0);
+        result = driver.cuStreamWaitEvent(static_cast<CUstream>(second.stream), event, 0);
     }
     // The driver keeps what a queued wait needs.
     if (event) {
@@ -63,11 +63,11 @@ bool order(const Driver& driver, const CudaStream& first, const CudaStream& seco
     return result == CUDA_SUCCESS;
 }
 
-CudaStream stream_of(GstMemory* memory) {
+StreamRef stream_of(GstMemory* memory) {
     auto* cuda = GST_CUDA_MEMORY_CAST(memory);
     GstCudaStream* stream = gst_cuda_memory_get_stream(cuda);
-    return {static_cast<CUcontext>(gst_cuda_context_get_handle(cuda->context)),
-            stream ? gst_cuda_stream_get_handle(stream) : CU_STREAM_LEGACY};
+    return {.stream = stream ? gst_cuda_stream_get_handle(stream) : CU_STREAM_LEGACY,
+            .context = gst_cuda_context_get_handle(cuda->context)};
 }
 
 int device_of(GstCudaContext* context) {

@@ -71,7 +71,7 @@ struct Placement {
 struct Kept {
     TensorsPtr tensors;
     std::shared_ptr<tensors::OwnedFrame> copy;
-    tensors::InFlight users[2];
+    StreamRef users[2];
 };
 
 struct Target {
@@ -80,7 +80,7 @@ struct Target {
     int device = 0;
 
     CUcontext handle() const { return static_cast<CUcontext>(gst_cuda_context_get_handle(context.get())); }
-    CudaStream cuda_stream() const { return {handle(), gst_cuda_stream_get_handle(stream.get())}; }
+    StreamRef cuda_stream() const { return {.stream = gst_cuda_stream_get_handle(stream.get()), .context = handle()}; }
 };
 
 GstCudaContext* context_in(GstContext* context) {
@@ -198,10 +198,10 @@ GstBuffer* buffer_of(GstMemory* memory, const GstVideoInfo& info) {
 }
 
 /// Elements work on the buffer after what is queued on `ready`, and that is all finished before `kept` is let go.
-GstBuffer* finish(const Placement& place, void* data, const Target& target, const CudaStream& ready,
+GstBuffer* finish(const Placement& place, void* data, const Target& target, const StreamRef& ready,
                   std::unique_ptr<Kept> kept, GError** error) {
-    kept->users[0] = {target.handle(), gst_cuda_stream_get_handle(target.stream.get())};
-    kept->users[1] = ready.in_flight();
+    kept->users[0] = target.cuda_stream();
+    kept->users[1] = ready;
     auto driver = core::cuda::driver();
     if (!order(**driver, ready, target.cuda_stream(), error)) {
         return nullptr;
@@ -216,15 +216,14 @@ GstBuffer* finish(const Placement& place, void* data, const Target& target, cons
 }
 
 GstBuffer* copy_to_gpu(const Import& import, TensorsPtr tensors, const tensors::SourceFrame& source,
-                       const Target& target, const CudaStream& ready, GError** error) {
+                       const Target& target, const StreamRef& ready, GError** error) {
     const LayoutResult result = cuda_layout(import.info);
     if (!result.layout) {
         set_error(error, CUFRAMES_GST_ERROR_REFUSED, result.why);
         return nullptr;
     }
     auto copy = tensors::OwnedFrame::copy(source, result.layout->geometry, {kDLCUDA, target.device}, import.stream);
-    const tensors::InFlight reading = ready.in_flight();
-    Tensors::end(tensors.release(), {&reading, 1});
+    Tensors::end(tensors.release(), {&ready, 1});
     if (!copy) {
         set_error(error, copy.error());
         return nullptr;
@@ -238,7 +237,7 @@ GstBuffer* copy_to_gpu(const Import& import, TensorsPtr tensors, const tensors::
 GstBuffer* make_device_buffer(const Import& import, TensorsPtr tensors, const tensors::SourceFrame& source,
                               GError** error) {
     Target target;
-    CudaStream ready = {};
+    StreamRef ready = {};
     const bool loaded = get_driver(error) != nullptr;
     const core::cuda::RelaxedCapture relaxed;
     if (!loaded || !open_target(import.context, source.device, target, error)) {

@@ -30,12 +30,12 @@ private:
     bool check_memories(GError** error);
     bool find_layout(const GstVideoInfo& info, GstVideoInfo& actual, GError** error) const;
     bool find_plane(guint plane, gsize offset, GError** error);
-    void remember(const CudaStream& user);
+    void remember(const StreamRef& user);
 
     GstBuffer* buffer_;
-    std::vector<CudaStream> producers_; ///< Where elements queue their work, one for each memory.
+    std::vector<StreamRef> producers_; ///< Where elements queue their work, one for each memory.
     std::mutex mutex_;
-    std::vector<tensors::InFlight> users_;
+    std::vector<StreamRef> users_;
 };
 
 bool DeviceMapping::check_memories(GError** error) {
@@ -116,11 +116,11 @@ bool DeviceMapping::open(const GstVideoInfo& info, GError** error) {
         set_error(error, primary.error());
         return false;
     }
-    for (const CudaStream& producer : producers_) {
+    for (const StreamRef& producer : producers_) {
         remember(producer);
     }
     // Whoever has the address may read in the primary context, where consumers live.
-    remember({primary->get(), CU_STREAM_LEGACY});
+    remember({.stream = CU_STREAM_LEGACY, .context = primary->get()});
     if (!set_layout(actual, error)) {
         return false;
     }
@@ -132,19 +132,15 @@ bool DeviceMapping::open(const GstVideoInfo& info, GError** error) {
     return true;
 }
 
-void DeviceMapping::remember(const CudaStream& user) {
+void DeviceMapping::remember(const StreamRef& user) {
     const std::lock_guard lock(mutex_);
-    const tensors::InFlight work = user.in_flight();
-    const auto same = [&work](const tensors::InFlight& known) {
-        return known.context == work.context && known.stream == work.stream;
-    };
-    if (std::none_of(users_.begin(), users_.end(), same)) {
-        users_.push_back(work);
+    if (std::find(users_.begin(), users_.end(), user) == users_.end()) {
+        users_.push_back(user);
     }
 }
 
 bool DeviceMapping::wait(gint64 name, GError** error) {
-    CudaStream consumer = {};
+    StreamRef consumer = {};
     if (!resolve(device_.device_id, name, consumer, error)) {
         return false;
     }
@@ -154,7 +150,7 @@ bool DeviceMapping::wait(gint64 name, GError** error) {
     }
     const core::cuda::Driver* driver = get_driver(error);
     return driver && std::all_of(producers_.begin(), producers_.end(),
-                                 [&](const CudaStream& producer) { return order(*driver, producer, consumer, error); });
+                                 [&](const StreamRef& producer) { return order(*driver, producer, consumer, error); });
 }
 
 } // namespace
@@ -182,7 +178,7 @@ bool wait_for_stream(GstBuffer* buffer, gint64 name, GError** error) {
         if (!gst_is_cuda_memory(memory) || name == CUFRAMES_GST_STREAM_NO_SYNC) {
             continue;
         }
-        CudaStream writer = {};
+        StreamRef writer = {};
         if (!resolve(device_of(GST_CUDA_MEMORY_CAST(memory)->context), name, writer, error) ||
             !order(*driver, writer, stream_of(memory), error)) {
             return false;
@@ -192,8 +188,8 @@ bool wait_for_stream(GstBuffer* buffer, gint64 name, GError** error) {
             continue;
         }
         // Memory without a stream is complete when it is pushed; that is what elements take for granted.
-        const core::cuda::Current current(*driver, writer.context);
-        driver->cuStreamSynchronize(writer.stream);
+        const core::cuda::Current current(*driver, static_cast<CUcontext>(writer.context));
+        driver->cuStreamSynchronize(static_cast<CUstream>(writer.stream));
     }
     return driver != nullptr;
 }

@@ -23,7 +23,7 @@ public:
     }
 
     /// Deletes after `work`.
-    static void end(Tensors* tensors, std::span<const tensors::InFlight> work) {
+    static void end(Tensors* tensors, std::span<const core::StreamRef> work) {
         tensors::reap_after(work, [](void* object) { delete static_cast<Tensors*>(object); }, tensors);
     }
 

@@ -81,7 +81,8 @@ guint pitch_of(const GstVideoInfo& info, guint plane, const PlaneShape& shape) {
 }
 
 cuframes_geometry geometry_of(const GstVideoInfo& info) {
-    cuframes_geometry geometry{};
+    cuframes_geometry geometry;
+    CUFRAMES_INIT(geometry);
     geometry.width = static_cast<uint32_t>(GST_VIDEO_INFO_WIDTH(&info));
     geometry.height = static_cast<uint32_t>(GST_VIDEO_INFO_HEIGHT(&info));
     geometry.plane_count = GST_VIDEO_INFO_N_PLANES(&info);

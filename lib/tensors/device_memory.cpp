@@ -81,7 +81,7 @@ CUmemorytype memory_type(const DLDevice& device) {
 
 } // namespace
 
-Result<Stream> resolve_stream(int32_t device, int64_t name) noexcept try {
+Result<StreamRef> resolve_stream(int32_t device, int64_t name) noexcept try {
     auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
@@ -92,15 +92,15 @@ Result<Stream> resolve_stream(int32_t device, int64_t name) noexcept try {
     }
     switch (name) {
     case stream_no_sync:
-        return Stream{nullptr, *context};
+        return StreamRef{nullptr, *context};
     case stream_ambiguous:
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                      "stream 0 is ambiguous; 1 is the legacy default stream, 2 the per-thread one"};
     case stream_none:
     case stream_legacy:
-        return Stream{CU_STREAM_LEGACY, *context};
+        return StreamRef{CU_STREAM_LEGACY, *context};
     case stream_per_thread:
-        return Stream{CU_STREAM_PER_THREAD, *context};
+        return StreamRef{CU_STREAM_PER_THREAD, *context};
     default:
         break;
     }
@@ -112,12 +112,12 @@ Result<Stream> resolve_stream(int32_t device, int64_t name) noexcept try {
     if (!own) {
         return own.error();
     }
-    return Stream{stream, *own};
+    return StreamRef{stream, *own};
 } catch (const std::bad_alloc&) {
     return core::out_of_memory();
 }
 
-Result<> check_runs(const Stream& stream) noexcept try {
+Result<> check_runs(const StreamRef& stream) noexcept try {
     auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
@@ -137,7 +137,7 @@ Result<> check_runs(const Stream& stream) noexcept try {
     return core::out_of_memory();
 }
 
-Result<DeviceBlock> DeviceBlock::allocate(int32_t device, uint64_t size, const Stream& stream) {
+Result<DeviceBlock> DeviceBlock::allocate(int32_t device, uint64_t size, const StreamRef& stream) {
     auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();
@@ -161,13 +161,10 @@ Result<DeviceBlock> DeviceBlock::allocate(int32_t device, uint64_t size, const S
     return block;
 }
 
-void DeviceBlock::Users::add(const Stream& stream) {
+void DeviceBlock::Users::add(const StreamRef& stream) {
     const std::lock_guard lock(mutex);
-    const bool known = std::any_of(streams.begin(), streams.end(), [&](const InFlight& one) {
-        return one.context == stream.context && one.stream == stream.stream;
-    });
-    if (!known) {
-        streams.push_back({stream.context, stream.stream});
+    if (std::find(streams.begin(), streams.end(), stream) == streams.end()) {
+        streams.push_back(stream);
     }
 }
 
@@ -197,7 +194,7 @@ DeviceBlock::~DeviceBlock() {
     }
 }
 
-Result<> DeviceBlock::made_on(const Stream& stream) {
+Result<> DeviceBlock::made_on(const StreamRef& stream) {
     auto driver = core::cuda::driver();
     Current current(**driver, static_cast<CUcontext>(context_));
     CUevent event = nullptr;
@@ -213,7 +210,7 @@ Result<> DeviceBlock::made_on(const Stream& stream) {
     return {};
 }
 
-Result<> DeviceBlock::order(const Stream& stream) const {
+Result<> DeviceBlock::order(const StreamRef& stream) const {
     if (!ready_) {
         return {};
     }
@@ -232,7 +229,7 @@ Result<> DeviceBlock::order(const Stream& stream) const {
 }
 
 Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_geometry& geometry,
-                       const Stream& stream) noexcept try {
+                       const StreamRef& stream) noexcept try {
     auto driver = core::cuda::driver();
     if (!driver) {
         return driver.error();

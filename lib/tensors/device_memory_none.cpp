@@ -10,18 +10,18 @@ Error no_cuda() {
 
 } // namespace
 
-Result<Stream> resolve_stream(int32_t, int64_t) noexcept { return no_cuda(); }
+Result<StreamRef> resolve_stream(int32_t, int64_t) noexcept { return no_cuda(); }
 
-Result<> check_runs(const Stream&) noexcept { return no_cuda(); }
+Result<> check_runs(const StreamRef&) noexcept { return no_cuda(); }
 
-Result<DeviceBlock> DeviceBlock::allocate(int32_t, uint64_t, const Stream&) { return no_cuda(); }
+Result<DeviceBlock> DeviceBlock::allocate(int32_t, uint64_t, const StreamRef&) { return no_cuda(); }
 DeviceBlock::DeviceBlock(DeviceBlock&&) noexcept {}
 DeviceBlock& DeviceBlock::operator=(DeviceBlock&&) noexcept { return *this; }
 DeviceBlock::~DeviceBlock() = default;
-Result<> DeviceBlock::made_on(const Stream&) { return no_cuda(); }
-Result<> DeviceBlock::order(const Stream&) const { return no_cuda(); }
+Result<> DeviceBlock::made_on(const StreamRef&) { return no_cuda(); }
+Result<> DeviceBlock::order(const StreamRef&) const { return no_cuda(); }
 
-Result<> copy_with_gpu(const CopySide&, const CopySide&, const cuframes_geometry&, const Stream&) noexcept {
+Result<> copy_with_gpu(const CopySide&, const CopySide&, const cuframes_geometry&, const StreamRef&) noexcept {
     return no_cuda();
 }
 

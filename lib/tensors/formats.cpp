@@ -244,7 +244,8 @@ Result<cuframes_geometry> make_geometry(std::string_view name, uint32_t width, u
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                      text("a frame of ", width, "x", height, " cannot be: both sides are 1 to ", most, " pixels")};
     }
-    cuframes_geometry geometry = {};
+    cuframes_geometry geometry;
+    CUFRAMES_INIT(geometry);
     geometry.width = width;
     geometry.height = height;
     geometry.plane_count = format->plane_count;

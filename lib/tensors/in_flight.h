@@ -16,7 +16,7 @@ namespace cuframes::tensors {
 /// contexts; with CUFRAMES_RELEASE=context on all streams of those. Without CUDA there is none to wait for.
 class WaitList {
 public:
-    static WaitList record(std::span<const InFlight> work);
+    static WaitList record(std::span<const StreamRef> work);
 
     WaitList() = default;
     WaitList(WaitList&& other) noexcept = default;
@@ -39,7 +39,7 @@ private:
     };
     bool had_work_ = false;
     std::vector<Event> events_;
-    std::vector<InFlight> unrecorded_; ///< Stream NULL: all of the context.
+    std::vector<StreamRef> unrecorded_; ///< Stream NULL: all of the context.
 };
 
 } // namespace cuframes::tensors

@@ -40,7 +40,7 @@ CUresult record_event(const Driver& driver, CUcontext context, CUstream stream, 
 
 } // namespace
 
-WaitList WaitList::record(std::span<const InFlight> work) {
+WaitList WaitList::record(std::span<const StreamRef> work) {
     WaitList list;
     auto loaded = core::cuda::driver();
     if (!loaded || core::cuda::releases_are_unsafe()) {
@@ -48,7 +48,7 @@ WaitList WaitList::record(std::span<const InFlight> work) {
     }
     const Driver& driver = **loaded;
     const bool whole = waits_for_contexts(driver);
-    for (const InFlight& one : work) {
+    for (const StreamRef& one : work) {
         list.add(one.context, whole ? nullptr : static_cast<void*>(CU_STREAM_LEGACY));
         // The default streams of all threads are covered by the legacy one.
         if (!whole && !core::cuda::is_default_stream(static_cast<CUstream>(one.stream))) {
@@ -61,15 +61,14 @@ WaitList WaitList::record(std::span<const InFlight> work) {
 }
 
 void WaitList::add(void* context, void* stream) {
-    const bool known = std::any_of(unrecorded_.begin(), unrecorded_.end(),
-                                   [&](const InFlight& one) { return one.context == context && one.stream == stream; });
-    if (!known) {
-        unrecorded_.push_back({context, stream});
+    const StreamRef one{.stream = stream, .context = context};
+    if (std::find(unrecorded_.begin(), unrecorded_.end(), one) == unrecorded_.end()) {
+        unrecorded_.push_back(one);
     }
 }
 
 void WaitList::record_rest(const Driver& driver) {
-    std::erase_if(unrecorded_, [&](const InFlight& one) {
+    std::erase_if(unrecorded_, [&](const StreamRef& one) {
         CUevent event = nullptr;
         const CUresult result =
             record_event(driver, static_cast<CUcontext>(one.context), static_cast<CUstream>(one.stream), event);

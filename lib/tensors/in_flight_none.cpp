@@ -3,7 +3,7 @@
 
 namespace cuframes::tensors {
 
-WaitList WaitList::record(std::span<const InFlight>) { return {}; }
+WaitList WaitList::record(std::span<const StreamRef>) { return {}; }
 
 bool WaitList::passed() { return true; }
 

@@ -16,7 +16,7 @@ constexpr size_t host_alignment = 256;
 
 void OwnedFrame::Free::operator()(void* memory) const { std::free(memory); }
 
-Result<> OwnedFrame::allocate(const Stream& stream) {
+Result<> OwnedFrame::allocate(const StreamRef& stream) {
     if (device_.device_type == kDLCUDA) {
         auto block = DeviceBlock::allocate(device_.device_id, geometry_.frame_size, stream);
         if (!block) {
@@ -38,7 +38,7 @@ Result<> OwnedFrame::allocate(const Stream& stream) {
 Result<std::shared_ptr<OwnedFrame>> OwnedFrame::copy(const SourceFrame& source, const cuframes_geometry& geometry,
                                                      DLDevice device, int64_t name) noexcept try {
     const bool on_host = is_on_host(device) && is_on_host(source.device);
-    Stream stream;
+    StreamRef stream = {};
     if (!on_host) {
         // A copy must be queued somewhere, also for a consumer that orders its work itself.
         auto resolved = resolve_stream(is_on_host(device) ? source.device.device_id : device.device_id,

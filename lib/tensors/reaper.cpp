@@ -152,7 +152,7 @@ void hand_over(WaitList wait, void (*action)(void*), void* object) noexcept {
 
 void reap(void (*action)(void*), void* object) noexcept { hand_over({}, action, object); }
 
-void reap_after(std::span<const InFlight> work, void (*action)(void*), void* object) noexcept {
+void reap_after(std::span<const StreamRef> work, void (*action)(void*), void* object) noexcept {
     try {
         hand_over(WaitList::record(work), action, object);
     } catch (...) { // NOLINT(bugprone-empty-catch)

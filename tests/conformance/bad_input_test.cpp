@@ -71,12 +71,16 @@ private:
     cuframes_publisher* handle_ = nullptr;
 };
 
+const cuframes_geometry& sound_geometry() {
+    static const cuframes_geometry geometry = make_geometry("NV12", 64, 48, 64);
+    return geometry;
+}
+
 cuframes_ring_config valid_config() {
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
     config.memory = CUFRAMES_MEMORY_HOST;
-    config.geometry = make_geometry("NV12", 64, 48, 64);
-    config.cuda_device = -1;
+    config.geometry = &sound_geometry();
     return config;
 }
 
@@ -148,7 +152,9 @@ TEST_F(BadInput, GeometryThatDoesNotHoldTogether) {
     };
     for (size_t i = 0; i < std::size(changes); ++i) {
         cuframes_ring_config config = valid_config();
-        changes[i](config.geometry);
+        cuframes_geometry geometry = sound_geometry();
+        changes[i](geometry);
+        config.geometry = &geometry;
         EXPECT_EQ(cuframes_publisher_configure(publisher.get(), &config), CUFRAMES_ERROR_INVALID_ARGUMENT) << i;
         EXPECT_STRNE(cuframes_last_error_message(), "");
     }
@@ -170,9 +176,21 @@ TEST_F(BadInput, ConfigurationsThatCannotBe) {
     EXPECT_EQ(cuframes_publisher_configure(publisher.get(), &config), CUFRAMES_ERROR_INVALID_ARGUMENT);
 
     config = valid_config();
-    config.geometry = make_geometry("GRAY8", 65536, 65536, 65536);
-    config.geometry.frame_size = uint64_t{1} << 46;
+    cuframes_geometry vast = make_geometry("GRAY8", 65536, 65536, 65536);
+    vast.frame_size = uint64_t{1} << 46;
+    config.geometry = &vast;
     EXPECT_LT(cuframes_publisher_configure(publisher.get(), &config), 0);
+}
+
+// A device that no host has is refused by that number, and not taken for the default.
+TEST_F(BadInput, ADeviceBeyondAllNumbers) {
+    const LocalPublisher publisher(path_);
+    cuframes_ring_config config = valid_config();
+    config.memory = CUFRAMES_MEMORY_CUDA;
+    config.cuda_device = cuframes_some(uint64_t{1} << 40);
+    const int result = cuframes_publisher_configure(publisher.get(), &config);
+    EXPECT_TRUE(result == CUFRAMES_ERROR_UNKNOWN_DEVICE || result == CUFRAMES_ERROR_NO_DRIVER)
+        << cuframes_last_error_message();
 }
 
 // Calls before there is a ring, and arguments that are missing.
@@ -200,12 +218,12 @@ TEST_F(BadInput, ImageThatDoesNotFit) {
     ASSERT_EQ(cuframes_publisher_configure(publisher.get(), &config), CUFRAMES_OK);
     cuframes_slot* slot = nullptr;
     ASSERT_EQ(cuframes_publisher_acquire(publisher.get(), CUFRAMES_ACQUIRE_DEFAULT, &slot), CUFRAMES_OK);
-    Picture picture(config.geometry);
+    Picture picture(sound_geometry());
     cuframes_image image = picture.image();
     image.plane_count = 1;
     EXPECT_EQ(cuframes_slot_write(slot, &image), CUFRAMES_ERROR_INVALID_ARGUMENT);
     image = picture.image();
-    image.pitch[0] = config.geometry.planes[0].row_bytes - 1;
+    image.pitch[0] = sound_geometry().planes[0].row_bytes - 1;
     EXPECT_EQ(cuframes_slot_write(slot, &image), CUFRAMES_ERROR_INVALID_ARGUMENT);
     image = picture.image();
     image.planes[1] = nullptr;

@@ -27,8 +27,9 @@ protected:
         options.directory = path.c_str();
         auto made = Publisher::create(options);
         const bool cuda = GetParam() == Backend::cuda;
-        EXPECT_TRUE(made->configure(cuframes::ring_config(cuda ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST,
-                                                          make_geometry("GRAY8", 64, 48, cuda ? 512 : 64, 0))));
+        const cuframes_geometry geometry = make_geometry("GRAY8", 64, 48, cuda ? 512 : 64, 0);
+        EXPECT_TRUE(
+            made->configure(cuframes::ring_config(cuda ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST, &geometry)));
         return std::move(*made);
     }
 

@@ -105,7 +105,7 @@ TEST_F(Shortage, ReaderIsServedWhenDescriptorsMayBeSentAgain) {
     EXPECT_EQ(newcomer.call("next").number("sequence"), 2);
 }
 
-// Without a thread to be had a publisher, or a subscriber's callbacks, are refused in words.
+// Without a thread to be had a publisher is refused in words.
 TEST_F(Shortage, NoThreadIsAnErrorAndNotTheEnd) {
     if (::geteuid() != 0) {
         GTEST_SKIP() << "only root can try another user";
@@ -115,18 +115,13 @@ TEST_F(Shortage, NoThreadIsAnErrorAndNotTheEnd) {
     ASSERT_EQ(::chown(directory().c_str(), ordinary_user(), ordinary_user()), 0);
     Process process(in_directory());
     process.call("become uid=" + std::to_string(ordinary_user()));
-    process.call("subscriber");
     process.call("limit_threads");
-    for (const char* verb : {"publisher", "start"}) {
-        const Message refusal = process.ask(verb);
-        EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_SYSTEM) << verb << ": " << refusal.text("text");
-        EXPECT_TRUE(contains(refusal.text("text"), "thread")) << refusal.text("text");
-    }
+    const Message refusal = process.ask("publisher");
+    EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_SYSTEM) << refusal.text("text");
+    EXPECT_TRUE(contains(refusal.text("text"), "thread")) << refusal.text("text");
     EXPECT_TRUE(std::filesystem::is_empty(directory())) << "the key was given back";
     process.call("end_shortage");
     process.call("publisher");
-    process.call("start");
-    process.call("stop_callbacks");
 }
 
 } // namespace cuframes::test

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// How one waits: asleep, interruptible, by file descriptor or by callback.
+// How one waits: asleep, interruptible, or by file descriptor.
 #include "ring_test.hpp"
 
 #include <memory>
@@ -199,37 +199,6 @@ TEST_P(Waiting, FileDescriptorAskedForLateTellsOfWhatIsThere) {
         ASSERT_EQ(reader.call("poll").number("readable"), 1) << "frame " << number;
         ASSERT_EQ(reader.call("next timeout=0").number("sequence"), number);
     }
-}
-
-// The callback form delivers the same frames, end of stream included, and goes on with the next publisher.
-TEST_P(Waiting, CallbackFormDeliversFramesAndEvents) {
-    auto publisher = std::make_unique<PublisherProcess>(*this, "slots=8 policy=wait incarnation=1");
-    SubscriberProcess reader(*this, "mode=strict");
-    reader.call("start");
-    publisher->call("wait_subscribers");
-    publisher->call("publish count=100");
-    publisher->call("eos");
-    EXPECT_EQ(reader.call("await_callbacks count=100 error=" + std::to_string(CUFRAMES_ERROR_EOS)).number("last"), 100);
-    publisher->kill();
-    publisher = std::make_unique<PublisherProcess>(*this, "slots=8 policy=wait incarnation=2");
-    publisher->call("wait_subscribers");
-    publisher->call("publish count=10");
-    EXPECT_EQ(reader.call("await_callbacks count=110").number("publishers"), 2);
-    reader.call("stop_callbacks");
-    publisher->call("publish");
-    EXPECT_EQ(reader.call("next").number("sequence"), 11);
-}
-
-// A callback that returns false ends the loop; the rest is there for next().
-TEST_P(Waiting, CallbackEndsTheLoopByReturningFalse) {
-    PublisherProcess publisher(*this, "slots=8");
-    SubscriberProcess reader(*this, "mode=strict");
-    reader.attach();
-    reader.call("start count=3");
-    publisher.call("publish count=5");
-    reader.call("await_callbacks count=3");
-    reader.call("stop_callbacks");
-    EXPECT_EQ(reader.call("next").number("sequence"), 4);
 }
 
 // connect_timeout bounds the wait for the first publisher.

@@ -151,7 +151,8 @@ TEST_F(Holding, ASyncedSinkShowsEveryPicture) {
 TEST_F(Holding, TimesThatCannotBeMeantAreReplaced) {
     auto publisher = Publisher::create(publisher_options("hold"));
     ASSERT_TRUE(publisher);
-    ASSERT_TRUE(publisher->configure(ring_config(CUFRAMES_MEMORY_HOST, make_geometry("NV12", 64, 48, 64, 0))));
+    const cuframes_geometry geometry = make_geometry("NV12", 64, 48, 64, 0);
+    ASSERT_TRUE(publisher->configure(ring_config(CUFRAMES_MEMORY_HOST, &geometry)));
     Pipeline reader("cuframessrc name=src key=hold mode=strict ! appsink name=out sync=false");
     reader.play();
     ASSERT_TRUE(publisher->wait_subscribers(1));

@@ -216,7 +216,8 @@ TEST_F(States, SyncHandlersMayAskForStatistics) {
 TEST_F(States, EndThatIsRevivedIsTold) {
     auto publisher = Publisher::create(publisher_options("ends"));
     ASSERT_TRUE(publisher);
-    ASSERT_TRUE(publisher->configure(ring_config(CUFRAMES_MEMORY_HOST, make_geometry("NV12", 64, 48, 64, 0))));
+    const cuframes_geometry geometry = make_geometry("NV12", 64, 48, 64, 0);
+    ASSERT_TRUE(publisher->configure(ring_config(CUFRAMES_MEMORY_HOST, &geometry)));
     Pipeline waiting("cuframessrc mode=strict on-eos=wait key=ends ! appsink name=out sync=false"),
         ending("cuframessrc mode=strict key=ends ! appsink name=out sync=false");
     waiting.play();

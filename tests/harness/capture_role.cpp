@@ -90,7 +90,7 @@ void read_one(cuframes_subscriber* subscriber, const DeviceBuffer& target, void*
     for (uint32_t i = 0; i < image.plane_count; ++i) {
         image.planes[i] = reinterpret_cast<void*>(target.address() + geometry.planes[i].offset);
     }
-    image.cuda_stream = stream;
+    image.cuda_stream.stream = stream;
     must(cuframes_frame_read(frame, &image));
 }
 
@@ -110,17 +110,18 @@ void publish_some(cuframes_publisher* publisher, const DeviceBuffer& source, voi
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
     config.memory = CUFRAMES_MEMORY_CUDA;
-    config.geometry = make_geometry("NV12", 64, 48, 512, 0);
+    const cuframes_geometry geometry = make_geometry("NV12", 64, 48, 512, 0);
+    config.geometry = &geometry;
     must(cuframes_publisher_configure(publisher, &config));
     cuframes_image image;
     CUFRAMES_INIT(image);
     image.memory = CUFRAMES_MEMORY_CUDA;
-    image.plane_count = config.geometry.plane_count;
+    image.plane_count = geometry.plane_count;
     for (uint32_t i = 0; i < image.plane_count; ++i) {
-        image.pitch[i] = config.geometry.planes[i].pitch;
-        image.planes[i] = reinterpret_cast<void*>(source.address() + config.geometry.planes[i].offset);
+        image.pitch[i] = geometry.planes[i].pitch;
+        image.planes[i] = reinterpret_cast<void*>(source.address() + geometry.planes[i].offset);
     }
-    image.cuda_stream = stream;
+    image.cuda_stream.stream = stream;
     for (const bool publishes : {true, false, true}) {
         cuframes_slot* slot = nullptr;
         must(cuframes_publisher_acquire(publisher, CUFRAMES_ACQUIRE_DEFAULT, &slot));
@@ -129,7 +130,7 @@ void publish_some(cuframes_publisher* publisher, const DeviceBuffer& source, voi
         cuframes_frame_info info;
         CUFRAMES_INIT(info);
         if (publishes) {
-            must(cuframes_slot_publish(slot, &info, stream, nullptr));
+            must(cuframes_slot_publish(slot, &info, {stream, nullptr}));
         }
     }
 }
@@ -198,7 +199,7 @@ Message CaptureRole::release_while_capturing(const Message& request) {
     capture.begin();
     for (cuframes_frame* frame : frames) {
         if (request.number("record")) {
-            must(cuframes_frame_record_stream(frame, capture.stream(), nullptr));
+            must(cuframes_frame_record_stream(frame, {capture.stream(), nullptr}));
         }
         std::thread([frame] { cuframes_frame_unref(frame); }).join();
     }

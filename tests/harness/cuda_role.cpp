@@ -64,8 +64,7 @@ void use_context(const CudaDriver& driver, const Message& request, cuframes_subs
 void copy_by_library(const cuframes_frame* frame, const DeviceBuffer& target, void* stream, void* context) {
     const cuframes_geometry& geometry = *cuframes_frame_get(frame)->geometry;
     cuframes_image image = image_at(reinterpret_cast<void*>(target.address()), geometry, CUFRAMES_MEMORY_CUDA);
-    image.cuda_stream = stream;
-    image.cuda_context = context;
+    image.cuda_stream = {stream, context};
     must(cuframes_frame_read(frame, &image));
 }
 
@@ -126,7 +125,7 @@ Message CudaRole::copy_late(const Message& request) {
         }
         // An application may not know which context a stream is of, or be wrong about it; but a default stream is of any.
         if (request.number("record")) {
-            must(cuframes_frame_record_stream(frame, stream, request.number("unsaid") ? nullptr : context));
+            must(cuframes_frame_record_stream(frame, {stream, request.number("unsaid") ? nullptr : context}));
         }
         // Wherever the last reference is given up.
         std::thread([frame] { cuframes_frame_unref(frame); }).join();
@@ -148,7 +147,7 @@ Message CudaRole::release_after_close(const Message& request) {
     const cuframes_frame_view* view = cuframes_frame_get(frame);
     Picture picture(*view->geometry);
     const DeviceStream stream(driver, cuda_stream_non_blocking);
-    must(cuframes_frame_record_stream(frame, stream.get(), nullptr));
+    must(cuframes_frame_record_stream(frame, {stream.get(), nullptr}));
     std::vector<LateCopy> copies;
     copies.push_back({DeviceBuffer(driver, view->geometry->frame_size), view->sequence});
     driver.check(driver.copy_async(copies[0].pixels.address(), reinterpret_cast<CudaDevicePointer>(view->data),
@@ -185,7 +184,7 @@ Message CudaRole::read_late_and_release(const Message&) {
     driver.check(driver.copy_async(copy_->address(), reinterpret_cast<CudaDevicePointer>(view->data),
                                    view->geometry->frame_size, stream_->get()),
                  "cuMemcpyDtoDAsync");
-    must(cuframes_frame_record_stream(frame, stream_->get(), nullptr));
+    must(cuframes_frame_record_stream(frame, {stream_->get(), nullptr}));
     cuframes_frame_unref(frame);
     return Message("ok");
 }

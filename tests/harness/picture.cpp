@@ -68,7 +68,8 @@ cuframes_geometry make_geometry(const std::string& format, uint32_t width, uint3
     if (found == shapes().end()) {
         throw std::runtime_error("unknown format " + format);
     }
-    cuframes_geometry geometry = {};
+    cuframes_geometry geometry;
+    CUFRAMES_INIT(geometry);
     geometry.width = width;
     geometry.height = height;
     std::strncpy(geometry.format, format.c_str(), sizeof(geometry.format) - 1);

@@ -34,8 +34,7 @@ cuframes_image DeviceSource::upload(const Picture& picture) {
         image.pitch[i] = picture.geometry().planes[i].pitch;
         image.planes[i] = reinterpret_cast<void*>(buffer.address() + picture.geometry().planes[i].offset);
     }
-    image.cuda_stream = stream.get();
-    image.cuda_context = context;
+    image.cuda_stream = {stream.get(), context};
     return image;
 }
 
@@ -108,17 +107,19 @@ Message PublisherRole::configure(const Message& request) {
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
     config.memory = cuda ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST;
-    config.geometry = make_geometry(request.text("format", "NV12"), static_cast<uint32_t>(request.number("width", 64)),
-                                    static_cast<uint32_t>(request.number("height", 48)),
-                                    static_cast<uint32_t>(request.number("alignment", cuda ? 512 : 64)),
-                                    static_cast<uint32_t>(request.number("lead")));
+    const cuframes_geometry geometry =
+        make_geometry(request.text("format", "NV12"), static_cast<uint32_t>(request.number("width", 64)),
+                      static_cast<uint32_t>(request.number("height", 48)),
+                      static_cast<uint32_t>(request.number("alignment", cuda ? 512 : 64)),
+                      static_cast<uint32_t>(request.number("lead")));
+    config.geometry = &geometry;
     config.caps = caps.c_str();
-    config.cuda_device = static_cast<int32_t>(request.number("device", -1));
+    config.cuda_device = cuframes_some(static_cast<uint64_t>(request.number("device", -1)));
     config.producer_slots = static_cast<uint32_t>(request.number("producer_slots"));
     config.metadata_size = static_cast<uint32_t>(request.number("metadata_size"));
     must(cuframes_publisher_configure(publisher_, &config));
     device_.reset();
-    picture_.emplace(config.geometry);
+    picture_.emplace(geometry);
     cuframes_publisher_stats stats;
     CUFRAMES_INIT(stats);
     must(cuframes_publisher_get_stats(publisher_, &stats));
@@ -148,16 +149,16 @@ void PublisherRole::publish_slot(cuframes_slot* slot, uint64_t sequence, const s
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
     info.flags = static_cast<uint32_t>(sequence * 3);
-    info.pts = sequence * 1'000'000;
-    info.dts = sequence * 1'000'000 - 1;
-    info.duration = sequence * 7;
-    info.offset = sequence * 11;
-    info.offset_end = sequence * 11 + 1;
+    info.pts = cuframes_some(sequence * 1'000'000);
+    info.dts = cuframes_some(sequence * 1'000'000 - 1);
+    info.duration = cuframes_some(sequence * 7);
+    info.offset = cuframes_some(sequence * 11);
+    info.offset_end = cuframes_some(sequence * 11 + 1);
     info.metadata = metadata.data();
     info.metadata_size = metadata.size();
     const bool device = source == "device";
-    must(cuframes_slot_publish(slot, &info, device ? device_->stream.get() : nullptr,
-                               device ? device_->context : nullptr));
+    must(cuframes_slot_publish(
+        slot, &info, device ? cuframes_cuda_stream{device_->stream.get(), device_->context} : CUFRAMES_DEFAULT_STREAM));
 }
 
 bool PublisherRole::publish_one(const Message& request) {
@@ -239,7 +240,7 @@ Message PublisherRole::spoil(const Message& request) {
                      "cuMemsetD8Async");
     }
     if (request.text("by") == "record") {
-        must(cuframes_slot_record_stream(slot, device_->stream.get(), nullptr));
+        must(cuframes_slot_record_stream(slot, {device_->stream.get(), nullptr}));
         driver.check(driver.copy_async(reinterpret_cast<CudaDevicePointer>(cuframes_slot_data(slot)),
                                        device_->buffer.address(), picture_->geometry().frame_size,
                                        device_->stream.get()),
@@ -274,7 +275,9 @@ Message PublisherRole::stats(const Message&) {
 }
 
 Message PublisherRole::subscribers(const Message&) {
-    std::vector<cuframes_subscriber_info> infos(128);
+    cuframes_subscriber_info empty;
+    CUFRAMES_INIT(empty);
+    std::vector<cuframes_subscriber_info> infos(128, empty);
     const int count = must(cuframes_publisher_get_subscribers(publisher_, infos.data(), infos.size()));
     Message reply = ok().set("count", count);
     for (int i = 0; i < count; ++i) {

@@ -22,7 +22,7 @@ void expect(bool condition, const std::string& what) {
 }
 
 /// What PublisherRole::publish_slot() sent along with frame `sequence`.
-void expect_info(const cuframes_frame_info& info, uint64_t sequence) {
+void expect_info(const cuframes_frame_view& info, uint64_t sequence) {
     expect(info.flags == static_cast<uint32_t>(sequence * 3), "flags did not arrive");
     expect(info.pts == sequence * 1'000'000 && info.dts == info.pts - 1, "timestamps did not arrive");
     expect(info.duration == sequence * 7, "the duration did not arrive");
@@ -54,7 +54,7 @@ void Tally::add(const cuframes_frame_view& view, uint64_t number, Position& posi
     first = received == 0 ? view.sequence : first;
     last = view.sequence;
     discontinuities += view.discontinuity;
-    metadata += view.info.metadata_size;
+    metadata += view.metadata_size;
     ++received;
 }
 
@@ -70,9 +70,6 @@ Message& Tally::report(Message& reply) const {
 }
 
 SubscriberRole::~SubscriberRole() {
-    if (subscriber_) {
-        cuframes_subscriber_stop(subscriber_);
-    }
     for (const Held& held : held_) {
         cuframes_frame_unref(held.frame);
     }
@@ -89,14 +86,8 @@ void SubscriberRole::add_verbs(Verbs& verbs) {
     add("subscriber_stats", &SubscriberRole::stats);
     add("states", &SubscriberRole::states);
     add("poll", &SubscriberRole::poll);
-    add("start", &SubscriberRole::start);
-    add("await_callbacks", &SubscriberRole::await_callbacks);
     add("destroy_subscriber", &SubscriberRole::destroy);
     add("cycle", &SubscriberRole::cycle);
-    verbs["stop_callbacks"] = [this](const Message&) {
-        cuframes_subscriber_stop(subscriber_);
-        return ok();
-    };
     verbs["connect"] = [this](const Message& request) {
         must(cuframes_subscriber_connect(subscriber_, request.number("timeout", 20'000)));
         return ok();
@@ -134,7 +125,7 @@ Message SubscriberRole::create(const Message& request) {
     options.max_held = static_cast<uint32_t>(request.number("max_held"));
     options.connect_timeout_ms = request.number("connect_timeout");
     options.end_when_gone = request.number("end_when_gone") != 0;
-    options.cuda_device = static_cast<int32_t>(request.number("device", -1));
+    options.cuda_device = cuframes_some(static_cast<uint64_t>(request.number("device", -1)));
     options.on_state = state_changed;
     options.user_data = this;
     states_.clear();
@@ -167,14 +158,14 @@ uint64_t SubscriberRole::examine(const cuframes_frame* frame) {
     expect(number.has_value(), "frame " + std::to_string(view->sequence) + " is torn: its planes disagree");
     expect(sequence_of(*number) == view->sequence,
            "frame " + std::to_string(view->sequence) + " has the pixels of " + std::to_string(sequence_of(*number)));
-    expect_info(view->info, view->sequence);
+    expect_info(*view, view->sequence);
     return *number;
 }
 
 void SubscriberRole::check_every_pixel(const Held& held) {
     const std::string difference = picture_of(held.frame).difference(held.number);
     expect(difference.empty(), "a held frame was changed: " + difference);
-    expect_info(cuframes_frame_get(held.frame)->info, sequence_of(held.number));
+    expect_info(*cuframes_frame_get(held.frame), sequence_of(held.number));
 }
 
 void SubscriberRole::let_go(size_t keep) {
@@ -204,7 +195,7 @@ Message SubscriberRole::next(const Message& request) {
         .set("slot", view->slot)
         .set("missed", view->missed)
         .set("discontinuity", static_cast<int>(view->discontinuity))
-        .set("metadata", view->info.metadata_size)
+        .set("metadata", view->metadata_size)
         .set("device", view->cuda_device)
         .set("caps", view->caps)
         .set("format", view->geometry->format)
@@ -291,45 +282,6 @@ Message SubscriberRole::poll(const Message& request) {
     const int ready =
         ::poll(&waiting, 1, static_cast<int>(scaled(milliseconds(request.number("timeout", 20'000))).count()));
     return ok().set("readable", ready);
-}
-
-bool SubscriberRole::arrived(cuframes_frame* frame, int error, void* self) {
-    auto& role = *static_cast<SubscriberRole*>(self);
-    const std::lock_guard lock(role.callback_mutex_);
-    role.last_callback_error_ = error;
-    try {
-        if (frame) {
-            role.callback_tally_.add(*cuframes_frame_get(frame), role.examine(frame), role.position_);
-        }
-    } catch (const std::exception& problem) {
-        role.callback_problem_ = problem.what();
-    }
-    if (frame) {
-        cuframes_frame_unref(frame);
-    }
-    role.callback_changed_.notify_all();
-    return static_cast<int64_t>(role.callback_tally_.received) != role.callbacks_wanted_;
-}
-
-Message SubscriberRole::start(const Message& request) {
-    callback_tally_ = {};
-    // 0: until stop_callbacks.
-    callbacks_wanted_ = request.number("count");
-    must(cuframes_subscriber_start(subscriber_, arrived, this));
-    return ok();
-}
-
-Message SubscriberRole::await_callbacks(const Message& request) {
-    const auto count = static_cast<uint64_t>(request.number("count"));
-    const int error = static_cast<int>(request.number("error"));
-    std::unique_lock lock(callback_mutex_);
-    const bool met = callback_changed_.wait_for(lock, scaled(default_limit), [&] {
-        return !callback_problem_.empty() || (callback_tally_.received >= count && last_callback_error_ == error);
-    });
-    expect(callback_problem_.empty(), callback_problem_);
-    expect(met, "the callback was not called often enough");
-    Message reply = ok();
-    return callback_tally_.report(reply);
 }
 
 void SubscriberRole::close() { cuframes_subscriber_destroy(subscriber_.exchange(nullptr)); }

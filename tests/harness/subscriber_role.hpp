@@ -5,10 +5,8 @@
 #include "picture.hpp"
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
@@ -63,8 +61,6 @@ private:
     Message stats(const Message& request);
     Message states(const Message& request);
     Message poll(const Message& request);
-    Message start(const Message& request);
-    Message await_callbacks(const Message& request);
     Message destroy(const Message& request);
     Message cycle(const Message& request);
 
@@ -78,7 +74,6 @@ private:
     void let_go(size_t keep);
 
     static void state_changed(cuframes_subscriber_state state, uint64_t epoch, int32_t pid, void* self);
-    static bool arrived(cuframes_frame* frame, int error, void* self);
 
     std::atomic<cuframes_subscriber*> subscriber_ = nullptr;
     std::deque<Held> held_;
@@ -87,13 +82,6 @@ private:
     bool in_place_ = false;
     std::string states_, last_state_;
     int32_t last_pid_ = 0;
-
-    std::mutex callback_mutex_;
-    std::condition_variable callback_changed_;
-    Tally callback_tally_;
-    int64_t callbacks_wanted_ = 0;
-    int last_callback_error_ = 0;
-    std::string callback_problem_;
 };
 
 } // namespace cuframes::test

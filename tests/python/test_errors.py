@@ -54,6 +54,19 @@ def test_names_of_the_reference(name):
     assert cuframes.CuframesError is cuframes.Error
 
 
+def test_every_error_of_the_library_has_its_class():
+    """The C library's list names a class for each of its errors; all classes but the package's own are in it."""
+    classes = cuframes._native.error_classes()
+    assert sorted(classes, reverse=True) == list(range(-1, -len(classes) - 1, -1))
+    assert {getattr(cuframes, name) for name in classes.values()} == {
+        getattr(cuframes, name) for name in BASES if name != "Internal"
+    }
+    for code, name in classes.items():
+        made = cuframes.errors.from_code(code, "why")
+        assert type(made) is getattr(cuframes, name) and made.name == cuframes._native.error_name(code) != "unknown"
+    assert type(cuframes.errors.from_code(min(classes) - 1, "why")) is cuframes.Internal
+
+
 def test_aliases_of_classes():
     """CuframesSubscriber and CuframesFrame are Subscriber and Frame."""
     assert cuframes.CuframesSubscriber is cuframes.Subscriber

@@ -2,6 +2,7 @@
 // Promise: the C ABI tells every mistake by value and by sentence, and takes structs of older headers.
 #include "base/log.h"
 #include "cuframes/cuframes.h"
+#include "temp_dir.hpp"
 
 #include <gtest/gtest.h>
 
@@ -24,6 +25,8 @@ TEST(Errors, EachValueHasItsOwnNameAndSentence) {
     EXPECT_FALSE(names.contains("unknown"));
     EXPECT_STREQ(cuframes_error_name(CUFRAMES_ERROR_INVALID_STATE - 1), "unknown");
     EXPECT_STREQ(cuframes_error_name(1), "unknown");
+    EXPECT_STREQ(cuframes_error_name(CUFRAMES_ERROR_KEY_IN_USE), "CUFRAMES_ERROR_KEY_IN_USE");
+    EXPECT_STREQ(cuframes_error_name(CUFRAMES_OK), "CUFRAMES_OK");
 }
 
 TEST(Arguments, MissingOnesAreNamed) {
@@ -75,6 +78,58 @@ TEST(Versions, AStructOfAnOlderHeaderIsTaken) {
     cuframes_subscriber* subscriber = nullptr;
     ASSERT_EQ(cuframes_subscriber_create(&options, &subscriber), CUFRAMES_OK) << cuframes_last_error_message();
     cuframes_subscriber_destroy(subscriber);
+}
+
+TEST(Versions, AnArrayOfAnOlderHeaderIsFilledInItsOwnSteps) {
+    const cuframes::test::TempDir directory;
+    const std::string path = directory.path();
+    cuframes_publisher_options options;
+    CUFRAMES_INIT(options);
+    options.key = "cam";
+    options.directory = path.c_str();
+    cuframes_publisher* publisher = nullptr;
+    ASSERT_EQ(cuframes_publisher_create(&options, &publisher), CUFRAMES_OK) << cuframes_last_error_message();
+    cuframes_subscriber* subscribers[2] = {};
+    for (cuframes_subscriber*& subscriber : subscribers) {
+        cuframes_subscriber_options read;
+        CUFRAMES_INIT(read);
+        read.key = "cam";
+        read.directory = path.c_str();
+        read.name = &subscriber == subscribers ? "one" : "two";
+        ASSERT_EQ(cuframes_subscriber_create(&read, &subscriber), CUFRAMES_OK);
+        ASSERT_EQ(cuframes_subscriber_connect(subscriber, 10'000), CUFRAMES_OK) << cuframes_last_error_message();
+    }
+    // An older header knew it up to `mode`; a newer one, as these will be then, has more.
+    struct Older {
+        uint32_t struct_size;
+        int32_t pid;
+        uint64_t id;
+        char name[64];
+    };
+    struct Newer {
+        cuframes_subscriber_info known;
+        uint64_t unknown;
+    };
+    Older older[3] = {{sizeof(Older), 0, 0, ""}, {}, {0, 77, 0, "untouched"}};
+    EXPECT_EQ(cuframes_publisher_get_subscribers(publisher, reinterpret_cast<cuframes_subscriber_info*>(older), 3), 2);
+    EXPECT_STREQ(older[0].name, "one");
+    EXPECT_STREQ(older[1].name, "two");
+    EXPECT_STREQ(older[2].name, "untouched");
+    EXPECT_EQ(older[1].struct_size, sizeof(Older));
+    Newer newer[2] = {};
+    newer[0].known.struct_size = sizeof(Newer);
+    newer[1].unknown = 5;
+    EXPECT_EQ(cuframes_publisher_get_subscribers(publisher, &newer[0].known, 2), 2);
+    EXPECT_STREQ(newer[1].known.name, "two");
+    EXPECT_EQ(newer[1].unknown, 5u);
+
+    newer[0].known.struct_size = 0;
+    EXPECT_EQ(cuframes_publisher_get_subscribers(publisher, &newer[0].known, 2), CUFRAMES_ERROR_INVALID_ARGUMENT);
+    EXPECT_EQ(cuframes_publisher_get_subscribers(publisher, nullptr, 0), 2);
+    for (cuframes_subscriber* subscriber : subscribers) {
+        cuframes_subscriber_destroy(subscriber);
+    }
+    cuframes_publisher_destroy(publisher);
 }
 
 TEST(Log, GoesToTheHandlerAtItsLevelAndBack) {

@@ -95,7 +95,6 @@ protected:
         options.mode = mode;
         options.max_held = 1;
         options.connect_timeout_ms = connect_timeout;
-        options.cuda_device = -1;
         ASSERT_EQ(cuframes_subscriber_create(&options, &subscriber_), CUFRAMES_OK) << cuframes_last_error_message();
     }
 
@@ -115,11 +114,14 @@ protected:
         cuframes_ring_config config;
         CUFRAMES_INIT(config);
         config.memory = CUFRAMES_MEMORY_HOST;
-        config.geometry.width = config.geometry.height = 64;
-        config.geometry.plane_count = 1;
-        std::strcpy(config.geometry.format, "GRAY8");
-        config.geometry.planes[0] = {.offset = 0, .pitch = 64, .row_bytes = 64, .rows = 64, .reserved = 0};
-        config.geometry.frame_size = 64 * 64;
+        cuframes_geometry geometry;
+        CUFRAMES_INIT(geometry);
+        config.geometry = &geometry;
+        geometry.width = geometry.height = 64;
+        geometry.plane_count = 1;
+        std::strcpy(geometry.format, "GRAY8");
+        geometry.planes[0] = {.offset = 0, .pitch = 64, .row_bytes = 64, .rows = 64, .reserved = 0};
+        geometry.frame_size = 64 * 64;
         ASSERT_EQ(cuframes_publisher_configure(publisher_, &config), CUFRAMES_OK) << cuframes_last_error_message();
     }
 
@@ -139,7 +141,7 @@ protected:
             }
             cuframes_frame_info info;
             CUFRAMES_INIT(info);
-            EXPECT_EQ(cuframes_slot_publish(slot, &info, nullptr, nullptr), CUFRAMES_OK);
+            EXPECT_EQ(cuframes_slot_publish(slot, &info, CUFRAMES_DEFAULT_STREAM), CUFRAMES_OK);
             cuframes_slot_release(slot);
         }
     }
@@ -149,18 +151,6 @@ protected:
         const int result = cuframes_subscriber_next(subscriber_, timeout_ms, &frame);
         cuframes_frame_unref(frame);
         return result;
-    }
-
-    /// Starts the callback form; what it is called with does not matter.
-    void start() {
-        ASSERT_EQ(cuframes_subscriber_start(
-                      subscriber_,
-                      [](cuframes_frame* frame, int, void*) {
-                          cuframes_frame_unref(frame);
-                          return true;
-                      },
-                      nullptr),
-                  CUFRAMES_OK);
     }
 
     TempDir temp_;
@@ -267,55 +257,6 @@ TEST_F(WaitingTest, ConfigureIsInterruptedOnlyWhileItWaits) {
     configure();
     cuframes_publisher_set_interrupted(publisher_, true);
     configure();
-}
-
-// The callback thread of an interrupted subscriber pauses, and ends when it is told to.
-TEST_F(WaitingTest, StopEndsAnInterruptedThread) {
-    subscribe();
-    for (const bool before : {true, false}) {
-        cuframes_subscriber_set_interrupted(subscriber_, before);
-        start();
-        cuframes_subscriber_set_interrupted(subscriber_, true);
-        Call stop([&] {
-            cuframes_subscriber_stop(subscriber_);
-            return 0;
-        });
-        ASSERT_TRUE(stop.await());
-        EXPECT_EQ(next(0), CUFRAMES_ERROR_INTERRUPTED) << "it was not stop() that was to take that back";
-    }
-    start();
-    Call destroy([&] {
-        cuframes_subscriber_destroy(std::exchange(subscriber_, nullptr));
-        return 0;
-    });
-    EXPECT_TRUE(destroy.await());
-}
-
-// And it goes on when the interruption is taken back.
-TEST_F(WaitingTest, InterruptedThreadGoesOnAfterwards) {
-    make_publisher(CUFRAMES_POLICY_WAIT);
-    subscribe();
-    ASSERT_EQ(cuframes_subscriber_connect(subscriber_, 20'000), CUFRAMES_OK);
-    std::atomic<int> frames{0};
-    cuframes_subscriber_set_interrupted(subscriber_, true);
-    ASSERT_EQ(cuframes_subscriber_start(
-                  subscriber_,
-                  [](cuframes_frame* frame, int, void* counter) {
-                      *static_cast<std::atomic<int>*>(counter) += frame ? 1 : 0;
-                      cuframes_frame_unref(frame);
-                      return true;
-                  },
-                  &frames),
-              CUFRAMES_OK);
-    fill();
-    for (int round = 0; round < 100; ++round) {
-        cuframes_subscriber_set_interrupted(subscriber_, false);
-        cuframes_subscriber_set_interrupted(subscriber_, true);
-    }
-    cuframes_subscriber_set_interrupted(subscriber_, false);
-    EXPECT_TRUE(eventually([&] { return frames.load() > 0; }));
-    cuframes_subscriber_stop(subscriber_);
-    EXPECT_EQ(next(0), CUFRAMES_ERROR_TIMEOUT) << "stopping it interrupts no call that follows";
 }
 
 // Whoever interrupts last has the last word: what an earlier interruption left to be cleared is not all that is there.

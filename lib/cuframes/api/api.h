@@ -3,13 +3,16 @@
 #pragma once
 
 #include "base/fork.h"
+#include "base/optional_number.h"
 #include "base/result.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <exception>
 #include <new>
 #include <string>
+#include <vector>
 
 namespace cuframes::core::api {
 
@@ -53,7 +56,31 @@ Result<T> versioned(const T* given, const char* what) {
     T out;
     std::memset(&out, 0, sizeof(out));
     std::memcpy(&out, given, std::min<size_t>(given->struct_size, sizeof(out)));
+    out.struct_size = sizeof(out);
     return out;
+}
+
+/// Of a GPU; -1: none was named. What no GPU can have is the largest, which none has.
+inline int32_t ordinal_of(cuframes_optional device) {
+    const uint64_t ordinal = number_or_none(device);
+    return device.plus_one == 0 ? -1 : static_cast<int32_t>(std::min<uint64_t>(ordinal, INT32_MAX));
+}
+
+/// Fills as much of each of the caller's structs as it has: they lie as far from each other as the first one is large.
+template <class T>
+int fill_array(T* targets, size_t capacity, const std::vector<T>& values, const char* what) {
+    const size_t count = targets ? std::min(capacity, values.size()) : 0;
+    const uint32_t stride = targets && capacity > 0 ? targets->struct_size : 0;
+    if (targets && capacity > 0 && stride < sizeof(uint32_t)) {
+        return fail({CUFRAMES_ERROR_INVALID_ARGUMENT, text(what, ": call CUFRAMES_INIT() on the first one first")});
+    }
+    auto* target = reinterpret_cast<std::byte*>(targets);
+    for (size_t i = 0; i < count; ++i, target += stride) {
+        T value = values[i];
+        value.struct_size = stride;
+        std::memcpy(target, &value, std::min<size_t>(stride, sizeof(value)));
+    }
+    return static_cast<int>(values.size());
 }
 
 /// Fills as much of the caller's struct as it has.

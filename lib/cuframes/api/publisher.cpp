@@ -22,10 +22,6 @@ struct cuframes_slot {
 
 namespace {
 
-constexpr uint32_t least_slots = 8; ///< Of a ring that grows by itself.
-constexpr uint32_t min_slots = 3;
-constexpr uint32_t default_metadata_size = 256 * 1024;
-
 template <class Handle>
 Result<> check(const Handle* handle) {
     if (!handle) {
@@ -49,27 +45,27 @@ Result<PublisherOptions> read_options(const cuframes_publisher_options* given) {
     if (!access) {
         return access.error();
     }
-    if (o->slots && (o->slots < min_slots || o->slots > max_ring_slots)) {
+    if (o->slots && (o->slots < CUFRAMES_MIN_RING_SLOTS || o->slots > CUFRAMES_MAX_RING_SLOTS)) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
-                     text("slots=", o->slots, " is out of range; use ", min_slots, " to ", max_ring_slots,
-                          ", or 0 for a ring that grows by itself")};
+                     text("slots=", o->slots, " is out of range; use ", CUFRAMES_MIN_RING_SLOTS, " to ",
+                          CUFRAMES_MAX_RING_SLOTS, ", or 0 for a ring that grows by itself")};
     }
-    if (o->max_slots && (o->max_slots < min_slots || o->max_slots > max_ring_slots)) {
-        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
-                     text("max-slots=", o->max_slots, " is out of range; use ", min_slots, " to ", max_ring_slots)};
+    if (o->max_slots && (o->max_slots < CUFRAMES_MIN_RING_SLOTS || o->max_slots > CUFRAMES_MAX_RING_SLOTS)) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("max-slots=", o->max_slots, " is out of range; use ",
+                                                           CUFRAMES_MIN_RING_SLOTS, " to ", CUFRAMES_MAX_RING_SLOTS)};
     }
-    const uint32_t most = o->slots ? o->slots : o->max_slots ? o->max_slots : max_ring_slots;
+    const uint32_t most = o->slots ? o->slots : o->max_slots ? o->max_slots : CUFRAMES_DEFAULT_MAX_SLOTS;
     if (o->policy != CUFRAMES_POLICY_DROP && o->policy != CUFRAMES_POLICY_WAIT) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("policy ", static_cast<int>(o->policy), " is not known")};
     }
     return PublisherOptions{o->key,
                             o->directory && *o->directory ? o->directory : default_directory(),
                             std::move(*access),
-                            o->slots ? o->slots : std::min(least_slots, most),
+                            o->slots ? o->slots : std::min<uint32_t>(CUFRAMES_DEFAULT_SLOTS, most),
                             most,
                             o->policy,
-                            o->wait_timeout_ms ? o->wait_timeout_ms : 1000,
-                            o->max_subscribers ? o->max_subscribers : default_max_subscribers,
+                            o->wait_timeout_ms ? o->wait_timeout_ms : CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS,
+                            o->max_subscribers ? o->max_subscribers : CUFRAMES_DEFAULT_MAX_SUBSCRIBERS,
                             o->on_subscriber_added,
                             o->on_subscriber_removed,
                             o->user_data};
@@ -84,8 +80,12 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, const Pu
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                      text("memory kind ", static_cast<int>(c->memory), " is not known")};
     }
-    if (auto geometry = check_geometry(c->geometry); !geometry) {
+    auto geometry = api::versioned(c->geometry, "geometry");
+    if (!geometry) {
         return geometry.error();
+    }
+    if (auto sound = check_geometry(*geometry); !sound) {
+        return sound.error();
     }
     const std::string caps = c->caps ? c->caps : "";
     if (caps.size() > max_caps_size) {
@@ -99,11 +99,16 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, const Pu
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("producer_slots ", c->producer_slots, " or metadata_size ",
                                                            c->metadata_size, " is too large")};
     }
-    return GenerationConfig{
-        c->memory,         c->geometry,       caps,
-        c->cuda_device,    c->cuda_context,   options.slots,
-        options.max_slots, c->producer_slots, c->metadata_size ? c->metadata_size : default_metadata_size,
-        CUFRAMES_TIME_NONE};
+    return GenerationConfig{c->memory,
+                            *geometry,
+                            caps,
+                            api::ordinal_of(c->cuda_device),
+                            c->cuda_context,
+                            options.slots,
+                            options.max_slots,
+                            c->producer_slots,
+                            c->metadata_size ? c->metadata_size : CUFRAMES_DEFAULT_METADATA_SIZE,
+                            CUFRAMES_TIME_NONE};
 }
 
 /// The checks that every call on a live handle begins with, and the fence against exceptions.
@@ -207,10 +212,7 @@ int cuframes_publisher_get_subscribers(cuframes_publisher* publisher, cuframes_s
                                        size_t capacity) {
     return call(publisher, [&](Publisher& p) {
         const auto all = p.subscribers();
-        if (infos) {
-            std::copy_n(all.begin(), std::min(capacity, all.size()), infos);
-        }
-        return static_cast<int>(all.size());
+        return api::fill_array(infos, capacity, all, "infos");
     });
 }
 
@@ -231,14 +233,14 @@ int cuframes_slot_write(cuframes_slot* slot, const cuframes_image* image) {
     });
 }
 
-int cuframes_slot_record_stream(cuframes_slot* slot, void* cuda_stream, void* cuda_context) {
-    return call(slot, [&](Slot& s) { return api::finish(s.record_stream({cuda_stream, cuda_context})); });
+int cuframes_slot_record_stream(cuframes_slot* slot, cuframes_cuda_stream stream) {
+    return call(slot, [&](Slot& s) { return api::finish(s.record_stream(stream)); });
 }
 
-int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info, void* cuda_stream, void* cuda_context) {
+int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info, cuframes_cuda_stream after) {
     return call(slot, [&](Slot& s) {
         auto read = api::versioned(info, "info");
-        return read ? api::finish(s.publish(*read, {cuda_stream, cuda_context})) : api::fail(read.error());
+        return read ? api::finish(s.publish(*read, after)) : api::fail(read.error());
     });
 }
 

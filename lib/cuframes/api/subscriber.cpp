@@ -16,9 +16,6 @@ struct cuframes_subscriber {
 
 namespace {
 
-/// Where max_held is automatic: a sink holds the frame that it shows and the one that it waits to show; and one more.
-constexpr uint32_t first_leases = 3;
-
 // A frame is its own handle: frames are made and freed at the frame rate.
 Frame* from_handle(cuframes_frame* frame) { return reinterpret_cast<Frame*>(frame); }
 
@@ -54,7 +51,7 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("max_held ", o->max_held, " is out of range; use 1 to ",
                                                            CUFRAMES_MAX_HELD, ", or 0 for as many as it takes")};
     }
-    const uint32_t max_held = o->max_held ? o->max_held : first_leases;
+    const uint32_t max_held = o->max_held ? o->max_held : CUFRAMES_DEFAULT_MAX_HELD;
     if (o->min_held > max_held) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                      text("min_held ", o->min_held, " is more than the ", max_held, " frames of max_held")};
@@ -76,7 +73,7 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
     return SubscriberOptions{o->key,
                              directory,
                              o->name && *o->name ? o->name : program_invocation_short_name,
-                             {o->mode, o->cuda_device, o->cuda_context, *release},
+                             {o->mode, api::ordinal_of(o->cuda_device), o->cuda_context, *release},
                              max_held,
                              o->min_held   ? o->min_held
                              : o->max_held ? max_held
@@ -177,18 +174,6 @@ int cuframes_subscriber_set_latency(cuframes_subscriber* subscriber, uint64_t la
     });
 }
 
-int cuframes_subscriber_start(cuframes_subscriber* subscriber, cuframes_frame_func func, void* user_data) {
-    return call(subscriber, [&](Subscriber& s) {
-        return func ? api::finish(s.start(func, user_data)) : api::fail(api::null_error("func"));
-    });
-}
-
-void cuframes_subscriber_stop(cuframes_subscriber* subscriber) {
-    if (subscriber && subscriber->forks == fork_count()) {
-        subscriber->impl->stop();
-    }
-}
-
 int cuframes_subscriber_add_cuda_context(cuframes_subscriber* subscriber, void* cuda_context) {
     return call(subscriber, [&](Subscriber& s) {
         return cuda_context ? api::finish(s.add_cuda_context(cuda_context))
@@ -213,7 +198,7 @@ void cuframes_frame_unref(cuframes_frame* frame) {
     }
 }
 
-int cuframes_frame_record_stream(cuframes_frame* frame, void* cuda_stream, void* cuda_context) {
+int cuframes_frame_record_stream(cuframes_frame* frame, cuframes_cuda_stream stream) {
     return api::guarded([&] {
         if (!frame) {
             return api::fail(api::null_error("frame"));
@@ -221,7 +206,7 @@ int cuframes_frame_record_stream(cuframes_frame* frame, void* cuda_stream, void*
         if (from_handle(frame)->forked()) {
             return api::fail(api::forked_error());
         }
-        return api::finish(from_handle(frame)->record_stream({cuda_stream, cuda_context}));
+        return api::finish(from_handle(frame)->record_stream(stream));
     });
 }
 

@@ -47,10 +47,10 @@ public:
     }
 
     Result<> read(const std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) const override {
-        auto* said = image.cuda_context ? static_cast<CUcontext>(image.cuda_context) : context_.get();
+        auto* said = image.cuda_stream.context ? static_cast<CUcontext>(image.cuda_stream.context) : context_.get();
         return cuda::copy_now(context_.driver(), planes_of(image), cuda::memory_type(image),
                               planes_at(g, const_cast<std::byte*>(slot)), CU_MEMORYTYPE_DEVICE, g,
-                              static_cast<CUstream>(image.cuda_stream), said);
+                              static_cast<CUstream>(image.cuda_stream.stream), said);
     }
 
     Result<std::optional<StreamRef>> identify(const StreamRef& stream) const override {

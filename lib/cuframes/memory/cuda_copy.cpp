@@ -50,13 +50,13 @@ Result<> copy_from_gpu(const Planes& to, const cuframes_geometry& g, const cufra
     if (!driver) {
         return driver.error();
     }
-    auto* stream = static_cast<CUstream>(image.cuda_stream);
-    if (!image.cuda_context && cuda::is_default_stream(stream)) {
+    auto* stream = static_cast<CUstream>(image.cuda_stream.stream);
+    if (!image.cuda_stream.context && cuda::is_default_stream(stream)) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
-                     "an image in GPU memory for a ring in host memory needs its cuda_context"};
+                     "an image in GPU memory for a ring in host memory needs the context of its cuda_stream"};
     }
     return cuda::copy_now(**driver, to, CU_MEMORYTYPE_HOST, planes_of(image), CU_MEMORYTYPE_DEVICE, g, stream,
-                          static_cast<CUcontext>(image.cuda_context));
+                          static_cast<CUcontext>(image.cuda_stream.context));
 }
 
 } // namespace cuframes::core

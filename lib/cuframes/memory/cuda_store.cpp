@@ -56,8 +56,8 @@ public:
 
     Result<> write(std::byte* slot, const cuframes_geometry& g, const cuframes_image& image) override {
         return cuda::copy_now(context_.driver(), planes_at(g, slot), CU_MEMORYTYPE_DEVICE, planes_of(image),
-                              cuda::memory_type(image), g, static_cast<CUstream>(image.cuda_stream),
-                              context_of(image.cuda_context));
+                              cuda::memory_type(image), g, static_cast<CUstream>(image.cuda_stream.stream),
+                              context_of(image.cuda_stream.context));
     }
 
     Result<StreamRef> identify(const StreamRef& stream) const override {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "base/stream_ref.h"
 #include "ipc/unique_fd.h"
 #include "ipc/waker.h"
 #include "protocol/validate.h"
@@ -17,14 +18,6 @@
 #include <vector>
 
 namespace cuframes::core {
-
-/// A stream of the caller, named by values of the driver API.
-struct StreamRef {
-    void* stream = nullptr;  ///< CUstream; NULL: the legacy default stream.
-    void* context = nullptr; ///< CUcontext; NULL: the ring's own.
-
-    bool operator==(const StreamRef&) const = default;
-};
 
 /// What the end of a lease waits for: cuframes_release.
 enum class ReleaseScope : uint8_t { streams, context };

@@ -88,6 +88,29 @@ struct RingState {
     std::array<std::atomic<uint64_t>, known_ends> end_positions;
 };
 
+namespace wire {
+
+/// cuframes_geometry as it is shared: the C struct may grow, this one only with the protocol's version.
+struct Plane {
+    uint64_t offset;
+    uint32_t pitch;
+    uint32_t row_bytes;
+    uint32_t rows;
+    uint32_t reserved;
+};
+
+struct Geometry {
+    uint32_t width;
+    uint32_t height;
+    uint32_t plane_count;
+    uint32_t reserved;
+    char format[32];
+    Plane planes[4];
+    uint64_t frame_size;
+};
+
+} // namespace wire
+
 struct RingHeader {
     uint64_t magic;
     uint32_t version;
@@ -107,7 +130,7 @@ struct RingHeader {
     uint32_t metadata_offset;
     uint32_t metadata_stride;
     std::array<uint8_t, 16> gpu_uuid; ///< Zero in host memory.
-    cuframes_geometry geometry;
+    wire::Geometry geometry;
     RingState state;
 };
 
@@ -143,7 +166,7 @@ static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<uint32_t
 static_assert(sizeof(std::atomic<uint64_t>) == 8 && sizeof(std::atomic<uint32_t>) == 4);
 static_assert(std::is_standard_layout_v<RingHeader> && std::is_standard_layout_v<SlotRecord> &&
               std::is_standard_layout_v<LeasePage>);
-static_assert(sizeof(cuframes_plane) == 24 && sizeof(cuframes_geometry) == 152);
+static_assert(sizeof(wire::Plane) == 24 && sizeof(wire::Geometry) == 152);
 static_assert(offsetof(RingHeader, epoch) == 16 && offsetof(RingHeader, slot_count) == 64 &&
               offsetof(RingHeader, gpu_uuid) == 96 && offsetof(RingHeader, geometry) == 112 &&
               offsetof(RingHeader, state) == 320 && offsetof(RingState, end_positions) == 40 &&

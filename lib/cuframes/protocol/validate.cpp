@@ -58,6 +58,31 @@ Result<> check_geometry(const cuframes_geometry& g) {
     return {};
 }
 
+wire::Geometry to_wire(const cuframes_geometry& g) {
+    wire::Geometry out = {g.width, g.height, g.plane_count, 0, {}, {}, g.frame_size};
+    std::copy(std::begin(g.format), std::end(g.format), out.format);
+    for (size_t i = 0; i < std::size(out.planes); ++i) {
+        const cuframes_plane& plane = g.planes[i];
+        out.planes[i] = {plane.offset, plane.pitch, plane.row_bytes, plane.rows, 0};
+    }
+    return out;
+}
+
+cuframes_geometry from_wire(const wire::Geometry& g) {
+    cuframes_geometry out = {};
+    out.struct_size = sizeof(out);
+    out.width = g.width;
+    out.height = g.height;
+    out.plane_count = g.plane_count;
+    std::copy(std::begin(g.format), std::end(g.format), out.format);
+    for (size_t i = 0; i < std::size(g.planes); ++i) {
+        const wire::Plane& plane = g.planes[i];
+        out.planes[i] = {plane.offset, plane.pitch, plane.row_bytes, plane.rows, 0};
+    }
+    out.frame_size = g.frame_size;
+    return out;
+}
+
 Result<> check_key(const char* key) {
     auto allowed = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
@@ -119,7 +144,8 @@ Result<RingDescription> read_ring_header(const void* control, uint64_t control_s
         !fits(h.metadata_offset, h.slot_count, h.metadata_stride, control_size)) {
         return bad_header("an area reaches beyond the control memory");
     }
-    if (auto checked = check_geometry(h.geometry); !checked) {
+    const cuframes_geometry geometry = from_wire(h.geometry);
+    if (auto checked = check_geometry(geometry); !checked) {
         return bad_header(checked.error().message);
     }
     RingDescription out{h.epoch,           h.first_sequence,
@@ -128,7 +154,7 @@ Result<RingDescription> read_ring_header(const void* control, uint64_t control_s
                         h.chunk_slots,     static_cast<cuframes_memory>(h.memory),
                         h.records_offset,  h.metadata_offset,
                         h.metadata_stride, h.gpu_uuid,
-                        h.geometry,        {}};
+                        geometry,          {}};
     out.caps.assign(static_cast<const char*>(control) + h.caps_offset, h.caps_size);
     if (!is_utf8(out.caps)) {
         return bad_header("its caps are no text");

@@ -14,6 +14,10 @@ namespace cuframes::core {
 /// Every visible byte of every plane lies inside frame_size; no field is out of range. Names what is off.
 Result<> check_geometry(const cuframes_geometry& geometry);
 
+wire::Geometry to_wire(const cuframes_geometry& geometry);
+/// What it says is not checked.
+cuframes_geometry from_wire(const wire::Geometry& geometry);
+
 /// Key: `[A-Za-z0-9._-]{1,64}`, and not a name with a meaning to the file system.
 Result<> check_key(const char* key);
 

@@ -82,7 +82,7 @@ uint32_t Publisher::free_seats() const {
 uint32_t Publisher::leases_to_join(const Hello& hello) const {
     constexpr uint32_t guess_in_fixed_ring = 2;
     const bool fixed = !options_.elastic();
-    const bool many_seats = options_.max_subscribers > default_max_subscribers;
+    const bool many_seats = options_.max_subscribers > CUFRAMES_DEFAULT_MAX_SUBSCRIBERS;
     const uint32_t left = leases_left();
     if (left < hello.least) {
         return 0;
@@ -122,8 +122,8 @@ Error Publisher::ring_full(uint32_t least) const {
     const uint32_t taken = granted();
     const uint32_t needed = reserved_slots + taken + least;
     std::string cure;
-    if (needed > max_ring_slots) {
-        cure = text("a ring can have no more than ", max_ring_slots, ": stop a reader");
+    if (needed > CUFRAMES_MAX_RING_SLOTS) {
+        cure = text("a ring can have no more than ", CUFRAMES_MAX_RING_SLOTS, ": stop a reader");
     } else if (options_.elastic()) {
         cure = text("let the publisher have max-slots=", needed);
     } else {

@@ -74,6 +74,7 @@ Sent AttachedSubscriber::send_chunks(const RingGeneration& generation) {
 
 cuframes_subscriber_info AttachedSubscriber::info(uint64_t last_sequence) const {
     cuframes_subscriber_info out = {};
+    out.struct_size = sizeof(out);
     out.id = id_;
     std::strncpy(out.name, name_.c_str(), sizeof(out.name) - 1);
     out.pid = pid_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher/generation.h"
 
+#include "base/optional_number.h"
 #include "ring/ends.h"
 
 #include <cstring>
@@ -44,7 +45,7 @@ void write_header(RingHeader& header, const GenerationConfig& config, const Cont
     header.records_offset = static_cast<uint32_t>(layout.records);
     header.metadata_offset = static_cast<uint32_t>(layout.metadata);
     header.metadata_stride = config.metadata_size;
-    header.geometry = config.geometry;
+    header.geometry = to_wire(config.geometry);
     std::memcpy(reinterpret_cast<std::byte*>(&header) + layout.caps, config.caps.data(), config.caps.size());
 }
 
@@ -88,6 +89,7 @@ Result<std::shared_ptr<RingGeneration>> RingGeneration::create(const GenerationC
 RingGeneration::RingGeneration(SharedMemory control, std::unique_ptr<FrameStore> store, const GenerationConfig& config)
     : control_(std::move(control)),
       store_(std::move(store)),
+      geometry_(config.geometry),
       producer_slots_(config.producer_slots),
       records_(reinterpret_cast<SlotRecord*>(control_.mapping.data() + header().records_offset), header().slot_count),
       slots_(records_, config.slots, config.producer_slots) {}
@@ -106,11 +108,11 @@ Result<> RingGeneration::reserve(uint32_t kept) {
 bool RingGeneration::describe(uint32_t slot, const cuframes_frame_info& info, uint64_t now) {
     SlotRecord& record = records_[slot];
     record.publish_time = now;
-    record.pts.store(info.pts, std::memory_order_relaxed);
-    record.dts = info.dts;
-    record.duration = info.duration;
-    record.offset = info.offset;
-    record.offset_end = info.offset_end;
+    record.pts.store(number_or_none(info.pts), std::memory_order_relaxed);
+    record.dts = number_or_none(info.dts);
+    record.duration = number_or_none(info.duration);
+    record.offset = number_or_none(info.offset);
+    record.offset_end = number_or_none(info.offset_end);
     record.flags = info.flags;
     const bool fits = info.metadata_size <= header().metadata_stride;
     record.metadata_size = fits && info.metadata ? static_cast<uint32_t>(info.metadata_size) : 0;

@@ -35,7 +35,7 @@ public:
     uint64_t first_sequence() const { return header().first_sequence; }
     /// The most that the ring may grow to.
     uint32_t slot_count() const { return header().slot_count; }
-    const cuframes_geometry& geometry() const { return header().geometry; }
+    const cuframes_geometry& geometry() const { return geometry_; }
     bool on_gpu() const { return header().memory == CUFRAMES_MEMORY_CUDA; }
     bool superseded() const { return stream_state() == StreamState::superseded; }
     bool ended() const { return stream_state() == StreamState::eos; }
@@ -72,6 +72,7 @@ private:
 
     SharedMemory control_;
     std::unique_ptr<FrameStore> store_;
+    cuframes_geometry geometry_;
     uint32_t producer_slots_;
     std::span<SlotRecord> records_;
     ring::SlotTable slots_;

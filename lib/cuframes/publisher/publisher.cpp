@@ -193,7 +193,7 @@ Result<std::unique_ptr<Slot>> Publisher::acquire(uint32_t flags) {
         return Error{CUFRAMES_ERROR_NO_FREE_SLOT,
                      text("all ", slots.usable(), " slots of \"", options_.key,
                           "\" are leased by readers or held by the producer",
-                          options_.max_slots < max_ring_slots ? "; let the ring have more slots" : "")};
+                          options_.max_slots < CUFRAMES_MAX_RING_SLOTS ? "; let the ring have more slots" : "")};
     }
     return std::make_unique<Slot>(shared_from_this(), generation_, *slot);
 }
@@ -491,7 +491,7 @@ Result<> Slot::write(const cuframes_image& image) {
         return fits.error();
     }
     // Also a copy that fails may have begun.
-    if (auto named = record_stream({image.cuda_stream, image.cuda_context}); !named) {
+    if (auto named = record_stream(image.cuda_stream); !named) {
         return named;
     }
     copied_ = true;

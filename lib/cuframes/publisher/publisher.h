@@ -26,10 +26,6 @@ class LogLater;
 class Publisher;
 class Service;
 
-/// Frames that a ring can keep for its readers at most; the producer's slots come on top.
-inline constexpr uint32_t max_ring_slots = 128;
-inline constexpr uint32_t default_max_subscribers = 64;
-
 struct PublisherOptions {
     std::string key;
     std::string directory;

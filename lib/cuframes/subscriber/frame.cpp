@@ -24,15 +24,14 @@ Frame::Frame(std::shared_ptr<AttachedRing> ring, const AttachedRing::Lease& leas
     view_.missed = missed;
     view_.discontinuity = discontinuity;
     view_.publish_time = record.publish_time;
-    view_.info.struct_size = sizeof(view_.info);
-    view_.info.flags = record.flags;
-    view_.info.pts = record.pts.load(std::memory_order_relaxed);
-    view_.info.dts = record.dts;
-    view_.info.duration = record.duration;
-    view_.info.offset = record.offset;
-    view_.info.offset_end = record.offset_end;
-    view_.info.metadata = metadata_.empty() ? nullptr : metadata_.data();
-    view_.info.metadata_size = metadata_.size();
+    view_.flags = record.flags;
+    view_.pts = record.pts.load(std::memory_order_relaxed);
+    view_.dts = record.dts;
+    view_.duration = record.duration;
+    view_.offset = record.offset;
+    view_.offset_end = record.offset_end;
+    view_.metadata = metadata_.empty() ? nullptr : metadata_.data();
+    view_.metadata_size = metadata_.size();
     view_.latency = ring_->latency();
     view_.spare = ring_->spare();
     view_.fd = ring_->frames().fd();
@@ -67,7 +66,7 @@ Result<> Frame::read(const cuframes_image& image) const {
         return fits.error();
     }
     // Also a copy that fails may have begun.
-    if (auto named = record_stream({image.cuda_stream, image.cuda_context}); !named) {
+    if (auto named = record_stream(image.cuda_stream); !named) {
         return named;
     }
     return ring_->frames().read(static_cast<const std::byte*>(view_.data), *view_.geometry, image);

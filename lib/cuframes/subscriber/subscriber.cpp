@@ -2,7 +2,6 @@
 #include "subscriber/subscriber.h"
 
 #include "base/log.h"
-#include "base/thread.h"
 
 #include <algorithm>
 
@@ -52,7 +51,6 @@ Result<> Subscriber::prepare() {
 }
 
 Subscriber::~Subscriber() {
-    stop();
     if (link_) {
         (void)link_->connection.send(Goodbye{});
         drop_link();
@@ -66,13 +64,11 @@ void Subscriber::set_interrupted(bool interrupted) {
         return;
     }
     clear_interrupt();
-    resumptions_.fetch_add(1);
-    resumptions_.notify_all();
 }
 
 void Subscriber::clear_interrupt() {
     interrupt_->clear();
-    if (must_end()) {
+    if (interrupted_.load()) {
         interrupt_->wake(); // Another thread's word came in between, and its wake-up was cleared.
     }
 }
@@ -82,7 +78,7 @@ Result<T> Subscriber::repeat(int64_t timeout_ms, Result<T> (Subscriber::*step)()
     const Deadline deadline = deadline_in(timeout_ms);
     int late_rounds = 0;
     for (;;) {
-        if (must_end()) {
+        if (interrupted_.load()) {
             return interrupted_error();
         }
         auto result = (this->*step)();
@@ -348,7 +344,7 @@ Result<> Subscriber::end_of_link(uint64_t last_sequence) {
 Result<> Subscriber::wait_lease(int64_t timeout_ms) {
     const Deadline deadline = deadline_in(timeout_ms);
     for (;;) {
-        if (must_end()) {
+        if (interrupted_.load()) {
             return interrupted_error();
         }
         if (!ring_) {
@@ -535,60 +531,6 @@ Result<> Subscriber::add_cuda_context(void* context) {
         ring->frames().add_context(context);
     }
     return {};
-}
-
-// ---------------------------------------------------------------------------------------------------- callback form
-
-Result<> Subscriber::start(cuframes_frame_func func, void* user_data) {
-    if (thread_.joinable()) {
-        return Error{CUFRAMES_ERROR_INVALID_STATE, "this subscriber's thread runs already"};
-    }
-    stopping_.store(false);
-    auto thread = start_thread("cuframes-read", [this, func, user_data] { run_callbacks(func, user_data); });
-    if (!thread) {
-        return thread.error();
-    }
-    thread_ = std::move(*thread);
-    return {};
-}
-
-void Subscriber::stop() {
-    if (!thread_.joinable()) {
-        return;
-    }
-    // Not as an interruption, which is the caller's, and may be set and cleared meanwhile.
-    stopping_.store(true);
-    interrupt_->wake();
-    resumptions_.fetch_add(1);
-    resumptions_.notify_all();
-    thread_.join();
-    stopping_.store(false);
-    clear_interrupt();
-}
-
-/// Until the interruption is taken back, or the thread is to end.
-void Subscriber::pause_callbacks() {
-    for (;;) {
-        const uint32_t seen = resumptions_.load();
-        if (!interrupted_.load() || stopping_.load()) {
-            return;
-        }
-        resumptions_.wait(seen);
-    }
-}
-
-void Subscriber::run_callbacks(cuframes_frame_func func, void* user_data) {
-    while (!stopping_.load()) {
-        auto got = next(-1);
-        const int error = got ? CUFRAMES_OK : got.error().code;
-        if (error == CUFRAMES_ERROR_INTERRUPTED) {
-            pause_callbacks();
-        } else if (error == CUFRAMES_ERROR_LEASES_EXHAUSTED) {
-            (void)static_cast<bool>(wait_lease(-1));
-        } else if (!func(got ? reinterpret_cast<cuframes_frame*>(*got) : nullptr, error, user_data)) {
-            return;
-        }
-    }
 }
 
 } // namespace cuframes::core

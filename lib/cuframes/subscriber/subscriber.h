@@ -18,7 +18,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace cuframes::core {
@@ -53,9 +52,6 @@ public:
     void set_interrupted(bool interrupted);
     Result<> add_cuda_context(void* context);
     cuframes_subscriber_stats stats();
-
-    Result<> start(cuframes_frame_func func, void* user_data);
-    void stop();
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -109,7 +105,6 @@ private:
 
     // Waiting.
     void clear_interrupt();
-    bool must_end() const { return interrupted_.load() || stopping_.load(); }
     bool wait(const Deadline& deadline);
     bool tells_of_frames();
     void keep_readable(const Error* error);
@@ -121,8 +116,6 @@ private:
 
     void count(uint64_t missed, bool received);
     void set_state(cuframes_subscriber_state state, uint64_t epoch);
-    void pause_callbacks();
-    void run_callbacks(cuframes_frame_func func, void* user_data);
 
     const SubscriberOptions options_;
     Poller poller_;
@@ -173,10 +166,6 @@ private:
     std::vector<void*> cuda_contexts_;
     std::weak_ptr<AttachedRing> shared_ring_; ///< ring_, for add_cuda_context().
     std::weak_ptr<Link> shared_link_;         ///< link_, for stats().
-
-    std::thread thread_;
-    std::atomic<bool> stopping_{false};
-    std::atomic<uint32_t> resumptions_{0}; ///< Of the thread, which pauses while interrupted.
 };
 
 } // namespace cuframes::core

@@ -56,10 +56,10 @@ class Publisher:
         memory: Memory = "auto",
         cuda_device: int = -1,
         slots: int | None = None,
-        max_slots: int = 128,
+        max_slots: int = _native.DEFAULT_MAX_SLOTS,
         policy: Policy = "drop",
-        wait_timeout_ms: int = 1000,
-        max_subscribers: int = 64,
+        wait_timeout_ms: int = _native.DEFAULT_WAIT_TIMEOUT_MS,
+        max_subscribers: int = _native.DEFAULT_MAX_SUBSCRIBERS,
         access: str = "user",
         directory: str | os.PathLike[str] | None = None,
         framerate: Fraction | float | None = None,
@@ -81,8 +81,14 @@ class Publisher:
         if policy not in _POLICIES:
             raise InvalidArgument(f'policy is "drop" or "wait", not {policy!r}')
         if slots is not None:
-            slots = count("slots", slots, 3, 128, ", or None for a ring that grows by itself")
-        max_slots = count("max_slots", max_slots, 3, 128)
+            slots = count(
+                "slots",
+                slots,
+                _native.MIN_RING_SLOTS,
+                _native.MAX_RING_SLOTS,
+                ", or None for a ring that grows by itself",
+            )
+        max_slots = count("max_slots", max_slots, _native.MIN_RING_SLOTS, _native.MAX_RING_SLOTS)
         max_subscribers = count("max_subscribers", max_subscribers, 1, 64)
         wait_timeout_ms = whole("wait_timeout_ms", wait_timeout_ms, "milliseconds")
         if not 0 <= wait_timeout_ms < 2**32:
@@ -346,10 +352,10 @@ def publish(
     memory: Memory = "auto",
     cuda_device: int = -1,
     slots: int | None = None,
-    max_slots: int = 128,
+    max_slots: int = _native.DEFAULT_MAX_SLOTS,
     policy: Policy = "drop",
-    wait_timeout_ms: int = 1000,
-    max_subscribers: int = 64,
+    wait_timeout_ms: int = _native.DEFAULT_WAIT_TIMEOUT_MS,
+    max_subscribers: int = _native.DEFAULT_MAX_SUBSCRIBERS,
     access: str = "user",
     directory: str | os.PathLike[str] | None = None,
     framerate: Fraction | float | None = None,

@@ -124,39 +124,13 @@ class Closed(Error, ValueError):
     """The subscriber or publisher was closed."""
 
 
-# In the order of cuframes.h. What is not here is Internal.
-_BY_NAME: dict[str, type[Error]] = {
-    "CUFRAMES_ERROR_INVALID_ARGUMENT": InvalidArgument,
-    "CUFRAMES_ERROR_INVALID_KEY": InvalidArgument,
-    "CUFRAMES_ERROR_DIRECTORY": ShmError,
-    "CUFRAMES_ERROR_PATH_TOO_LONG": ShmError,
-    "CUFRAMES_ERROR_KEY_IN_USE": KeyInUse,
-    "CUFRAMES_ERROR_ACCESS_DENIED": AccessDenied,
-    "CUFRAMES_ERROR_VERSION_MISMATCH": ProtocolMismatch,
-    "CUFRAMES_ERROR_RING_FULL": RingFull,
-    "CUFRAMES_ERROR_TOO_MANY_SUBSCRIBERS": RingFull,
-    "CUFRAMES_ERROR_NO_FREE_SLOT": NoFreeSlot,
-    "CUFRAMES_ERROR_TIMEOUT": FrameTimeout,
-    "CUFRAMES_ERROR_INTERRUPTED": Closed,
-    "CUFRAMES_ERROR_EOS": EndOfStream,
-    "CUFRAMES_ERROR_PUBLISHER_GONE": PublisherGone,
-    "CUFRAMES_ERROR_LEASES_EXHAUSTED": LeasesExhausted,
-    "CUFRAMES_ERROR_NO_DRIVER": DeviceLost,
-    "CUFRAMES_ERROR_UNKNOWN_DEVICE": DeviceLost,
-    "CUFRAMES_ERROR_NO_GPU_SHARING": DeviceLost,
-    "CUFRAMES_ERROR_DEVICE_MISMATCH": DeviceLost,
-    "CUFRAMES_ERROR_CUDA": DeviceLost,
-    "CUFRAMES_ERROR_NO_MEMORY": OutOfMemory,
-    "CUFRAMES_ERROR_PROTOCOL": ProtocolMismatch,
-    "CUFRAMES_ERROR_SYSTEM": ShmError,
-    "CUFRAMES_ERROR_FORKED": Forked,
-    "CUFRAMES_ERROR_INVALID_STATE": InvalidArgument,
-}
+# One list with the C library's names and sentences: a class that it names and that is not here fails at once.
+_BY_CODE: dict[int, type[Error]] = {code: globals()[name] for code, name in _native.error_classes().items()}
 
 
 def from_code(code: int, message: str) -> Error:
     """The exception for an error of the C library."""
-    return _BY_NAME.get(_native.error_name(code), Internal)(message, code)
+    return _BY_CODE.get(code, Internal)(message, code)
 
 
 CuframesError = Error

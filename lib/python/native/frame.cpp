@@ -54,7 +54,7 @@ void RingFrame::record_stream(int64_t stream) {
     }
     const int code = [&] {
         const std::lock_guard lock(mutex_);
-        return cuframes_frame_record_stream(held(), resolved->stream, resolved->context);
+        return cuframes_frame_record_stream(held(), *resolved);
     }();
     check(code);
 }
@@ -82,7 +82,7 @@ std::string RingFrame::caps() const {
 nb::bytes RingFrame::metadata() const {
     const std::lock_guard lock(mutex_);
     held();
-    return nb::bytes(view_.info.metadata, view_.info.metadata_size);
+    return nb::bytes(view_.metadata, view_.metadata_size);
 }
 
 void bind_frame(nb::module_& module) {
@@ -104,10 +104,10 @@ void bind_frame(nb::module_& module) {
         .def_prop_ro("missed", [](const RingFrame& self) { return self.view().missed; })
         .def_prop_ro("discontinuity", [](const RingFrame& self) { return self.view().discontinuity; })
         .def_prop_ro("publish_time", [](const RingFrame& self) { return self.view().publish_time; })
-        .def_prop_ro("flags", [](const RingFrame& self) { return self.view().info.flags; })
-        .def_prop_ro("pts", [](const RingFrame& self) { return known(self.view().info.pts); })
-        .def_prop_ro("dts", [](const RingFrame& self) { return known(self.view().info.dts); })
-        .def_prop_ro("duration", [](const RingFrame& self) { return known(self.view().info.duration); });
+        .def_prop_ro("flags", [](const RingFrame& self) { return self.view().flags; })
+        .def_prop_ro("pts", [](const RingFrame& self) { return known(self.view().pts); })
+        .def_prop_ro("dts", [](const RingFrame& self) { return known(self.view().dts); })
+        .def_prop_ro("duration", [](const RingFrame& self) { return known(self.view().duration); });
 }
 
 } // namespace cuframes::python

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// cuframes._native: the C library as the package's Python code uses it. Not public; `_native.pyi` describes it.
+#include "base/error_list.h"
 #include "errors.h"
 #include "logging.h"
 #include "publisher.h"
@@ -24,6 +25,15 @@ void cuda_self_test(int32_t device) {
     check(unlocked([device] { return cuframes_cuda_self_test(device); }));
 }
 
+/// The class of cuframes.errors for each code.
+nb::dict error_classes() {
+    nb::dict out;
+#define CUFRAMES_ERROR_CLASS(name, python, sentence) out[nb::int_(static_cast<int>(CUFRAMES_ERROR_##name))] = #python;
+    CUFRAMES_ERROR_LIST(CUFRAMES_ERROR_CLASS)
+#undef CUFRAMES_ERROR_CLASS
+    return out;
+}
+
 bool in_main_interpreter() { return PyInterpreterState_GetID(PyInterpreterState_Get()) == 0; }
 
 } // namespace
@@ -42,6 +52,7 @@ NB_MODULE(_native, module) {
     bind_logging(module);
     module.def("version_string", [] { return std::string(cuframes_version_string()); });
     module.def("error_name", [](int code) { return std::string(cuframes_error_name(code)); }, nb::arg("code"));
+    module.def("error_classes", &error_classes);
     module.def("in_main_interpreter", &in_main_interpreter);
     module.def("default_directory", &default_directory);
     module.def("cuda_self_test", &cuda_self_test, nb::arg("device"));
@@ -49,4 +60,9 @@ NB_MODULE(_native, module) {
     module.attr("MEMORY_HOST") = static_cast<int>(CUFRAMES_MEMORY_HOST);
     module.attr("MEMORY_CUDA") = static_cast<int>(CUFRAMES_MEMORY_CUDA);
     module.attr("MAX_HELD") = CUFRAMES_MAX_HELD;
+    module.attr("MIN_RING_SLOTS") = CUFRAMES_MIN_RING_SLOTS;
+    module.attr("MAX_RING_SLOTS") = CUFRAMES_MAX_RING_SLOTS;
+    module.attr("DEFAULT_MAX_SLOTS") = CUFRAMES_DEFAULT_MAX_SLOTS;
+    module.attr("DEFAULT_WAIT_TIMEOUT_MS") = CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS;
+    module.attr("DEFAULT_MAX_SUBSCRIBERS") = CUFRAMES_DEFAULT_MAX_SUBSCRIBERS;
 }

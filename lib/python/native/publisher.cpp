@@ -143,9 +143,9 @@ void Publisher::configure(const std::string& format, uint32_t width, uint32_t he
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
     config.memory = static_cast<cuframes_memory>(memory);
-    config.geometry = *geometry;
+    config.geometry = &*geometry;
     config.caps = caps.c_str();
-    config.cuda_device = cuda_device;
+    config.cuda_device = cuframes_some(static_cast<uint64_t>(cuda_device));
     const DLDevice device = on_gpu ? DLDevice{kDLCUDA, cuda_device < 0 ? 0 : cuda_device} : DLDevice{kDLCPU, 0};
     check(unlocked([&] {
         const std::lock_guard configuring(configuring_);
@@ -222,7 +222,7 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
             raise(*mismatch);
         }
         const auto& source = std::get<tensors::SourceFrame>(read);
-        const tensors::Stream queue = stream_of_copy(source, layout, stream);
+        const core::StreamRef queue = stream_of_copy(source, layout, stream);
         auto slot = take(true);
         if (!slot && slot.error().code == CUFRAMES_ERROR_NO_FREE_SLOT) {
             drop();
@@ -241,7 +241,7 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
     }
 }
 
-tensors::Stream Publisher::stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream) {
+core::StreamRef Publisher::stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream) {
     const bool from_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
     if (!from_gpu && layout.device.device_type != kDLCUDA) {
         return {};
@@ -313,11 +313,13 @@ nb::dict Publisher::stats() {
 
 nb::list Publisher::subscribers() {
     const Handle handle = held();
-    std::vector<cuframes_subscriber_info> infos(16);
+    cuframes_subscriber_info empty;
+    CUFRAMES_INIT(empty);
+    std::vector<cuframes_subscriber_info> infos(16, empty);
     const int count = unlocked([&] {
         int got = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
         while (got > static_cast<int>(infos.size())) {
-            infos.resize(static_cast<size_t>(got));
+            infos.resize(static_cast<size_t>(got), empty);
             got = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
         }
         return got;

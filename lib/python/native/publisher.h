@@ -25,7 +25,7 @@ public:
     /// Makes the frame visible once the work on the streams known is complete; times of -1 are unknown.
     void publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, nb::bytes metadata);
     /// Copies the planes of `source` into the slot.
-    void write(const tensors::SourceFrame& source, const tensors::Stream& stream);
+    void write(const tensors::SourceFrame& source, const core::StreamRef& stream);
     void release();
     bool released() const;
     uint32_t index() const;
@@ -37,7 +37,7 @@ private:
     Handle held() const;
     mutable std::mutex mutex_;
     Handle slot_;
-    tensors::Stream last_stream_; ///< The others that are known the library remembers.
+    core::StreamRef last_stream_ = {}; ///< The others that are known the library remembers.
     const cuframes_geometry geometry_;
     const DLDevice device_;
 };
@@ -76,7 +76,7 @@ private:
     core::Result<std::unique_ptr<Slot>> take(bool wait);
     Layout layout_of(uint64_t epoch);
     Layout newest_layout();
-    static tensors::Stream stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream);
+    static core::StreamRef stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream);
 
     std::mutex configuring_; ///< Held while a generation is made and its layout noted.
     std::mutex mutex_;

@@ -7,7 +7,10 @@
 namespace cuframes::python {
 namespace {
 
-uint64_t time_or_none(int64_t value) { return value < 0 ? CUFRAMES_TIME_NONE : static_cast<uint64_t>(value); }
+/// Python passes -1 for None.
+cuframes_optional known(int64_t value) {
+    return value < 0 ? cuframes_optional{} : cuframes_some(static_cast<uint64_t>(value));
+}
 
 } // namespace
 
@@ -38,7 +41,7 @@ void Slot::record_stream(int64_t stream) {
         refuse(resolved.error().message);
     }
     // Publishing waits for it, and so does whoever gets the slot after it was given back unpublished.
-    check(cuframes_slot_record_stream(held().get(), resolved->stream, resolved->context));
+    check(cuframes_slot_record_stream(held().get(), *resolved));
     const std::lock_guard lock(mutex_);
     last_stream_ = *resolved;
 }
@@ -48,21 +51,20 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
     info.flags = flags;
-    info.pts = time_or_none(pts);
-    info.dts = time_or_none(dts);
-    info.duration = time_or_none(duration);
-    info.offset = info.offset_end = UINT64_MAX;
+    info.pts = known(pts);
+    info.dts = known(dts);
+    info.duration = known(duration);
     info.metadata = metadata.size() > 0 ? metadata.c_str() : nullptr;
     info.metadata_size = metadata.size();
-    tensors::Stream stream;
+    core::StreamRef stream = {};
     {
         const std::lock_guard lock(mutex_);
         stream = last_stream_;
     }
-    check(unlocked([&] { return cuframes_slot_publish(slot.get(), &info, stream.stream, stream.context); }));
+    check(unlocked([&] { return cuframes_slot_publish(slot.get(), &info, stream); }));
 }
 
-void Slot::write(const tensors::SourceFrame& source, const tensors::Stream& stream) {
+void Slot::write(const tensors::SourceFrame& source, const core::StreamRef& stream) {
     cuframes_image image;
     CUFRAMES_INIT(image);
     const bool on_gpu = tensors::is_on_gpu(source.device);
@@ -72,8 +74,7 @@ void Slot::write(const tensors::SourceFrame& source, const tensors::Stream& stre
         image.planes[i] = source.planes[i].data;
         image.pitch[i] = static_cast<uint32_t>(source.planes[i].pitch);
     }
-    image.cuda_stream = stream.stream;
-    image.cuda_context = stream.context;
+    image.cuda_stream = stream;
     const Handle slot = held();
     check(unlocked([&] { return cuframes_slot_write(slot.get(), &image); }));
     if (stream.context) {

@@ -53,7 +53,7 @@ Subscriber::Subscriber(const std::string& key, const std::string& directory, con
     options.mode = static_cast<cuframes_mode>(mode);
     options.max_held = max_held;
     options.end_when_gone = end_when_gone;
-    options.cuda_device = cuda_device;
+    options.cuda_device = cuframes_some(static_cast<uint64_t>(cuda_device));
     options.release = static_cast<cuframes_release>(release);
     check(cuframes_subscriber_create(&options, &handle_));
 }

@@ -43,9 +43,17 @@
  *
  * ## Versions
  *
- * Structs that callers fill begin with `struct_size`; call CUFRAMES_INIT() on them first. The library accepts
- * smaller ones from older headers. Before 1.0 the soname carries the minor version; the protocol between processes
- * has a version of its own (cuframes_protocol_version()).
+ * Structs grow: at their end, so that programs keep running with a newer library. Therefore each begins with `struct_size`,
+ * the size that it had for whoever made it, and none lies inside another, where it would move what follows. Call
+ * CUFRAMES_INIT() on those that you fill, and on those that the library fills for you; it reads and writes what is there of
+ * them, and takes the rest for zero. A program that reads what the library made (a view, a callback's argument) and may meet an
+ * older library compares `struct_size`. Only what is said to be a *value* has no size, never grows, and may lie anywhere.
+ *
+ * What is left at zero has its default, in every struct, or is required and then refused. Where 0 is a value too, of a GPU or of a
+ * time say, the member is a ::cuframes_optional.
+ *
+ * Before 1.0 the soname carries the minor version; the protocol between processes has a version of its own
+ * (cuframes_protocol_version()).
  */
 #pragma once
 
@@ -68,15 +76,42 @@ extern "C" {
 #define CUFRAMES_VERSION_MINOR 1
 #define CUFRAMES_VERSION_PATCH 0
 
-/** Zeroes a caller-filled struct and sets its size: `cuframes_publisher_options o; CUFRAMES_INIT(o);` */
+/** Zeroes a struct and sets its size: `cuframes_publisher_options o; CUFRAMES_INIT(o);` */
 #define CUFRAMES_INIT(variable)                                                                                        \
     (memset(&(variable), 0, sizeof(variable)), (void)((variable).struct_size = (uint32_t)sizeof(variable)))
 
 /** "No such time", as in GStreamer. */
 #define CUFRAMES_TIME_NONE UINT64_MAX
 
+/**
+ * A number that need not be given, where 0 is one like any other: an ordinal, a time. Zeroed, it is not given. A plain number
+ * in its place does not compile; cuframes_some() makes one. A value.
+ */
+typedef struct cuframes_optional {
+    uint64_t plus_one; /**< 0: not given. */
+} cuframes_optional;
+
+/** `value`, given. -1, which is CUFRAMES_TIME_NONE, stands for "not given", as it does where such numbers come from. */
+static inline cuframes_optional cuframes_some(uint64_t value) {
+    cuframes_optional out;
+    out.plus_one = value + 1u;
+    return out;
+}
+
 /** Planes a frame can have: as many as GStreamer's GST_VIDEO_MAX_PLANES. */
 #define CUFRAMES_MAX_PLANES 4
+
+/** Fewest and most frames that a ring may be told to hold, and to grow to. */
+#define CUFRAMES_MIN_RING_SLOTS 3
+#define CUFRAMES_MAX_RING_SLOTS 128
+
+/** What a zero of an option stands for, where that is a number. Elements and Python package have the same defaults. */
+#define CUFRAMES_DEFAULT_SLOTS 8 /**< To begin with: the ring grows. */
+#define CUFRAMES_DEFAULT_MAX_SLOTS CUFRAMES_MAX_RING_SLOTS
+#define CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS 1000
+#define CUFRAMES_DEFAULT_MAX_SUBSCRIBERS 64
+#define CUFRAMES_DEFAULT_METADATA_SIZE (256 * 1024)
+#define CUFRAMES_DEFAULT_MAX_HELD 3 /**< To begin with: what a sink shows, what it waits to show, and one more. */
 
 /** Most slots of a ring, those set aside for the producer included: the lease scan stays within a few cache lines. */
 #define CUFRAMES_MAX_SLOTS 256
@@ -174,7 +209,7 @@ typedef enum cuframes_memory {
     CUFRAMES_MEMORY_CUDA = 2, /**< CUDA VMM allocations, each exported as a POSIX fd. */
 } cuframes_memory;
 
-/** One plane inside a slot. All in bytes but `rows`. */
+/** One plane inside a slot. All in bytes but `rows`. A value. */
 typedef struct cuframes_plane {
     uint64_t offset;    /**< From the slot's start to the first visible byte. */
     uint32_t pitch;     /**< From one row to the next; at least row_bytes. */
@@ -185,13 +220,30 @@ typedef struct cuframes_plane {
 
 /** The layout of every frame of one ring generation. */
 typedef struct cuframes_geometry {
-    uint32_t width, height; /**< Visible pixels. */
+    uint32_t struct_size;
     uint32_t plane_count;   /**< 1 to CUFRAMES_MAX_PLANES. */
-    uint32_t reserved;      /**< Zero. */
+    uint32_t width, height; /**< Visible pixels. */
     char format[32];        /**< GStreamer's name of the pixel format, e.g. "NV12". */
     cuframes_plane planes[CUFRAMES_MAX_PLANES];
     uint64_t frame_size; /**< Bytes of a slot that the frame occupies, padding included. */
 } cuframes_geometry;
+
+/**
+ * A stream of CUDA's driver API, and the context that it is of. Zeroed: the legacy default stream of the ring's own context.
+ * Of a default stream, which every context has, the context says which is meant; of another the driver knows it, and is asked.
+ * A value.
+ */
+typedef struct cuframes_cuda_stream {
+    void* stream;  /**< CUstream; NULL: the legacy default stream. */
+    void* context; /**< CUcontext; NULL: the ring's own. */
+} cuframes_cuda_stream;
+
+/** The zeroed one, for calls: nothing is queued anywhere but on the legacy default stream, or the ring is in host memory. */
+#ifdef __cplusplus
+#define CUFRAMES_DEFAULT_STREAM (cuframes_cuda_stream{nullptr, nullptr})
+#else
+#define CUFRAMES_DEFAULT_STREAM ((cuframes_cuda_stream){NULL, NULL})
+#endif
 
 /** Pixels somewhere in this process's reach: the other side of a copy into or out of a slot. */
 typedef struct cuframes_image {
@@ -200,9 +252,7 @@ typedef struct cuframes_image {
     cuframes_memory memory;              /**< What the pointers are: host addresses, or CUdeviceptr. */
     uint32_t pitch[CUFRAMES_MAX_PLANES]; /**< Bytes from row to row. */
     void* planes[CUFRAMES_MAX_PLANES];   /**< First visible byte of each plane. */
-    void* cuda_stream;                   /**< CUstream to copy on; the copy is ordered after what is queued there. */
-    void* cuda_context; /**< For a default stream, which every context has: the CUcontext; NULL: the ring's own. Of
-                           another stream the driver knows the context, and is asked. */
+    cuframes_cuda_stream cuda_stream;    /**< To copy on; the copy is ordered after what is queued there. */
     uint32_t
         rows[CUFRAMES_MAX_PLANES]; /**< Rows that each plane has room for, or has; fewer than the ring's frames have
                                            are refused. 0: not checked, the caller knows. */
@@ -235,9 +285,10 @@ typedef enum cuframes_leave_reason {
 
 /** One attached subscriber, as its publisher sees it. The counters are the subscriber's own word. */
 typedef struct cuframes_subscriber_info {
+    uint32_t struct_size;
+    int32_t pid; /**< As seen from the publisher's PID namespace; 0 if it has no number there. */
     uint64_t id; /**< Unique for the publisher's life. */
     char name[64];
-    int32_t pid; /**< As seen from the publisher's PID namespace; 0 if it has no number there. */
     cuframes_mode mode;
     uint32_t max_held; /**< Leases granted. */
     uint32_t held;     /**< Leases in use now. */
@@ -256,14 +307,15 @@ typedef struct cuframes_publisher_options {
     const char* directory; /**< NULL: cuframes_default_directory(). Made with mode 0700 if absent. */
     const char* access;    /**< NULL or "user": this uid (and root); "group:NAME"; "all". */
     uint32_t slots; /**< Frames the ring holds, 3 to 128: then Σ max_held of subscribers + 2 must fit. 0: automatic,
-                                at least 8, more as subscribers come and ask, up to max_slots. */
+                                at least CUFRAMES_DEFAULT_SLOTS, more as subscribers come and ask, up to max_slots. */
     cuframes_policy policy;
-    uint32_t wait_timeout_ms;                               /**< With CUFRAMES_POLICY_WAIT; 0: 1000. */
-    uint32_t max_subscribers;                               /**< 0: 64. */
+    uint32_t wait_timeout_ms; /**< With CUFRAMES_POLICY_WAIT; 0: CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS. */
+    uint32_t max_subscribers; /**< 0: CUFRAMES_DEFAULT_MAX_SUBSCRIBERS. */
     cuframes_subscriber_added_func on_subscriber_added;     /**< May be NULL. */
     cuframes_subscriber_removed_func on_subscriber_removed; /**< May be NULL. */
     void* user_data;
-    uint32_t max_slots; /**< With slots 0: the most frames the ring may grow to, 3 to 128; 0: 128. */
+    uint32_t
+        max_slots; /**< With slots 0: the most frames the ring may grow to, 3 to 128; 0: CUFRAMES_DEFAULT_MAX_SLOTS. */
 } cuframes_publisher_options;
 
 /**
@@ -283,13 +335,14 @@ CUFRAMES_API void cuframes_publisher_destroy(cuframes_publisher* publisher);
 typedef struct cuframes_ring_config {
     uint32_t struct_size;
     cuframes_memory memory;
-    cuframes_geometry geometry;
-    const char* caps;        /**< Media type for the readers, any UTF-8 up to 16 KiB; NULL: none. */
-    int32_t cuda_device;     /**< With CUFRAMES_MEMORY_CUDA and no context: ordinal; -1: 0. */
+    const cuframes_geometry* geometry; /**< Required. Copied. */
+    const char* caps;                  /**< Media type for the readers, any UTF-8 up to 16 KiB; NULL: none. */
+    cuframes_optional cuda_device; /**< With CUFRAMES_MEMORY_CUDA and no context: the GPU's ordinal; not given: 0. */
     void* cuda_context;      /**< CUcontext to use; NULL: the device's primary one. Must outlive the generation. */
     uint32_t producer_slots; /**< Slots on top of `slots` for buffers that the producer itself keeps (a decoder's
                                   reference frames); host memory of slots never used is never committed. */
-    uint32_t metadata_size;  /**< Bytes of metadata a frame can carry; 0: 256 KiB. Unused pages are not committed. */
+    uint32_t
+        metadata_size; /**< Bytes of metadata a frame can carry; 0: CUFRAMES_DEFAULT_METADATA_SIZE. Unused pages are not committed. */
 } cuframes_ring_config;
 
 /**
@@ -368,7 +421,10 @@ typedef struct cuframes_publisher_stats {
 /** Thread-safe; does not wait. */
 CUFRAMES_API int cuframes_publisher_get_stats(cuframes_publisher* publisher, cuframes_publisher_stats* stats);
 
-/** Fills at most `capacity` entries; returns how many subscribers there are, or an error. Thread-safe. */
+/**
+ * Fills at most `capacity` entries; returns how many subscribers there are, or an error. `infos` is an array of structs of
+ * the first one's `struct_size`: call CUFRAMES_INIT() on that. NULL with capacity 0 only asks for the number. Thread-safe.
+ */
 CUFRAMES_API int cuframes_publisher_get_subscribers(cuframes_publisher* publisher, cuframes_subscriber_info* infos,
                                                     size_t capacity);
 
@@ -378,12 +434,12 @@ CUFRAMES_API const char* cuframes_publisher_socket_path(const cuframes_publisher
 /** What travels with a frame. Times are nanoseconds of CLOCK_MONOTONIC, which all processes of a host share. */
 typedef struct cuframes_frame_info {
     uint32_t struct_size;
-    uint32_t flags;              /**< Opaque to the ring (the elements put GstBufferFlags here). */
-    uint64_t pts;                /**< When the frame is to be shown or was captured; CUFRAMES_TIME_NONE: unknown. */
-    uint64_t dts;                /**< Likewise for decoding order. */
-    uint64_t duration;           /**< Nanoseconds, or CUFRAMES_TIME_NONE. */
-    uint64_t offset, offset_end; /**< As in GstBuffer; UINT64_MAX: none. */
-    const void* metadata;        /**< Opaque to the ring (the elements put serialized GstMetas here). Copied. */
+    uint32_t flags;                       /**< Opaque to the ring (the elements put GstBufferFlags here). */
+    cuframes_optional pts;                /**< When the frame is to be shown or was captured. */
+    cuframes_optional dts;                /**< Likewise for decoding order. */
+    cuframes_optional duration;           /**< Nanoseconds. */
+    cuframes_optional offset, offset_end; /**< As in GstBuffer. */
+    const void* metadata; /**< Opaque to the ring (the elements put serialized GstMetas here). Copied. */
     size_t metadata_size;
 } cuframes_frame_info;
 
@@ -404,20 +460,20 @@ CUFRAMES_API int cuframes_slot_write(cuframes_slot* slot, const cuframes_image* 
 
 /**
  * Names a stream whose queued work writes the slot: publishing waits for what is queued there by then, and a slot that is
- * given back unpublished is not used again before. `cuda_context` as in cuframes_image. Nothing happens in host memory. The
- * stream must live until the slot is given back. Thread-safe.
+ * given back unpublished is not used again before. Nothing happens in host memory. The stream must live until the slot is
+ * given back. Thread-safe.
  */
-CUFRAMES_API int cuframes_slot_record_stream(cuframes_slot* slot, void* cuda_stream, void* cuda_context);
+CUFRAMES_API int cuframes_slot_record_stream(cuframes_slot* slot, cuframes_cuda_stream stream);
 
 /**
  * Makes the slot's frame visible to readers and wakes those that sleep. CUDA: first waits, on the CPU, until all work
- * queued so far on `cuda_stream` (`cuda_context` as in cuframes_image), and on the streams named before, is complete;
- * stream NULL means the legacy default stream. A slot is published once; the pixels must not be changed afterwards.
+ * queued so far on `after` (CUFRAMES_DEFAULT_STREAM if there is no other), and on the streams named before, is complete.
+ * A slot is published once; the pixels must not be changed afterwards.
  * CUFRAMES_ERROR_INVALID_STATE if its generation was superseded; CUFRAMES_ERROR_CUDA if a stream captures a graph, as what
  * it was given has not begun. Thread-bound to the slot.
  */
-CUFRAMES_API int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info, void* cuda_stream,
-                                       void* cuda_context);
+CUFRAMES_API int cuframes_slot_publish(cuframes_slot* slot, const cuframes_frame_info* info,
+                                       cuframes_cuda_stream after);
 
 /**
  * Ends the caller's hold on the slot. A published frame stays available to readers; the slot may be reused once it is
@@ -464,12 +520,13 @@ typedef struct cuframes_subscriber_options {
     const char* directory; /**< NULL: cuframes_default_directory(). Need not exist yet. */
     const char* name;      /**< Shown to the publisher; NULL: the program's name. */
     cuframes_mode mode;
-    uint32_t max_held; /**< Frames that may be held at once, 1 to 64. 0: automatic, which begins with 3 and asks
+    uint32_t
+        max_held; /**< Frames that may be held at once, 1 to 64. 0: automatic, which begins with CUFRAMES_DEFAULT_MAX_HELD and asks
                                      for more when all are held and another is wanted. */
     int64_t connect_timeout_ms; /**< How long next() waits for the first publisher; 0, and below: for ever. */
-    bool end_when_gone;  /**< next() returns CUFRAMES_ERROR_PUBLISHER_GONE instead of waiting for the next one. */
-    int32_t cuda_device; /**< GPU to read rings in GPU memory on; -1: the ring's own. */
-    void* cuda_context;  /**< CUcontext to map for and release in; NULL: the device's primary one. */
+    bool end_when_gone; /**< next() returns CUFRAMES_ERROR_PUBLISHER_GONE instead of waiting for the next one. */
+    cuframes_optional cuda_device; /**< Ordinal of the GPU to read rings in GPU memory on; not given: the ring's own. */
+    void* cuda_context;            /**< CUcontext to map for and release in; NULL: the device's primary one. */
     cuframes_subscriber_state_func on_state; /**< May be NULL. */
     void* user_data;
     uint32_t min_held; /**< With fewer it does not attach, but is refused (CUFRAMES_ERROR_RING_FULL); 0: max_held, or 1
@@ -526,8 +583,7 @@ CUFRAMES_API int cuframes_subscriber_next(cuframes_subscriber* subscriber, int64
 CUFRAMES_API int cuframes_subscriber_fd(const cuframes_subscriber* subscriber);
 
 /**
- * While set, waits in this handle end at once with CUFRAMES_ERROR_INTERRUPTED, and the thread of cuframes_subscriber_start()
- * pauses. Thread-safe, async-signal-safe.
+ * While set, waits in this handle end at once with CUFRAMES_ERROR_INTERRUPTED. Thread-safe, async-signal-safe.
  */
 CUFRAMES_API void cuframes_subscriber_set_interrupted(cuframes_subscriber* subscriber, bool interrupted);
 
@@ -553,20 +609,6 @@ CUFRAMES_API int cuframes_subscriber_want(cuframes_subscriber* subscriber, uint3
  * late. Thread-safe.
  */
 CUFRAMES_API int cuframes_subscriber_set_latency(cuframes_subscriber* subscriber, uint64_t latency);
-
-/** Takes ownership of `frame` (unref it) with CUFRAMES_OK; else `error` is next()'s and `frame` NULL. Return false to
- * end the loop. */
-typedef bool (*cuframes_frame_func)(cuframes_frame* frame, int error, void* user_data);
-
-/**
- * Callback form: a thread of the subscriber calls next() and then `func`, until func returns false or
- * cuframes_subscriber_stop(). next() must not be called meanwhile. Errors other than INTERRUPTED reach `func`; if it
- * returns true after an attach failure the thread tries again when the key's socket changes.
- */
-CUFRAMES_API int cuframes_subscriber_start(cuframes_subscriber* subscriber, cuframes_frame_func func, void* user_data);
-
-/** Ends the thread of cuframes_subscriber_start() and waits for it, interrupted or not. Must not be called from `func`. */
-CUFRAMES_API void cuframes_subscriber_stop(cuframes_subscriber* subscriber);
 
 /**
  * Names one more CUDA context whose work may read frames (torch's primary one, say): releases wait for its legacy default
@@ -598,17 +640,22 @@ typedef struct cuframes_frame_view {
     cuframes_memory memory;
     const void* data; /**< First byte of the slot: host address or CUdeviceptr. */
     const cuframes_geometry* geometry;
-    const char* caps;      /**< The publisher's caps string; "" if it gave none. */
-    uint32_t slot;         /**< Position in the ring. */
-    int32_t cuda_device;   /**< Ordinal in this process; -1 in host memory. */
-    uint64_t epoch;        /**< Generation: (epoch, slot) names the memory for as long as the ring lives. */
-    uint64_t sequence;     /**< 1-based, counts over generations for the publisher's life. */
-    uint64_t missed;       /**< Frames lost or skipped between the one before and this one. */
-    bool discontinuity;    /**< First frame from this publisher, or frames are missing in strict mode. */
+    const char* caps;    /**< The publisher's caps string; "" if it gave none. */
+    uint32_t slot;       /**< Position in the ring. */
+    int32_t cuda_device; /**< Ordinal in this process; -1 in host memory. */
+    uint64_t epoch;      /**< Generation: (epoch, slot) names the memory for as long as the ring lives. */
+    uint64_t sequence;   /**< 1-based, counts over generations for the publisher's life. */
+    uint64_t missed;     /**< Frames lost or skipped between the one before and this one. */
+    bool discontinuity;  /**< First frame from this publisher, or frames are missing in strict mode. */
+    uint32_t flags;      /**< From here on as the publisher's cuframes_frame_info said. */
+    uint64_t pts;        /**< CUFRAMES_TIME_NONE: unknown. So for dts and duration. */
+    uint64_t dts, duration;
+    uint64_t offset, offset_end; /**< UINT64_MAX: none. */
+    const void* metadata;
+    size_t metadata_size;
     uint64_t publish_time; /**< CLOCK_MONOTONIC when it became visible. */
-    cuframes_frame_info info;
-    uint64_t latency; /**< As cuframes_publisher_set_latency() told; CUFRAMES_TIME_NONE: not told. */
-    uint32_t spare;   /**< Frames that could be taken besides when this one was, before one is given back. */
+    uint64_t latency;      /**< As cuframes_publisher_set_latency() told; CUFRAMES_TIME_NONE: not told. */
+    uint32_t spare;        /**< Frames that could be taken besides when this one was, before one is given back. */
     int32_t fd; /**< Host memory: the memfd with the ring's frames, to pass on to a process that maps it; sealed, so
                            that nobody can map it for writing. Valid while the frame is held; duplicate it to keep it. -1:
                            GPU memory. */
@@ -633,11 +680,11 @@ CUFRAMES_API void cuframes_frame_unref(cuframes_frame* frame);
 
 /**
  * Names a stream whose queued work reads the frame, so that its release is ordered after what is queued there by then.
- * Which context the stream is of is asked of the driver; `cuda_context` says which default stream is meant (NULL: the
+ * Which context the stream is of is asked of the driver; `stream.context` says which default stream is meant (NULL: the
  * subscriber's own context). CU_STREAM_PER_THREAD stands for those of all threads in that context. A stream must not be
  * destroyed before the frame is given up: drivers do not survive being asked of one that is gone. Thread-safe.
  */
-CUFRAMES_API int cuframes_frame_record_stream(cuframes_frame* frame, void* cuda_stream, void* cuda_context);
+CUFRAMES_API int cuframes_frame_record_stream(cuframes_frame* frame, cuframes_cuda_stream stream);
 
 /**
  * Copies the visible pixels to `image`. From GPU to host memory it is done on return; device to device it is queued on

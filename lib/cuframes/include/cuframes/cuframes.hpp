@@ -17,7 +17,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -99,7 +98,7 @@ T make() {
     return out;
 }
 
-/// The strings in these structs are borrowed until the call that takes the struct returns.
+/// The strings in these structs, and a geometry, are borrowed until the call that takes the struct returns.
 inline cuframes_publisher_options publisher_options(const char* key) {
     auto out = make<cuframes_publisher_options>();
     out.key = key;
@@ -109,34 +108,27 @@ inline cuframes_publisher_options publisher_options(const char* key) {
 inline cuframes_subscriber_options subscriber_options(const char* key) {
     auto out = make<cuframes_subscriber_options>();
     out.key = key;
-    out.cuda_device = -1;
     return out;
 }
 
-inline cuframes_ring_config ring_config(cuframes_memory memory, const cuframes_geometry& geometry,
+inline cuframes_ring_config ring_config(cuframes_memory memory, const cuframes_geometry* geometry,
                                         const char* caps = nullptr) {
     auto out = make<cuframes_ring_config>();
     out.memory = memory;
     out.geometry = geometry;
     out.caps = caps;
-    out.cuda_device = -1;
     return out;
 }
 
-/// With every time and offset unknown but the one given.
+/// With no time but the one given.
 inline cuframes_frame_info frame_info(std::uint64_t pts = CUFRAMES_TIME_NONE) {
     auto out = make<cuframes_frame_info>();
-    out.pts = pts;
-    out.dts = out.duration = CUFRAMES_TIME_NONE;
-    out.offset = out.offset_end = UINT64_MAX;
+    out.pts = cuframes_some(pts);
     return out;
 }
 
-/// A CUstream and its CUcontext; empty: the legacy default stream of the ring's own context.
-struct Stream {
-    void* stream = nullptr;
-    void* context = nullptr;
-};
+/// A CUstream and its CUcontext; {}: the legacy default stream of the ring's own context.
+using Stream = cuframes_cuda_stream;
 
 namespace detail {
 template <auto destroy>
@@ -164,12 +156,10 @@ public:
 
     Status write(const cuframes_image& image) { return Status::of(cuframes_slot_write(handle_.get(), &image)); }
     /// Names a stream that writes the slot: publishing waits for it, and a slot given back unpublished is not used before.
-    Status record(Stream user) {
-        return Status::of(cuframes_slot_record_stream(handle_.get(), user.stream, user.context));
-    }
+    Status record(Stream user) { return Status::of(cuframes_slot_record_stream(handle_.get(), user)); }
     /// Makes the frame visible once all work queued so far on the stream, and on those named, is done.
     Status publish(const cuframes_frame_info& info = frame_info(), Stream after = {}) {
-        return Status::of(cuframes_slot_publish(handle_.get(), &info, after.stream, after.context));
+        return Status::of(cuframes_slot_publish(handle_.get(), &info, after));
     }
 
     cuframes_slot* get() const noexcept { return handle_.get(); }
@@ -228,7 +218,7 @@ public:
             }
             // Others may have come since their number was asked for.
             const bool complete = static_cast<std::size_t>(count) <= out.size();
-            out.resize(static_cast<std::size_t>(count));
+            out.resize(static_cast<std::size_t>(count), make<cuframes_subscriber_info>());
             if (complete) {
                 return out;
             }
@@ -266,9 +256,7 @@ public:
     /// Copies the visible pixels out.
     Status read(const cuframes_image& image) const { return Status::of(cuframes_frame_read(handle_.get(), &image)); }
     /// Orders the frame's release after the work queued on a stream.
-    Status record(Stream user) {
-        return Status::of(cuframes_frame_record_stream(handle_.get(), user.stream, user.context));
-    }
+    Status record(Stream user) { return Status::of(cuframes_frame_record_stream(handle_.get(), user)); }
 
     cuframes_frame* get() const noexcept { return handle_.get(); }
     /// Hands the reference over to the caller.
@@ -280,9 +268,6 @@ private:
 
 class Subscriber {
 public:
-    /// Called for each frame and each event of the stream; false ends the loop.
-    using Callback = std::function<bool(Result<Frame>)>;
-
     explicit Subscriber(cuframes_subscriber* owned) : handle_(owned) {}
 
     static Result<Subscriber> create(const cuframes_subscriber_options& options) {
@@ -312,24 +297,6 @@ public:
     int fd() const { return cuframes_subscriber_fd(get()); }
     void set_interrupted(bool interrupted) { cuframes_subscriber_set_interrupted(get(), interrupted); }
 
-    /// Calls `callback` from a thread of the subscriber until it returns false, or stop(). It must not throw.
-    Status start(Callback callback) {
-        if (callback_) {
-            stop();
-        }
-        auto kept = std::make_unique<Callback>(std::move(callback));
-        const int code = cuframes_subscriber_start(get(), &Subscriber::arrived, kept.get());
-        if (code < 0) {
-            return last_error(code);
-        }
-        callback_ = std::move(kept);
-        return {};
-    }
-    void stop() {
-        cuframes_subscriber_stop(get());
-        callback_.reset();
-    }
-
     Result<cuframes_subscriber_stats> stats() const {
         auto out = make<cuframes_subscriber_stats>();
         const int code = cuframes_subscriber_get_stats(get(), &out);
@@ -349,13 +316,6 @@ public:
     cuframes_subscriber* get() const noexcept { return handle_.get(); }
 
 private:
-    static bool arrived(cuframes_frame* frame, int error, void* callback) noexcept {
-        Result<Frame> result = frame ? Result<Frame>(Frame(frame)) : Result<Frame>(last_error(error));
-        return (*static_cast<Callback*>(callback))(std::move(result));
-    }
-
-    // The thread that calls it ends with the handle, which therefore goes first: members die in reverse order.
-    std::unique_ptr<Callback> callback_;
     detail::Handle<cuframes_subscriber, cuframes_subscriber_destroy> handle_;
 };
 

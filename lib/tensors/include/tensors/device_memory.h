@@ -25,23 +25,18 @@ enum StreamName : int64_t {
     stream_per_thread = 2,
 };
 
-/// A CUstream (NULL for names that are no stream), and the context that it is of: for default streams the primary one.
-struct Stream {
-    void* stream = nullptr;
-    void* context = nullptr;
-};
-
-/// Resolves a stream name on `device`. Fails without a driver, for an unknown device, for stream_ambiguous, and for what the
+/// Resolves a stream name on `device`: to NULL for names that are no stream; a default one is that of the primary context.
+/// Fails without a driver, for an unknown device, for stream_ambiguous, and for what the
 /// driver knows to be no stream.
-CUFRAMES_PRIVATE Result<Stream> resolve_stream(int32_t device, int64_t name) noexcept;
+CUFRAMES_PRIVATE Result<StreamRef> resolve_stream(int32_t device, int64_t name) noexcept;
 
 /// Fails if the stream captures a CUDA graph, into which a copy would go instead of being made.
-CUFRAMES_PRIVATE Result<> check_runs(const Stream& stream) noexcept;
+CUFRAMES_PRIVATE Result<> check_runs(const StreamRef& stream) noexcept;
 
 /// Memory of a GPU, from a pool of this process's own. Given back after the work in flight that may use it. Move-only.
 class DeviceBlock {
 public:
-    static Result<DeviceBlock> allocate(int32_t device, uint64_t size, const Stream& stream);
+    static Result<DeviceBlock> allocate(int32_t device, uint64_t size, const StreamRef& stream);
 
     DeviceBlock() = default;
     DeviceBlock(DeviceBlock&& other) noexcept;
@@ -51,15 +46,15 @@ public:
     void* data() const { return data_; }
 
     /// Remembers what is queued on `stream` now: it makes the content.
-    Result<> made_on(const Stream& stream);
+    Result<> made_on(const StreamRef& stream);
     /// Makes `stream` wait, on the GPU, for the content; and the end of the memory for what is queued there by then.
-    Result<> order(const Stream& stream) const;
+    Result<> order(const StreamRef& stream) const;
 
 private:
     struct Users {
         std::mutex mutex;
-        std::vector<InFlight> streams;
-        void add(const Stream& stream);
+        std::vector<StreamRef> streams;
+        void add(const StreamRef& stream);
     };
 
     void* data_ = nullptr;
@@ -76,6 +71,6 @@ struct CopySide {
 
 /// Queues a copy of all planes of `geometry` on `stream`; with a host side it is done on return.
 CUFRAMES_PRIVATE Result<> copy_with_gpu(const CopySide& to, const CopySide& from, const cuframes_geometry& geometry,
-                                        const Stream& stream) noexcept;
+                                        const StreamRef& stream) noexcept;
 
 } // namespace cuframes::tensors

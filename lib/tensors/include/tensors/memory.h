@@ -29,7 +29,7 @@ private:
     };
 
     OwnedFrame(const cuframes_geometry& geometry, DLDevice device) : geometry_(geometry), device_(device) {}
-    Result<> allocate(const Stream& stream);
+    Result<> allocate(const StreamRef& stream);
 
     const cuframes_geometry geometry_;
     const DLDevice device_;

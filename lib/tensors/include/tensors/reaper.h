@@ -12,24 +12,22 @@
 #pragma once
 
 #include "base/private_api.h"
+#include "base/stream_ref.h"
 
 #include <span>
 
 namespace cuframes::tensors {
 
-/// Work that may still use something, named by values of the driver API. Meant are the stream and the legacy stream of its
-/// context; with CUFRAMES_RELEASE=context all that the context has in flight.
-struct InFlight {
-    void* context;          ///< CUcontext.
-    void* stream = nullptr; ///< CUstream of it; NULL or a default one: the legacy stream alone.
-};
+using core::StreamRef;
 
 /// Runs `action(object)` on the reaper's thread. Never blocks. Any thread.
 void reap(void (*action)(void*), void* object) noexcept;
 
-/// The same, after the GPU work that is in flight now. Never blocks; may be called from a CUDA host function, where
+/// The same, after the GPU work that is in flight now on `work`: on the streams and on the legacy ones of their contexts,
+/// which stand for the other default ones too; with CUFRAMES_RELEASE=context all that the contexts have in flight. Never
+/// blocks; may be called from a CUDA host function, where
 /// driver calls are refused: the order is then recorded a moment later, by the reaper itself.
-CUFRAMES_PRIVATE void reap_after(std::span<const InFlight> work, void (*action)(void*), void* object) noexcept;
+CUFRAMES_PRIVATE void reap_after(std::span<const StreamRef> work, void (*action)(void*), void* object) noexcept;
 
 /// Waits until everything handed in so far is done. Must not be called with Python's interpreter lock held.
 CUFRAMES_PRIVATE void drain_reaper() noexcept;
