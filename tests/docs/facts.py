@@ -10,6 +10,7 @@ from pages import SOURCE
 
 HEADER = SOURCE / "lib/cuframes/include/cuframes/cuframes.h"
 CORE = SOURCE / "lib/cuframes"
+BASE = SOURCE / "lib/base"
 GST_HEADER = SOURCE / "lib/cuframes-gst/include/cuframes-gst/cuframes-gst.h"
 
 
@@ -33,7 +34,8 @@ def header_words():
 
 def environment_variables():
     """Variables of ours, and those that ./dev and the library look up."""
-    text = "".join(path.read_text() for path in (*CORE.rglob("*.cpp"), *CORE.rglob("*.h")))
+    sources = (path for folder in (CORE, BASE) for kind in ("*.cpp", "*.h") for path in folder.rglob(kind))
+    text = "".join(path.read_text() for path in sources)
     found = set(re.findall(r'getenv\("(\w+)"\)', text))
     usage = (SOURCE / "dev").read_text().split("END")[1]
     return found | set(re.findall(r"\b(CUFRAMES_\w+|XDG_CACHE_HOME|CUDA_HOME)\b", usage))
@@ -112,12 +114,12 @@ class Element:
 
 def layout_of(structs):
     """Asks the compiler: {(struct, field): offset} for the fields given, and for each struct its size under None."""
-    lines = [f'    std::printf("{s} - %zu\\n", sizeof(cuframes::{s}));' for s in structs]
+    lines = [f'    std::printf("{s} - %zu\\n", sizeof({s}));' for s in structs]
     for s, fields in structs.items():
-        lines += [f'    std::printf("{s} {field} %zu\\n", offsetof(cuframes::{s}, {field}));' for field in fields]
+        lines += [f'    std::printf("{s} {field} %zu\\n", offsetof({s}, {field}));' for field in fields]
     program = (
-        '#include <cstdio>\n#include "protocol/messages.h"\nnamespace cuframes { using ::cuframes_geometry; using'
-        " ::cuframes_plane; }\nint main() {\n" + "\n".join(lines) + "\n}\n"
+        '#include <cstdio>\n#include "protocol/messages.h"\nusing namespace cuframes::core;\n'
+        "using namespace cuframes::core::wire;\nint main() {\n" + "\n".join(lines) + "\n}\n"
     )
     with tempfile.TemporaryDirectory(prefix="docs-") as folder:
         binary = f"{folder}/layout"

@@ -144,8 +144,8 @@ class ProtocolTest(unittest.TestCase):
         "RingState",
         "SlotRecord",
         "LeasePage",
-        "cuframes_geometry",
-        "cuframes_plane",
+        "Geometry",
+        "Plane",
     )
 
     def setUp(self):

@@ -41,6 +41,13 @@ TEST(Geometry, TheLastRowMayEndBeforeItsPitch) {
     EXPECT_FALSE(check_geometry(g));
 }
 
+TEST(Geometry, ComesBackFromTheWireAsItWas) {
+    const cuframes_geometry before = nv12(1920, 1080);
+    const cuframes_geometry after = from_wire(to_wire(before));
+    EXPECT_EQ(after.struct_size, sizeof(after));
+    EXPECT_EQ(std::memcmp(&before.plane_count, &after.plane_count, sizeof(after) - sizeof(after.struct_size)), 0);
+}
+
 TEST(Geometry, EachWrongFieldIsNamed) {
     const std::vector<std::pair<const char*, std::function<void(cuframes_geometry&)>>> breakages = {
         {"0x", [](auto& g) { g.width = 0; }},
@@ -100,7 +107,7 @@ protected:
         header().records_offset = 512;
         header().metadata_offset = 4096;
         header().metadata_stride = 4096;
-        header().geometry = nv12(64, 48);
+        header().geometry = to_wire(nv12(64, 48));
         std::memcpy(memory_.data() + sizeof(RingHeader), "caps", 4);
     }
 
