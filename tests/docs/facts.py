@@ -10,6 +10,7 @@ from pages import SOURCE
 
 HEADER = SOURCE / "lib/cuframes/include/cuframes/cuframes.h"
 CORE = SOURCE / "lib/cuframes"
+BASE = SOURCE / "lib/base"
 GST_HEADER = SOURCE / "lib/cuframes-gst/include/cuframes-gst/cuframes-gst.h"
 
 
@@ -33,7 +34,8 @@ def header_words():
 
 def environment_variables():
     """Variables of ours, and those that ./dev and the library look up."""
-    text = "".join(path.read_text() for path in (*CORE.rglob("*.cpp"), *CORE.rglob("*.h")))
+    sources = (path for folder in (CORE, BASE) for path in folder.rglob("*") if path.suffix in (".cpp", ".h"))
+    text = "".join(path.read_text() for path in sources)
     found = set(re.findall(r'getenv\("(\w+)"\)', text))
     usage = (SOURCE / "dev").read_text().split("END")[1]
     return found | set(re.findall(r"\b(CUFRAMES_\w+|XDG_CACHE_HOME|CUDA_HOME)\b", usage))
