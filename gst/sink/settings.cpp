@@ -20,7 +20,7 @@ cuframes_publisher_options defaults() {
 SinkSettings::SinkSettings() : cuframes_publisher_options(defaults()) {}
 
 cuframes_publisher_options SinkSettings::options() const {
-    cuframes_publisher_options options = *this;
+    auto options = static_cast<const cuframes_publisher_options&>(*this);
     options.key = key.c_str();
     options.directory = or_null(directory);
     options.access = or_null(access);

@@ -46,7 +46,7 @@ void deliver_subscriber_event(GstElement* sink, const SubscriberEvents::Event& e
         g_signal_emit(sink, signals[SIGNAL_SUBSCRIBER_ADDED], 0, event.name.c_str(), event.pid);
     }
     g_object_notify(G_OBJECT(sink), "num-subscribers");
-    GST_CUFRAMES_SINK(sink)->state->held().subscribers_changed();
+    GST_CUFRAMES_SINK(sink)->state->held_frame().subscribers_changed();
 }
 
 } // namespace cuframes::gst

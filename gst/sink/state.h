@@ -26,7 +26,7 @@ public:
     Publication& publication() { return *publication_; }
     const Publication& publication() const { return *publication_; }
     SinkNegotiation& negotiation() { return negotiation_; }
-    Preroll& held() { return preroll_; }
+    Preroll& held_frame() { return preroll_; }
     CudaContextHolder& cuda() { return cuda_; }
 
     bool start();

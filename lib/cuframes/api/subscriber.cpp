@@ -65,10 +65,8 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
     }
     const std::string directory = o->directory && *o->directory ? o->directory : "";
     const std::string path = socket_path(directory.empty() ? default_directory() : directory, o->key);
-    if (path.size() > 107) {
-        return Error{CUFRAMES_ERROR_PATH_TOO_LONG,
-                     text("the socket path ", path, " has ", path.size(),
-                          " bytes; a Unix socket allows 107: use a shorter directory or key")};
+    if (auto fits = check_socket_path(path); !fits) {
+        return fits.error();
     }
     return SubscriberOptions{o->key,
                              directory,

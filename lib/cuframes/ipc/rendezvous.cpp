@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -287,16 +288,24 @@ std::string socket_path(const std::string& directory, const std::string& key) {
     return text(directory, "/", key, ".sock");
 }
 
+Result<> check_socket_path(const std::string& path) {
+    constexpr size_t most = sizeof sockaddr_un::sun_path - 1;
+    if (path.size() > most) {
+        return Error{CUFRAMES_ERROR_PATH_TOO_LONG,
+                     text("the socket path ", path, " has ", path.size(), " bytes; a Unix socket allows ", most,
+                          ": use a shorter directory or key")};
+    }
+    return {};
+}
+
 Result<KeyHolder> KeyHolder::take(const std::string& directory, const std::string& key, const AccessRule& access) {
     KeyHolder holder;
     holder.lock_path_ = text(directory, "/", key, ".lock");
     // The name it gets first is shorter than the last one, so a path that fits at all fits both times.
     const std::string first_path = text(directory, "/", key, ".new");
     const std::string final_path = socket_path(directory, key);
-    if (final_path.size() > 107) {
-        return Error{CUFRAMES_ERROR_PATH_TOO_LONG,
-                     text("the socket path ", final_path, " has ", final_path.size(),
-                          " bytes; a Unix socket allows 107: use a shorter directory or key")};
+    if (auto fits = check_socket_path(final_path); !fits) {
+        return fits.error();
     }
     auto made = ensure_directory(directory, access);
     if (!made) {

@@ -50,6 +50,9 @@ struct FileIdentity {
 
 std::string socket_path(const std::string& directory, const std::string& key);
 
+/// Whether it fits a socket's address.
+Result<> check_socket_path(const std::string& path);
+
 /// A key held by this process, and the socket that listens for it. Gives both back when destroyed.
 class KeyHolder {
 public:

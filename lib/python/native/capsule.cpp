@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "capsule.h"
 
+#include "errors.h"
 #include "guarded.h"
 
 namespace cuframes::python {
@@ -92,6 +93,28 @@ tensors::ImportedTensor consume_capsule(nb::handle capsule) {
         return tensors::ImportedTensor(legacy);
     }
     reject(capsule.ptr());
+}
+
+ConsumedCapsules::ConsumedCapsules(const std::vector<nb::object>& capsules) {
+    for (const nb::object& capsule : capsules) {
+        tensors_.push_back(consume_capsule(capsule));
+    }
+}
+
+tensors::SourceFrame ConsumedCapsules::read(const cuframes_geometry& geometry) const {
+    std::vector<const DLTensor*> views;
+    for (const tensors::ImportedTensor& tensor : tensors_) {
+        views.push_back(&tensor.tensor());
+    }
+    return read_tensors(views, geometry);
+}
+
+tensors::SourceFrame read_tensors(const std::vector<const DLTensor*>& views, const cuframes_geometry& geometry) {
+    auto read = tensors::read_tensors(views, geometry);
+    if (const auto* mismatch = std::get_if<tensors::Mismatch>(&read)) {
+        raise(*mismatch);
+    }
+    return std::get<tensors::SourceFrame>(std::move(read));
 }
 
 const DLTensor& look_into_capsule(nb::handle capsule) {

@@ -8,6 +8,9 @@
 
 #include <nanobind/nanobind.h>
 
+#include <utility>
+#include <vector>
+
 namespace cuframes::python {
 
 namespace nb = nanobind;
@@ -17,6 +20,20 @@ nb::object make_capsule(DLManagedTensorVersioned* managed);
 
 /// Takes the tensor out. TypeError: not a DLPack capsule, or one that was consumed before.
 tensors::ImportedTensor consume_capsule(nb::handle capsule);
+
+/// Tensors out of capsules, for as long as it lives. Errors as of consume_capsule().
+class ConsumedCapsules {
+public:
+    explicit ConsumedCapsules(const std::vector<nb::object>& capsules);
+    /// TypeError, ValueError, BufferError: they are no frame of `geometry`.
+    tensors::SourceFrame read(const cuframes_geometry& geometry) const;
+
+private:
+    std::vector<tensors::ImportedTensor> tensors_;
+};
+
+/// The tensors as a frame of `geometry`; the exceptions of ConsumedCapsules::read().
+tensors::SourceFrame read_tensors(const std::vector<const DLTensor*>& views, const cuframes_geometry& geometry);
 
 /// The tensor of a capsule that is not consumed yet, and still owns it.
 const DLTensor& look_into_capsule(nb::handle capsule);

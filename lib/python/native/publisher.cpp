@@ -3,6 +3,7 @@
 
 #include "capsule.h"
 #include "errors.h"
+#include "tensors/device.h"
 #include "unlocked.h"
 
 #include <nanobind/stl/string.h>
@@ -207,21 +208,10 @@ std::unique_ptr<Slot> Publisher::acquire(bool wait) {
 
 bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags,
                      int64_t stream) {
-    std::vector<tensors::ImportedTensor> tensors;
-    std::vector<const DLTensor*> views;
-    for (const nb::object& capsule : capsules) {
-        tensors.push_back(consume_capsule(capsule));
-    }
-    for (const tensors::ImportedTensor& tensor : tensors) {
-        views.push_back(&tensor.tensor());
-    }
+    const ConsumedCapsules tensors(capsules);
     for (;;) {
         const Layout layout = newest_layout();
-        auto read = tensors::read_tensors(views, layout.geometry);
-        if (const auto* mismatch = std::get_if<tensors::Mismatch>(&read)) {
-            raise(*mismatch);
-        }
-        const auto& source = std::get<tensors::SourceFrame>(read);
+        const tensors::SourceFrame source = tensors.read(layout.geometry);
         const core::StreamRef queue = stream_of_copy(source, layout, stream);
         auto slot = take(true);
         if (!slot && slot.error().code == CUFRAMES_ERROR_NO_FREE_SLOT) {
@@ -242,7 +232,7 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
 }
 
 core::StreamRef Publisher::stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream) {
-    const bool from_gpu = source.device.device_type == kDLCUDA || source.device.device_type == kDLCUDAManaged;
+    const bool from_gpu = tensors::is_on_gpu(source.device);
     if (!from_gpu && layout.device.device_type != kDLCUDA) {
         return {};
     }

@@ -128,20 +128,10 @@ std::unique_ptr<OwnedSource> OwnedSource::from_tensors(const std::string& format
     if (!geometry) {
         refuse(geometry.error().message);
     }
-    std::vector<tensors::ImportedTensor> tensors;
-    std::vector<const DLTensor*> views;
-    for (const nb::object& capsule : capsules) {
-        tensors.push_back(consume_capsule(capsule));
-    }
-    for (const tensors::ImportedTensor& tensor : tensors) {
-        views.push_back(&tensor.tensor());
-    }
-    auto read = tensors::read_tensors(views, *geometry);
-    if (const auto* mismatch = std::get_if<tensors::Mismatch>(&read)) {
-        raise(*mismatch);
-    }
+    const ConsumedCapsules tensors(capsules);
+    const tensors::SourceFrame source = tensors.read(*geometry);
     const DLDevice device{static_cast<DLDeviceType>(device_type), device_id};
-    return std::make_unique<OwnedSource>(copy_frame(std::get<tensors::SourceFrame>(read), *geometry, device, stream));
+    return std::make_unique<OwnedSource>(copy_frame(source, *geometry, device, stream));
 }
 
 void check_tensors(const std::string& format, uint32_t width, uint32_t height,
@@ -154,10 +144,7 @@ void check_tensors(const std::string& format, uint32_t width, uint32_t height,
     for (const nb::object& capsule : capsules) {
         views.push_back(&look_into_capsule(capsule));
     }
-    auto read = tensors::read_tensors(views, *geometry);
-    if (const auto* mismatch = std::get_if<tensors::Mismatch>(&read)) {
-        raise(*mismatch);
-    }
+    read_tensors(views, *geometry);
 }
 
 nb::tuple format_layout(const std::string& format, uint32_t width, uint32_t height) {
