@@ -17,6 +17,7 @@ import shutil
 import tempfile
 
 import cuframes
+import pictures
 import pytest
 from probes import MEMORY, descriptors
 from processes import SECONDS, Program, Role, eventually
@@ -100,6 +101,15 @@ def subscribe(key, cleanup):
         return subscriber
 
     return make
+
+
+@pytest.fixture
+def frame(publisher, subscribe):
+    """Of the test's own publisher, with the picture of number 1."""
+    subscriber = subscribe()
+    with publisher.acquire() as slot:
+        pictures.draw(slot, 1)
+    return subscriber.next_frame(timeout_ms=10000)
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ What never ends by itself is ended from outside of the text: the functions it is
 seen enough.
 """
 
+import os
 import pathlib
 import re
+import subprocess
 import sys
 import threading
 
@@ -37,6 +39,21 @@ def missing(text):
         except ImportError:
             return line.split()[1]
     return None
+
+
+def lines_of(name):
+    """Runs a snippet in a process of its own: what it prints, if it ends well and says nothing on stderr."""
+    from processes import SECONDS  # Not of the user's program that this file is, too.
+
+    done = subprocess.run(
+        [sys.executable, __file__, name],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        timeout=2 * SECONDS,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    return done.stdout.splitlines()
 
 
 class Enough(Exception):

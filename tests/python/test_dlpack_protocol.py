@@ -18,14 +18,6 @@ def publisher(publish):
 
 
 @pytest.fixture
-def frame(publisher, subscribe):
-    subscriber = subscribe()
-    with publisher.acquire() as slot:
-        pictures.draw(slot, 1)
-    return subscriber.next_frame(timeout_ms=10000)
-
-
-@pytest.fixture
 def ours(memory):
     """The device that frames are on in this run."""
     return (capsule.CPU, 0) if memory == "host" else (capsule.CUDA, 0)

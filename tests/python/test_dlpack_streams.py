@@ -27,14 +27,6 @@ def publisher(publish, stand_in):
 
 
 @pytest.fixture
-def frame(publisher, subscribe):
-    subscriber = subscribe()
-    with publisher.acquire() as slot:
-        pictures.draw(slot, 1)
-    return subscriber.next_frame(timeout_ms=10000)
-
-
-@pytest.fixture
 def driver(stand_in, frame):
     """The driver, with the device's primary context current, as torch and cupy have it."""
     cuda = stand_in.driver
