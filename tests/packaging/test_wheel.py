@@ -47,7 +47,6 @@ with cuframes.subscribe("packaged", connect_timeout_ms=30000) as subscriber:
         print(cuframes.__file__, frame.format, frame.width, frame.height, frame.pts, *bytes_of, sep="|")
 """
 
-# Two copies of the core in one process: the module's, and that of the plugin in the wheel.
 PIPELINE = """
 import ctypes, cuframes
 from cuframes import gst
@@ -70,6 +69,49 @@ pipeline.set_state(Gst.State.PLAYING)
 with cuframes.subscribe("pipeline", connect_timeout_ms=30000) as subscriber:
     print("shared", subscriber.next_frame(timeout_ms=30000).format, sep="|")
 pipeline.set_state(Gst.State.NULL)
+"""
+
+
+# The package and the plugin, in both orders.
+ONE_KEY = """
+import os, cuframes
+from cuframes import gst
+from gi.repository import Gst
+
+def play(pipeline):
+    pipeline.set_state(Gst.State.PLAYING)
+    change, state, _ = pipeline.get_state(30 * Gst.SECOND)
+    if change == Gst.StateChangeReturn.FAILURE:
+        message = pipeline.get_bus().timed_pop_filtered(30 * Gst.SECOND, Gst.MessageType.ERROR)
+        pipeline.set_state(Gst.State.NULL)
+        error, _ = message.parse_error()
+        return error.message
+    return ""
+
+def publish():
+    return cuframes.publish("one", format="GRAY8", width=32, height=8, memory="host")
+
+def refused(message):
+    print("refused" if f"publisher of this very process (pid {os.getpid()})" in message else message)
+
+sink = Gst.parse_launch("videotestsrc is-live=true ! video/x-raw,format=GRAY8,width=32,height=8 ! cuframessink key=one")
+print("sink" + play(sink))
+try:
+    publish()
+except cuframes.KeyInUse as error:
+    refused(str(error))
+sink.set_state(Gst.State.NULL)
+with publish():
+    print("package")
+    refused(play(sink))
+print("sink" + play(sink), "again")
+sink.set_state(Gst.State.NULL)
+"""
+
+# The libraries of that name in the process.
+LOADED = """
+import re
+print(*{line.split()[-1] for line in open("/proc/self/maps") if re.search(r"/libcuframes(-wheel)?[.]so$", line)})
 """
 
 
@@ -147,12 +189,13 @@ class WheelTest(unittest.TestCase):
         return {**env, "CUFRAMES_DIR": str(cls.folder), "GST_REGISTRY": str(cls.folder / "registry.bin")}
 
     @classmethod
-    def start(cls, code, **options):
-        return subprocess.Popen([cls.python, "-c", code], cwd=cls.folder, env=cls.environment(), text=True, **options)
+    def start(cls, code, settings=None, **options):
+        env = {**cls.environment(), **(settings or {})}
+        return subprocess.Popen([cls.python, "-c", code], cwd=cls.folder, env=env, text=True, **options)
 
     @classmethod
-    def run_python(cls, code):
-        with cls.start(code, stdout=subprocess.PIPE) as process:
+    def run_python(cls, code, **settings):
+        with cls.start(code, settings, stdout=subprocess.PIPE) as process:
             out, _ = process.communicate(timeout=60)
         if process.returncode != 0:
             raise AssertionError(f"exit status {process.returncode}: {out}")
@@ -177,11 +220,13 @@ class WheelTest(unittest.TestCase):
         )
         self.assertNotIn("no CUDA support", said)
 
-    def test_native_module_needs_nothing_but_the_c_library(self):
+    def test_native_module_needs_nothing_but_the_package_and_the_c_library(self):
         (module,) = self.package.glob("_native.*.so")
-        self.assertEqual({name for name in needed(module) - C_LIBRARY if not name.startswith("ld-linux")}, set())
+        for library in (module, self.package / "libcuframes-wheel.so"):
+            others = {name for name in needed(library) - C_LIBRARY if not name.startswith("ld-linux")}
+            self.assertEqual(others, {"libcuframes-wheel.so"} if library == module else set())
         self.assertEqual(exported(module), {"PyInit__native"})
-        self.assertEqual(search_paths(module), [])
+        self.assertEqual(search_paths(module), ["$ORIGIN"])
 
     def test_nothing_but_the_package_is_installed(self):
         with zipfile.ZipFile(self.wheel) as archive:
@@ -210,12 +255,37 @@ class WheelTest(unittest.TestCase):
         self.assertEqual(said["shared"], "NV12")
 
     @unittest.skipUnless(WITH_GST, "no GStreamer to build for")
-    def test_libraries_for_pipelines_bring_their_own_core(self):
-        for library in self.package.glob("_gst/**/*.so"):
-            self.assertEqual(
-                {name for name in needed(library) if "cuframes" in name or "stdc++" in name}, set(), library
-            )
-            self.assertEqual(search_paths(library), [], library)
+    def test_libraries_for_pipelines_use_the_core_of_the_package(self):
+        paths = {"_gst/libcuframes-gst.so": "$ORIGIN/..", "_gst/plugins/libgstcuframes.so": "$ORIGIN/../.."}
+        found = {str(library.relative_to(self.package)) for library in self.package.glob("_gst/**/*.so")}
+        self.assertEqual(found, set(paths))
+        for name, path in paths.items():
+            library = self.package / name
+            others = {name for name in needed(library) if "cuframes" in name or "stdc++" in name}
+            self.assertEqual(others, {"libcuframes-wheel.so"}, name)
+            self.assertEqual(search_paths(library), [path], name)
+
+    @unittest.skipUnless(WITH_GST, "no GStreamer to build for")
+    def test_one_key_has_one_publisher_whoever_of_the_package_made_it(self):
+        self.assertEqual(self.run_python(ONE_KEY).split(), ["sink", "refused", "package", "refused", "sink", "again"])
+
+    @unittest.skipUnless(WITH_GST, "no GStreamer to build for")
+    def test_an_installed_library_of_the_same_name_is_not_taken(self):
+        # Neither where the loader looks first, nor loaded already.
+        other = self.folder / "other"
+        other.mkdir()
+        program = ["gcc", "-shared", "-x", "c", "-", "-o", other / "libcuframes-wheel.so"]
+        subprocess.run(program, input="int other_cuframes = 1;\n", check=True, text=True)
+        subprocess.run(
+            [*program[:-1], other / "libcuframes.so.0.1", "-Wl,-soname,libcuframes.so.0.1"],
+            input="int other_cuframes = 1;\n",
+            check=True,
+            text=True,
+        )
+        code = f"import ctypes; ctypes.CDLL('{other}/libcuframes.so.0.1', ctypes.RTLD_GLOBAL)\n{ONE_KEY}"
+        said = self.run_python(code + LOADED, LD_LIBRARY_PATH=str(other)).split()
+        self.assertEqual(said[-1], str(self.package / "libcuframes-wheel.so"))
+        self.assertEqual(said[:2], ["sink", "refused"])
 
 
 if __name__ == "__main__":
