@@ -52,10 +52,10 @@ TEST_P(Log, TellsWhoAttachedAndWhyItLeft) {
         << log_of(publisher);
 
     SubscriberProcess killed(*this, "mode=newest");
-    killed.attach();
+    killed.call("connect");
+    const std::string who = named(killed, "newest");
     killed.kill();
-    EXPECT_TRUE(
-        says(publisher, named(killed, "newest") + " left \"cam\": its process ended without closing it; received "))
+    EXPECT_TRUE(says(publisher, who + " left \"cam\": its process ended without closing it; received "))
         << log_of(publisher);
 }
 

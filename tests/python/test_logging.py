@@ -138,7 +138,8 @@ import ctypes
 from cuframes import gst
 from gi.repository import Gst
 heard = []
-function = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda *line: heard.append(line[1].decode()))
+kind = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+function = kind(lambda *line: heard.append(line[1].decode()))
 ctypes.CDLL("libcuframes.so.0.1").cuframes_set_log_func(function, None, 3)
 assert Gst.ElementFactory.make("cuframessink")  # So that the plugin is loaded.
 """
