@@ -4,21 +4,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/boot_id.h"
-#include "memory/copy.h"
 #include "publisher/service.h"
+#include "publisher/slot.h"
 
 #include <sys/random.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <chrono>
 
 namespace cuframes::core {
 
 namespace {
-
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 /// Epochs tell generations apart over restarts too, so they start at random.
 uint64_t random_epoch() {
@@ -100,39 +96,6 @@ Result<> Publisher::configure(GenerationConfig config) {
     return {};
 }
 
-/// CUFRAMES_POLICY_WAIT: a subscriber is sent the next generation when it has taken up the one before. With two of them on
-/// the way it would never see the frames of the first. One that takes frames is waited for, as it will come to their end.
-Result<> Publisher::await_those_behind(std::unique_lock<std::mutex>& lock) {
-    if (options_.policy != CUFRAMES_POLICY_WAIT || !generation_) {
-        return {};
-    }
-    const auto start = steady_clock::now();
-    const auto is_behind = [this](const Member& member) {
-        return member.subscriber->needs(stats_.last_sequence) && member.subscriber->behind(*generation_);
-    };
-    // Two rings lie before a reader at most.
-    forget_wait(2 * CUFRAMES_MAX_SLOTS);
-    Result<> result;
-    for (;;) {
-        Deadline look_again; // Of the first that is in the way, and empty if none is.
-        for (const Member& member : members_) {
-            if (is_behind(member)) {
-                give_up_if_late(member, stats_.last_sequence, look_again);
-            }
-        }
-        if (!look_again) {
-            break;
-        }
-        if (interrupted_) {
-            result = Error{CUFRAMES_ERROR_INTERRUPTED, "interrupted while waiting for strict subscribers"};
-            break;
-        }
-        changed_.wait_until(lock, *look_again);
-    }
-    stats_.waited_ns += static_cast<uint64_t>(std::chrono::nanoseconds(steady_clock::now() - start).count());
-    return result;
-}
-
 void Publisher::set_latency(uint64_t latency) {
     std::lock_guard lock(mutex_);
     latency_ = latency;
@@ -193,88 +156,6 @@ bool Publisher::is_leased(uint32_t slot) const {
     return generation_->store().is_busy(slot) ||
            std::any_of(members_.begin(), members_.end(),
                        [&](const Member& member) { return member.subscriber->leases(slot, *generation_); });
-}
-
-/// CUFRAMES_POLICY_WAIT: until a strict subscriber moves on, or is given up.
-std::optional<uint32_t> Publisher::wait_for_slot(std::unique_lock<std::mutex>& lock) {
-    const auto start = steady_clock::now();
-    const auto generation = generation_;
-    RingState& state = generation->state();
-    // Set before looking again: a subscriber that gives something back after this look sees it, and sends Progress.
-    waiters_ += 1;
-    if (waiters_ == 1) {
-        forget_wait();
-    }
-    state.publisher_waits.store(1);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    const auto slot = acquire_in_time(lock);
-    // A decoder's threads may wait here side by side: the last one to leave takes the flag down.
-    waiters_ -= 1;
-    if (waiters_ == 0) {
-        forget_wait();
-        state.publisher_waits.store(0);
-    }
-    stats_.waited_ns += static_cast<uint64_t>(std::chrono::nanoseconds(steady_clock::now() - start).count());
-    return slot;
-}
-
-void Publisher::forget_wait(uint32_t more) {
-    for (const Member& member : members_) {
-        member.subscriber->forget_wait(more);
-    }
-}
-
-std::optional<uint32_t> Publisher::acquire_in_time(std::unique_lock<std::mutex>& lock) {
-    const auto generation = generation_;
-    // For leases: those of readers that are not waited for, and of frames that everybody has taken.
-    const auto deadline = deadline_in(options_.wait_timeout_ms);
-    while (generation == generation_ && !interrupted_) {
-        const auto slot = try_acquire(true);
-        if (slot || !generation->slots().blocked_by_readers()) {
-            return slot;
-        }
-        Deadline look_again;
-        if (give_up_late_readers(look_again)) {
-            continue;
-        }
-        if (!look_again && steady_clock::now() >= *deadline) {
-            return {};
-        }
-        look_again = look_again ? look_again : deadline;
-        if (generation->on_gpu()) {
-            // A lease that a GPU clears brings no message, so those are looked at again.
-            look_again = std::min(*look_again, steady_clock::now() + milliseconds(2));
-        }
-        changed_.wait_until(lock, *look_again);
-    }
-    return {};
-}
-
-/// Gives up who is in the way and has taken nothing for as long as one is waited for. Others, who may be as far behind and
-/// yet at work, are waited for. False: nobody is that late; `look_again` is when the first will be, empty if none is in
-/// the way.
-bool Publisher::give_up_late_readers(Deadline& look_again) {
-    const uint64_t wanted = generation_->slots().oldest_unleased([this](uint32_t slot) { return is_leased(slot); });
-    bool given_up = false;
-    for (const Member& member : members_) {
-        given_up = give_up_if_late(member, wanted, look_again) || given_up;
-    }
-    return given_up;
-}
-
-bool Publisher::give_up_if_late(const Member& member, uint64_t wanted, Deadline& look_again) {
-    const auto now = steady_clock::now();
-    const auto since = member.subscriber->waited_for_since(wanted, now);
-    if (!since) {
-        return false;
-    }
-    const auto until = *since + milliseconds(options_.wait_timeout_ms);
-    if (now >= until) {
-        member.subscriber->give_up();
-        return true;
-    }
-    look_again = look_again ? std::min(*look_again, until) : until;
-    return false;
 }
 
 void Publisher::count_lapped(uint64_t sequence) {
@@ -403,77 +284,6 @@ std::vector<cuframes_subscriber_info> Publisher::subscribers() {
         out.push_back(member.subscriber->info(stats_.last_sequence));
     }
     return out;
-}
-
-// ---------------------------------------------------------------------------------------------------------- a slot
-
-Slot::~Slot() {
-    if (!published_) {
-        // Whoever has it next would find what is still under way in its frame.
-        if (first_stream_) {
-            more_streams_.push_back(*first_stream_);
-        }
-        generation_->store().make_busy(index_, more_streams_);
-    }
-    publisher_->release(*generation_, index_);
-}
-
-Result<> Slot::record_stream(const StreamRef& stream) {
-    if (!generation_->on_gpu()) {
-        return {};
-    }
-    auto own = generation_->store().identify(stream);
-    if (!own) {
-        return own.error();
-    }
-    std::lock_guard lock(mutex_);
-    if (!first_stream_) {
-        first_stream_ = *own;
-    } else if (*first_stream_ != *own &&
-               std::find(more_streams_.begin(), more_streams_.end(), *own) == more_streams_.end()) {
-        more_streams_.push_back(*own);
-    }
-    return {};
-}
-
-std::optional<StreamRef> Slot::stream(size_t index) {
-    std::lock_guard lock(mutex_);
-    if (index == 0) {
-        return first_stream_;
-    }
-    return index <= more_streams_.size() ? std::optional(more_streams_[index - 1]) : std::nullopt;
-}
-
-Result<> Slot::write(const cuframes_image& image) {
-    if (published_) {
-        return Error{CUFRAMES_ERROR_INVALID_STATE, "this slot was published; its pixels belong to its readers now"};
-    }
-    if (auto fits = check_image(image, generation_->geometry()); !fits) {
-        return fits.error();
-    }
-    // Also a copy that fails may have begun.
-    if (auto named = record_stream({image.cuda_stream, image.cuda_context}); !named) {
-        return named;
-    }
-    copied_ = true;
-    return generation_->store().write(data(), generation_->geometry(), image);
-}
-
-Result<> Slot::publish(const cuframes_frame_info& info, const StreamRef& stream) {
-    if (published_) {
-        return Error{CUFRAMES_ERROR_INVALID_STATE, "this slot was published before; acquire another one"};
-    }
-    if (auto named = record_stream(stream); !named) {
-        return named;
-    }
-    for (size_t i = 0; const auto one = this->stream(i); ++i) {
-        if (auto complete = generation_->store().complete(*one); !complete) {
-            return complete.error();
-        }
-    }
-    auto done = publisher_->publish(generation_, index_, info, copied_);
-    published_ = static_cast<bool>(done);
-    return done;
 }
 
 } // namespace cuframes::core
