@@ -4,7 +4,7 @@
 #include "api/api.h"
 #include "base/utf8.h"
 #include "protocol/validate.h"
-#include "publisher/slot.h"
+#include "publisher/frame_ring/slot.h"
 
 #include <algorithm>
 

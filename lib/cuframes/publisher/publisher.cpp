@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/boot_id.h"
+#include "publisher/frame_ring/slot.h"
 #include "publisher/service.h"
-#include "publisher/slot.h"
 
 #include <sys/random.h>
 #include <sys/socket.h>

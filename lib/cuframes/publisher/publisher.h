@@ -9,8 +9,8 @@
 #include "base/result.h"
 #include "ipc/rendezvous.h"
 #include "protocol/messages.h"
-#include "publisher/attached.h"
-#include "publisher/generation.h"
+#include "publisher/frame_ring/ring_generation.h"
+#include "publisher/member.h"
 
 #include <atomic>
 #include <condition_variable>

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "base/deadline.h"
-#include "subscriber/frame.h"
+#include "subscriber/frame_ring/frame.h"
 #include "subscriber/poller.h"
 #include "subscriber/publisher_watch.h"
 #include "subscriber/retry_timer.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "publisher/attached.h"
+#include "publisher/member.h"
 
 #include <algorithm>
 #include <cstring>

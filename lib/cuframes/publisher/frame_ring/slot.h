@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/result.h"
-#include "publisher/generation.h"
+#include "publisher/frame_ring/ring_generation.h"
 
 #include <memory>
 #include <mutex>

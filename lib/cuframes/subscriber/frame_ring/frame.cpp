@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "subscriber/frame.h"
+#include "subscriber/frame_ring/frame.h"
 
 #include "base/fork.h"
 #include "memory/copy.h"

@@ -5,7 +5,7 @@
 #include "ipc/peer.h"
 #include "ipc/seqpacket.h"
 #include "ipc/shared_memory.h"
-#include "publisher/generation.h"
+#include "publisher/frame_ring/ring_generation.h"
 #include "ring/lease.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "publisher/generation.h"
+#include "publisher/frame_ring/ring_generation.h"
 
 #include "ring/ends.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "subscriber/attached_ring.h"
+#include "subscriber/frame_ring/attached_ring.h"
 
 #include "base/clock.h"
 #include "base/thread.h"

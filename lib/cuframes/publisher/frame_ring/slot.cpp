@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "publisher/slot.h"
+#include "publisher/frame_ring/slot.h"
 
 #include "memory/copy.h"
 #include "publisher/publisher.h"
