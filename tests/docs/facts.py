@@ -112,12 +112,12 @@ class Element:
 
 def layout_of(structs):
     """Asks the compiler: {(struct, field): offset} for the fields given, and for each struct its size under None."""
-    lines = [f'    std::printf("{s} - %zu\\n", sizeof(cuframes::{s}));' for s in structs]
+    lines = [f'    std::printf("{s} - %zu\\n", sizeof({s}));' for s in structs]
     for s, fields in structs.items():
-        lines += [f'    std::printf("{s} {field} %zu\\n", offsetof(cuframes::{s}, {field}));' for field in fields]
+        lines += [f'    std::printf("{s} {field} %zu\\n", offsetof({s}, {field}));' for field in fields]
     program = (
-        '#include <cstdio>\n#include "protocol/messages.h"\nnamespace cuframes { using ::cuframes_geometry; using'
-        " ::cuframes_plane; }\nint main() {\n" + "\n".join(lines) + "\n}\n"
+        '#include <cstdio>\n#include "protocol/messages.h"\nusing namespace cuframes::core;\n'
+        "using namespace cuframes::core::wire;\nint main() {\n" + "\n".join(lines) + "\n}\n"
     )
     with tempfile.TemporaryDirectory(prefix="docs-") as folder:
         binary = f"{folder}/layout"

@@ -139,12 +139,16 @@ class ProtocolTest(unittest.TestCase):
         "Want",
         "Granted",
         "Ended",
-        "RingHeader",
-        "RingState",
+        "FrameWish",
+        "ControlHeader",
+        "StreamWords",
+        "FramesHeader",
+        "FrameWords",
         "SlotRecord",
+        "Geometry",
+        "Plane",
+        "ReaderPage",
         "LeasePage",
-        "cuframes_geometry",
-        "cuframes_plane",
     )
 
     def setUp(self):

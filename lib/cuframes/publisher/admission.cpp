@@ -27,7 +27,7 @@ Error shortage() {
              ", and what the user's programs have on the way to each other counts too) or of memory; trying again")};
 }
 
-Result<> check_hello(const Hello& hello) {
+Result<> check_hello(const Hello& hello, const std::string& key) {
     auto ours = boot_id();
     if (!ours) {
         return ours.error();
@@ -37,10 +37,16 @@ Result<> check_hello(const Hello& hello) {
                      "the subscriber runs on another host (its boot id differs); shared memory "
                      "does not reach there"};
     }
-    if (hello.leases < 1 || hello.leases > CUFRAMES_MAX_HELD || hello.least < 1 || hello.least > hello.leases ||
-        hello.copies > 1 || hello.grows > 1 || hello.mode > CUFRAMES_MODE_STRICT) {
-        return Error{CUFRAMES_ERROR_PROTOCOL, text("leases ", hello.leases, ", of them at least ", hello.least,
-                                                   ", or mode ", hello.mode, " is out of range")};
+    if (const uint32_t ours_by_bit = bit_of(ContentKind::frames); (hello.contents & ours_by_bit) == 0) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     text("\"", key, "\" carries ", names_of_contents(ours_by_bit), ", and the subscriber reads ",
+                          names_of_contents(hello.contents), " only")};
+    }
+    if (hello.frames.leases < 1 || hello.frames.leases > CUFRAMES_MAX_HELD || hello.frames.least < 1 ||
+        hello.frames.least > hello.frames.leases || hello.frames.copies > 1 || hello.frames.grows > 1 ||
+        hello.mode > CUFRAMES_MODE_STRICT) {
+        return Error{CUFRAMES_ERROR_PROTOCOL, text("leases ", hello.frames.leases, ", of them at least ",
+                                                   hello.frames.least, ", or mode ", hello.mode, " is out of range")};
     }
     return {};
 }
@@ -83,20 +89,20 @@ uint32_t Publisher::leases_to_join(const Hello& hello) const {
     const bool fixed = !options_.elastic();
     const bool many_seats = options_.max_subscribers > default_max_subscribers;
     const uint32_t left = leases_left();
-    if (left < hello.least) {
+    if (left < hello.frames.least) {
         return 0;
     }
     const uint32_t seats = free_seats() - 1;
-    uint32_t wanted = hello.leases;
+    uint32_t wanted = hello.frames.leases;
     uint32_t kept = std::min(seats, left / 2);
-    if (many_seats || (!fixed && left >= seats + hello.least)) {
+    if (many_seats || (!fixed && left >= seats + hello.frames.least)) {
         kept = seats;
-    } else if (fixed && hello.grows) {
-        wanted = std::clamp(wanted, hello.least, guess_in_fixed_ring);
+    } else if (fixed && hello.frames.grows) {
+        wanted = std::clamp(wanted, hello.frames.least, guess_in_fixed_ring);
     } else if (fixed) {
         kept = 0;
     }
-    return std::clamp(left > kept ? left - kept : 0, hello.least, wanted);
+    return std::clamp(left > kept ? left - kept : 0, hello.frames.least, wanted);
 }
 
 /// How many leases more a subscriber gets that is there: what is left when newcomers find one each, if it is to be.
@@ -159,7 +165,7 @@ Result<> Publisher::grow(std::unique_lock<std::mutex>& lock, uint32_t kept) {
 
 Result<std::shared_ptr<AttachedSubscriber>> Publisher::admit(const Hello& hello,
                                                              const std::shared_ptr<Connection>& connection) {
-    if (auto sound = check_hello(hello); !sound) {
+    if (auto sound = check_hello(hello, options_.key); !sound) {
         return sound.error();
     }
     std::unique_lock lock(mutex_);
@@ -168,12 +174,12 @@ Result<std::shared_ptr<AttachedSubscriber>> Publisher::admit(const Hello& hello,
     }
     uint32_t leases = leases_to_join(hello);
     if (leases == 0) {
-        return ring_full(hello.least);
+        return ring_full(hello.frames.least);
     }
-    auto grown = grow(lock, frames_for(granted() + leases + hello.copies, 0));
-    if (!grown && leases > hello.least) {
-        leases = hello.least;
-        grown = grow(lock, frames_for(granted() + leases + hello.copies, 0));
+    auto grown = grow(lock, frames_for(granted() + leases + hello.frames.copies, 0));
+    if (!grown && leases > hello.frames.least) {
+        leases = hello.frames.least;
+        grown = grow(lock, frames_for(granted() + leases + hello.frames.copies, 0));
     }
     // What is there already may do: the ring keeps a few frames that nobody leases.
     if (!grown && generation_ && reserved_slots + granted() + leases > generation_->slots().kept()) {
@@ -221,6 +227,7 @@ void Publisher::grant(const std::shared_ptr<AttachedSubscriber>& subscriber, con
 Sent Publisher::welcome(AttachedSubscriber& subscriber) {
     Welcome message = {};
     message.version = protocol_version;
+    message.content = static_cast<uint32_t>(ContentKind::frames);
     message.granted = subscriber.granted();
     message.pid = ::getpid();
     message.ends = ends_before_now();

@@ -17,12 +17,12 @@ Sent AttachedSubscriber::serve(const RingGeneration& generation, uint64_t positi
 }
 
 Sent AttachedSubscriber::send_generation(const RingGeneration& generation, uint64_t position) {
-    auto page = create_shared_memory("cuframes-leases", lease_page_size, lease_page_size, Writers::anybody);
+    auto page = create_shared_memory("cuframes-leases", reader_page_size, reader_page_size, Writers::anybody);
     if (!page) {
         return Sent::shortage;
     }
-    auto& words = *new (page->mapping.data()) LeasePage{};
-    if (const LeasePage* old = this->page()) {
+    auto& words = (new (page->mapping.data()) LeasePage{})->reader;
+    if (const ReaderPage* old = this->page()) {
         // The subscriber's own counters go on; it cannot copy them itself before it has seen the new page.
         words.received.store(old->received.load());
         words.skipped.store(old->skipped.load());
@@ -32,9 +32,9 @@ Sent AttachedSubscriber::send_generation(const RingGeneration& generation, uint6
     Generation message = {};
     message.epoch = generation.epoch();
     message.control_size = generation.control_size();
-    message.frames_size = generation.store().size();
+    message.parts_size = generation.store().size();
     const Sent sent =
-        connection_->send(message, {generation.control_fd(), generation.store().chunk_fd(0), page->fd.get()});
+        connection_->send(message, {generation.control_fd(), page->fd.get(), generation.store().chunk_fd(0)});
     if (sent != Sent::yes) {
         return sent;
     }
@@ -77,10 +77,10 @@ cuframes_subscriber_info AttachedSubscriber::info(uint64_t last_sequence) const 
     out.pid = pid_;
     out.mode = mode_;
     out.max_held = granted_;
-    if (const LeasePage* words = page()) {
-        out.held =
-            static_cast<uint32_t>(std::count_if(words->leases.begin(), words->leases.begin() + granted_ + copies_,
-                                                [](const auto& lease) { return lease.load() != 0; }));
+    if (const ReaderPage* words = page()) {
+        const auto& leases = lease_page()->leases;
+        out.held = static_cast<uint32_t>(std::count_if(leases.begin(), leases.begin() + granted_ + copies_,
+                                                       [](const auto& lease) { return lease.load() != 0; }));
         const uint64_t position = words->position.load();
         out.lag = last_sequence > position ? last_sequence - position : 0;
         out.received = words->received.load();

@@ -26,7 +26,7 @@ public:
           pid_(pid),
           mode_(hello.mode == CUFRAMES_MODE_STRICT ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST),
           granted_(granted),
-          copies_(hello.copies) {
+          copies_(hello.frames.copies) {
         forget_wait();
     }
 
@@ -55,7 +55,7 @@ public:
     }
 
     bool leases(uint32_t slot, const RingGeneration& generation) const {
-        const LeasePage* words = epoch_ == generation.epoch() ? page() : nullptr;
+        const LeasePage* words = epoch_ == generation.epoch() ? lease_page() : nullptr;
         for (uint32_t i = 0; words && i < granted_ + copies_; ++i) {
             if (ring::leased_slot(words->leases[i], generation.slot_count()) == slot) {
                 return true;
@@ -138,13 +138,14 @@ private:
     }
     /// Of the newest frame that it took. Until it takes up the generation that it was sent it goes on in the page before.
     uint64_t position() const {
-        const LeasePage* page = ready() || !page_before_.mapping ? this->page() : page_of(page_before_);
+        const ReaderPage* page = ready() || !page_before_.mapping ? this->page() : page_of(page_before_);
         return page ? page->position.load(std::memory_order_acquire) : 0;
     }
-    const LeasePage* page() const { return page_of(page_); }
-    static const LeasePage* page_of(const SharedMemory& memory) {
-        return reinterpret_cast<const LeasePage*>(memory.mapping.data());
+    const ReaderPage* page() const { return page_of(page_); }
+    static const ReaderPage* page_of(const SharedMemory& memory) {
+        return reinterpret_cast<const ReaderPage*>(memory.mapping.data());
     }
+    const LeasePage* lease_page() const { return reinterpret_cast<const LeasePage*>(page_.mapping.data()); }
 
     /// Whether it has taken up what it was sent, so that no descriptors lie in its socket. It writes this where it cannot
     /// write before.
@@ -159,7 +160,7 @@ private:
     uint32_t chunks_ = 0;      ///< Of that generation that were sent.
     bool asked_ = false;       ///< For the chunks that are missing.
     bool answer_owed_ = false;
-    uint32_t woken_from_ = 0; ///< The value of LeasePage.sleeping that it was woken for.
+    uint32_t woken_from_ = 0; ///< The value of ReaderPage.sleeping that it was woken for.
     uint64_t id_;
     std::string name_;
     pid_t pid_;

@@ -47,7 +47,7 @@ Result<> Publisher::await_those_behind(std::unique_lock<std::mutex>& lock) {
 std::optional<uint32_t> Publisher::wait_for_slot(std::unique_lock<std::mutex>& lock) {
     const auto start = steady_clock::now();
     const auto generation = generation_;
-    RingState& state = generation->state();
+    StreamWords& state = generation->state();
     // Set before looking again: a subscriber that gives something back after this look sees it, and sends Progress.
     waiters_ += 1;
     if (waiters_ == 1) {

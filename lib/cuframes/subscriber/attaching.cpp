@@ -64,11 +64,12 @@ Result<> Subscriber::connect() {
     }
     Hello hello = {};
     hello.version = protocol_version;
+    hello.contents = bit_of(ContentKind::frames);
     hello.mode = options_.read.mode;
-    hello.leases = leases_wanted_;
-    hello.least = options_.min_held;
-    hello.copies = options_.copies ? 1 : 0;
-    hello.grows = options_.grows ? 1 : 0;
+    hello.frames.leases = leases_wanted_;
+    hello.frames.least = options_.min_held;
+    hello.frames.copies = options_.copies ? 1 : 0;
+    hello.frames.grows = options_.grows ? 1 : 0;
     hello.boot_id = *boot;
     copy_text(hello.name, options_.name);
     if (connection->send(hello) != Sent::yes) {
@@ -236,7 +237,8 @@ void Subscriber::handle_welcome(const Packet& packet) {
                                    ", this library ", protocol_version, "; install the same cuframes on both sides")};
         return;
     }
-    if (!whole || welcome.granted < 1 || welcome.granted > CUFRAMES_MAX_HELD || link_->welcomed) {
+    if (!whole || welcome.content != static_cast<uint32_t>(ContentKind::frames) || welcome.granted < 1 ||
+        welcome.granted > CUFRAMES_MAX_HELD || link_->welcomed) {
         attach_error_ =
             Error{CUFRAMES_ERROR_PROTOCOL, text("the publisher of \"", options_.key, "\" sent a damaged welcome")};
         return;
@@ -348,7 +350,7 @@ Result<> Subscriber::adopt_next_ring() {
         }
     }
     if (ring_) {
-        const uint64_t missed = ring_->pass_to((*opened)->description().first_sequence - 1);
+        const uint64_t missed = ring_->pass_to((*opened)->description().control.first_sequence - 1);
         missed_between_rings_ += missed;
         count(missed, false);
     }
@@ -361,7 +363,7 @@ Result<> Subscriber::adopt_next_ring() {
         }
         shared_ring_ = ring_;
     }
-    set_state(CUFRAMES_STATE_ATTACHED, ring_->description().epoch);
+    set_state(CUFRAMES_STATE_ATTACHED, ring_->description().control.epoch);
     return {};
 }
 

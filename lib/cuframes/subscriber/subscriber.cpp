@@ -307,13 +307,13 @@ Result<Frame*> Subscriber::at_end_of_ring(StreamState stream, uint64_t last_sequ
 /// The stream ended here; frames may follow it already.
 Error Subscriber::tell_end() {
     end_reported_ = true;
-    set_state(CUFRAMES_STATE_ENDED, ring_ ? ring_->description().epoch : 0);
+    set_state(CUFRAMES_STATE_ENDED, ring_ ? ring_->description().control.epoch : 0);
     return {CUFRAMES_ERROR_EOS, text("the publisher of \"", options_.key, "\" ended its stream")};
 }
 
 /// The publisher is gone and its last frame taken: the search for the next begins.
 Result<> Subscriber::end_of_link(uint64_t last_sequence) {
-    const uint64_t epoch = ring_ ? ring_->description().epoch : 0;
+    const uint64_t epoch = ring_ ? ring_->description().control.epoch : 0;
     const int32_t pid = link_->publisher_pid;
     if (ring_) {
         count(ring_->pass_to(last_sequence), false);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher/frame_ring/ring_generation.h"
 
+#include "protocol/validate.h"
 #include "ring/ends.h"
 
 #include <cstring>
@@ -20,19 +21,14 @@ struct ControlLayout {
     uint64_t caps, records, metadata, size;
 
     ControlLayout(uint32_t slots, size_t caps_size, uint32_t metadata_size)
-        : caps(sizeof(RingHeader)),
+        : caps(sizeof(ControlHeader) + sizeof(FramesHeader)),
           records(round_up(caps + caps_size, alignof(SlotRecord))),
           metadata(round_up(records + slots * sizeof(SlotRecord), page_size)),
           size(metadata + uint64_t{slots} * metadata_size) {}
 };
 
-void write_header(RingHeader& header, const GenerationConfig& config, const ControlLayout& layout,
+void write_header(FramesHeader& header, const GenerationConfig& config, const ControlLayout& layout,
                   const FrameStore& store) {
-    header.magic = ring_magic;
-    header.version = protocol_version;
-    header.header_size = sizeof(RingHeader);
-    header.control_size = layout.size;
-    header.frames_size = store.size();
     header.slot_stride = store.layout().slot_stride;
     header.chunk_stride = store.layout().chunk_stride;
     header.slot_count = store.layout().slots;
@@ -44,8 +40,7 @@ void write_header(RingHeader& header, const GenerationConfig& config, const Cont
     header.records_offset = static_cast<uint32_t>(layout.records);
     header.metadata_offset = static_cast<uint32_t>(layout.metadata);
     header.metadata_stride = config.metadata_size;
-    header.geometry = config.geometry;
-    std::memcpy(reinterpret_cast<std::byte*>(&header) + layout.caps, config.caps.data(), config.caps.size());
+    header.geometry = to_wire(config.geometry);
 }
 
 Result<std::unique_ptr<FrameStore>> create_store(const GenerationConfig& config, uint64_t stride) {
@@ -72,12 +67,19 @@ Result<std::shared_ptr<RingGeneration>> RingGeneration::create(const GenerationC
     if (!control) {
         return control.error();
     }
-    auto& header = *new (control->mapping.data()) RingHeader{};
-    write_header(header, config, layout, **store);
+    auto& header = *new (control->mapping.data()) ControlHeader{};
+    header.magic = control_magic;
+    header.version = protocol_version;
+    header.header_size = sizeof(ControlHeader);
+    header.content = static_cast<uint32_t>(ContentKind::frames);
+    header.control_size = layout.size;
+    header.parts_size = (*store)->size();
     header.epoch = epoch;
     header.first_sequence = first_sequence;
     header.state.last_sequence.store(first_sequence - 1);
     header.state.latency.store(config.latency);
+    write_header(*new (control->mapping.data() + sizeof(ControlHeader)) FramesHeader{}, config, layout, **store);
+    std::memcpy(control->mapping.data() + layout.caps, config.caps.data(), config.caps.size());
     std::shared_ptr<RingGeneration> made(new RingGeneration(std::move(*control), std::move(*store), config));
     if (auto reserved = made->reserve(config.slots); !reserved) {
         return reserved.error();
@@ -88,8 +90,9 @@ Result<std::shared_ptr<RingGeneration>> RingGeneration::create(const GenerationC
 RingGeneration::RingGeneration(SharedMemory control, std::unique_ptr<FrameStore> store, const GenerationConfig& config)
     : control_(std::move(control)),
       store_(std::move(store)),
+      geometry_(config.geometry),
       producer_slots_(config.producer_slots),
-      records_(reinterpret_cast<SlotRecord*>(control_.mapping.data() + header().records_offset), header().slot_count),
+      records_(reinterpret_cast<SlotRecord*>(control_.mapping.data() + frames().records_offset), frames().slot_count),
       slots_(records_, config.slots, config.producer_slots) {}
 
 std::byte* RingGeneration::slot_data(uint32_t slot) const {
@@ -112,19 +115,19 @@ bool RingGeneration::describe(uint32_t slot, const cuframes_frame_info& info, ui
     record.offset = info.offset;
     record.offset_end = info.offset_end;
     record.flags = info.flags;
-    const bool fits = info.metadata_size <= header().metadata_stride;
+    const bool fits = info.metadata_size <= frames().metadata_stride;
     record.metadata_size = fits && info.metadata ? static_cast<uint32_t>(info.metadata_size) : 0;
     if (record.metadata_size > 0) {
-        std::byte* area = control_.mapping.data() + header().metadata_offset;
-        std::memcpy(area + uint64_t{header().metadata_stride} * slot, info.metadata, record.metadata_size);
+        std::byte* area = control_.mapping.data() + frames().metadata_offset;
+        std::memcpy(area + uint64_t{frames().metadata_stride} * slot, info.metadata, record.metadata_size);
     }
     return fits;
 }
 
 void RingGeneration::make_visible(uint32_t slot, uint64_t sequence) {
     state().last_sequence.store(sequence, std::memory_order_relaxed);
-    state().slots_in_use.store(slots_.used(), std::memory_order_release);
-    ring::make_visible(records_[slot].sequence, state().latest, slot, sequence);
+    frames().words.slots_in_use.store(slots_.used(), std::memory_order_release);
+    ring::make_visible(records_[slot].sequence, frames().words.latest, slot, sequence);
     slots_.published(slot, sequence);
 }
 

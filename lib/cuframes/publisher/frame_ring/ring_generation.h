@@ -34,9 +34,9 @@ public:
     uint64_t epoch() const { return header().epoch; }
     uint64_t first_sequence() const { return header().first_sequence; }
     /// The most that the ring may grow to.
-    uint32_t slot_count() const { return header().slot_count; }
-    const cuframes_geometry& geometry() const { return header().geometry; }
-    bool on_gpu() const { return header().memory == CUFRAMES_MEMORY_CUDA; }
+    uint32_t slot_count() const { return frames().slot_count; }
+    const cuframes_geometry& geometry() const { return geometry_; }
+    bool on_gpu() const { return frames().memory == CUFRAMES_MEMORY_CUDA; }
     bool superseded() const { return stream_state() == StreamState::superseded; }
     bool ended() const { return stream_state() == StreamState::eos; }
     StreamState stream_state() const { return static_cast<StreamState>(state().stream.load()); }
@@ -45,8 +45,8 @@ public:
     FrameStore& store() const { return *store_; }
     ring::SlotTable& slots() { return slots_; }
     uint32_t kept() const { return slots_.kept(); }
-    RingState& state() const { return header().state; }
-    Latest latest() const { return Latest::unpack(state().latest.load(std::memory_order_relaxed)); }
+    StreamWords& state() const { return header().state; }
+    Latest latest() const { return Latest::unpack(frames().words.latest.load(std::memory_order_relaxed)); }
 
     /// Gets the memory to keep `kept` frames. Not under the mutex, as it takes its time; one thread at a time.
     Result<> reserve(uint32_t kept);
@@ -67,10 +67,14 @@ public:
 
 private:
     RingGeneration(SharedMemory control, std::unique_ptr<FrameStore> store, const GenerationConfig& config);
-    RingHeader& header() const { return *reinterpret_cast<RingHeader*>(control_.mapping.data()); }
+    ControlHeader& header() const { return *reinterpret_cast<ControlHeader*>(control_.mapping.data()); }
+    FramesHeader& frames() const {
+        return *reinterpret_cast<FramesHeader*>(control_.mapping.data() + sizeof(ControlHeader));
+    }
 
     SharedMemory control_;
     std::unique_ptr<FrameStore> store_;
+    cuframes_geometry geometry_;
     uint32_t producer_slots_;
     std::span<SlotRecord> records_;
     ring::SlotTable slots_;

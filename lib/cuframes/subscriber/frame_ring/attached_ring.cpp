@@ -19,23 +19,23 @@ Result<std::shared_ptr<AttachedRing>> AttachedRing::open(std::shared_ptr<Link> l
     if (!control) {
         return control.error();
     }
-    auto leases = map_shared_memory(packet.fds[2], lease_page_size, Access::read_write);
-    if (!leases) {
-        return leases.error();
+    auto page = map_shared_memory(packet.fds[1], reader_page_size, Access::read_write);
+    if (!page) {
+        return page.error();
     }
-    auto description = read_ring_header(control->data(), message.control_size, message.frames_size);
+    auto description = read_ring_header(control->data(), message.control_size, message.parts_size);
     if (!description) {
         return description.error();
     }
     auto frames = description->memory == CUFRAMES_MEMORY_CUDA
-                      ? open_cuda_frames(packet.fds[1], *description, leases->data(), options.cuda_device,
+                      ? open_cuda_frames(packet.fds[2], *description, page->data(), options.cuda_device,
                                          options.cuda_context, options.release)
-                      : open_host_frames(packet.fds[1], *description);
+                      : open_host_frames(packet.fds[2], *description);
     if (!frames) {
         return frames.error();
     }
     return std::shared_ptr<AttachedRing>(new AttachedRing(std::move(link), std::move(*description), std::move(*control),
-                                                          std::move(*leases), std::move(*frames), options.mode),
+                                                          std::move(*page), std::move(*frames), options.mode),
                                          dispose);
 }
 
@@ -51,40 +51,41 @@ void AttachedRing::dispose(AttachedRing* ring) {
     }
 }
 
-AttachedRing::AttachedRing(std::shared_ptr<Link> link, RingDescription description, Mapping control, Mapping leases,
+AttachedRing::AttachedRing(std::shared_ptr<Link> link, RingDescription description, Mapping control, Mapping page,
                            std::unique_ptr<FrameAccess> frames, cuframes_mode mode)
     : link_(std::move(link)),
       description_(std::move(description)),
       control_(std::move(control)),
-      leases_(std::move(leases)),
+      page_(std::move(page)),
       frames_(std::move(frames)),
-      reader_(state(), records(), mode, page().position.load(std::memory_order_relaxed), link_->ends_told) {
-    tell_adopted(leases_);
+      reader_(state(), frame_words(), records(), mode, this->page().position.load(std::memory_order_relaxed),
+              link_->ends_told) {
+    tell_adopted(page_);
 }
 
 /// From now on the publisher may send the next generation.
-void AttachedRing::tell_adopted(const Mapping& leases) {
-    reinterpret_cast<LeasePage*>(leases.data())->adopted.store(1, std::memory_order_release);
+void AttachedRing::tell_adopted(const Mapping& page) {
+    reinterpret_cast<ReaderPage*>(page.data())->adopted.store(1, std::memory_order_release);
     // Pairs with the publisher's fence between superseding a ring and looking whether it was adopted.
     std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 Result<> AttachedRing::pass_over(const Packet& packet) {
-    auto leases = map_shared_memory(packet.fds[2], lease_page_size, Access::read_write);
-    if (!leases) {
-        return leases.error();
+    auto page = map_shared_memory(packet.fds[1], reader_page_size, Access::read_write);
+    if (!page) {
+        return page.error();
     }
-    tell_adopted(*leases);
+    tell_adopted(*page);
     return {};
 }
 
 bool AttachedRing::is_superseded(const Packet& packet) {
     Generation message;
-    if (!packet.as(message, 3) || message.control_size < sizeof(RingHeader)) {
+    if (!packet.as(message, 3) || message.control_size < sizeof(ControlHeader)) {
         return false; // open() says what is wrong.
     }
-    auto control = map_shared_memory(packet.fds[0], sizeof(RingHeader), Access::read_only);
-    return control && reinterpret_cast<const RingHeader*>(control->data())->state.stream.load() ==
+    auto control = map_shared_memory(packet.fds[0], sizeof(ControlHeader), Access::read_only);
+    return control && reinterpret_cast<const ControlHeader*>(control->data())->state.stream.load() ==
                           static_cast<uint32_t>(StreamState::superseded);
 }
 
@@ -128,7 +129,7 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint
     }
     const uint32_t word = *free_word();
     const uint32_t mapped = frames_->mapped_slots();
-    const auto taken = reader_.take(page().leases[word], late_until, mapped);
+    const auto taken = reader_.take(lease_page().leases[word], late_until, mapped);
     if (!taken && reader_.end_is_next()) {
         return Nothing::end;
     }
@@ -163,7 +164,7 @@ std::optional<uint32_t> AttachedRing::free_word() {
     const uint32_t granted = link_->granted.load(std::memory_order_relaxed) + link_->copies;
     for (uint32_t word = 0; word < granted; ++word) {
         if (!held_[word].load(std::memory_order_acquire) &&
-            page().leases[word].load(std::memory_order_acquire) == ring::no_lease) {
+            lease_page().leases[word].load(std::memory_order_acquire) == ring::no_lease) {
             return word;
         }
     }
@@ -190,7 +191,7 @@ AttachedRing::Leases AttachedRing::leases() {
 }
 
 void AttachedRing::release(uint32_t word, const std::vector<StreamRef>& streams) {
-    frames_->release(page().leases[word], streams);
+    frames_->release(lease_page().leases[word], streams);
     held_[word].store(false, std::memory_order_release);
     link_->held.fetch_sub(1);
     std::atomic_thread_fence(std::memory_order_seq_cst);

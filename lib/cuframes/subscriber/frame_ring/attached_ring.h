@@ -80,24 +80,28 @@ public:
     FrameAccess& frames() const { return *frames_; }
 
 private:
-    AttachedRing(std::shared_ptr<Link> link, RingDescription description, Mapping control, Mapping leases,
+    AttachedRing(std::shared_ptr<Link> link, RingDescription description, Mapping control, Mapping page,
                  std::unique_ptr<FrameAccess> frames, cuframes_mode mode);
     ~AttachedRing() = default;
 
     /// The end of the last reference, which a tensor's deleter may hold: whatever the GPU is at, it does not wait.
     static void dispose(AttachedRing* ring);
 
-    static void tell_adopted(const Mapping& leases);
+    static void tell_adopted(const Mapping& page);
     std::optional<uint32_t> free_word();
-    LeasePage& page() const { return *reinterpret_cast<LeasePage*>(leases_.data()); }
-    const RingState& state() const { return reinterpret_cast<const RingHeader*>(control_.data())->state; }
+    ReaderPage& page() const { return lease_page().reader; }
+    LeasePage& lease_page() const { return *reinterpret_cast<LeasePage*>(page_.data()); }
+    const StreamWords& state() const { return reinterpret_cast<const ControlHeader*>(control_.data())->state; }
+    const FrameWords& frame_words() const {
+        return reinterpret_cast<const FramesHeader*>(control_.data() + sizeof(ControlHeader))->words;
+    }
     std::span<const SlotRecord> records() const;
 
     // Destroyed in reverse: the frames' releases write to the lease page, so they finish first.
     std::shared_ptr<Link> link_;
     const RingDescription description_;
     Mapping control_;
-    Mapping leases_;
+    Mapping page_;
     std::unique_ptr<FrameAccess> frames_;
     uint32_t next_chunk_ = 1; ///< Chunk 0 came with the generation.
     uint32_t sleeps_ = 0;
