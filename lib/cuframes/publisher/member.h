@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/// One attached subscriber, as its publisher has it. All calls are under the publisher's mutex.
+/// One attached subscriber, as its publisher has it. All calls are under the membership's mutex.
 #pragma once
 
 #include "ipc/peer.h"
 #include "ipc/seqpacket.h"
 #include "ipc/shared_memory.h"
-#include "publisher/frame_ring/ring_generation.h"
-#include "ring/lease.h"
+#include "publisher/content.h"
 
-#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -16,69 +14,58 @@
 
 namespace cuframes::core {
 
-class AttachedSubscriber {
+class Member {
 public:
-    AttachedSubscriber(uint64_t id, const Hello& hello, uint32_t granted, pid_t pid,
-                       std::shared_ptr<Connection> connection)
+    Member(uint64_t id, const Hello& hello, std::unique_ptr<Share> share, pid_t pid,
+           std::shared_ptr<Connection> connection)
         : connection_(std::move(connection)),
           id_(id),
           name_(hello.name),
           pid_(pid),
           mode_(hello.mode == CUFRAMES_MODE_STRICT ? CUFRAMES_MODE_STRICT : CUFRAMES_MODE_NEWEST),
-          granted_(granted),
-          copies_(hello.frames.copies) {
-        forget_wait();
-    }
+          share_(std::move(share)) {}
 
     /// Sends what it lacks of the generation, if it has taken up what it was sent before: else it lies unread, and it will
     /// ask. `position`: where it is to begin. Only what Sent::yes does not say is left: after a shortage call again, after
     /// the others hang up.
-    Sent serve(const RingGeneration& generation, uint64_t position);
+    Sent serve(const ContentGeneration& generation, uint64_t position);
     /// It asks for more of the generation with this epoch, or for the next one.
     void hear(const Need& need) { asked_ = asked_ || need.epoch == epoch_; }
     /// Whether serve() has to be called again, as something was short.
-    bool owed(const RingGeneration& generation) const {
-        return !leaving_ && ready() &&
-               (epoch_ != generation.epoch() || (asked_ && chunks_ < generation.store().chunks()));
+    bool owed(const ContentGeneration& generation) const {
+        return !leaving_ && ready() && (epoch_ != generation.epoch() || (asked_ && parts_ < generation.parts()));
     }
-    /// Answers a Want.
-    Sent answer(const RingGeneration* generation);
+    /// Whether it will never see the items of the generation if there is another one now.
+    bool behind(const ContentGeneration& generation) const { return epoch_ != generation.epoch(); }
 
-    /// Whether it will never see the frames of the generation if there is another one now.
-    bool answer_owed() const { return answer_owed_; }
-    bool behind(const RingGeneration& generation) const { return epoch_ != generation.epoch(); }
-
-    /// More leases, and more frames to be kept for it.
-    void grant(uint32_t leases, uint32_t frames) {
-        granted_ = std::max(granted_, leases);
-        frames_ = std::max(frames_, frames);
+    /// What the content gave it.
+    template <class OfContent>
+    OfContent& share() const {
+        return static_cast<OfContent&>(*share_);
     }
+    const Share& share() const { return *share_; }
 
-    bool leases(uint32_t slot, const RingGeneration& generation) const {
-        const LeasePage* words = epoch_ == generation.epoch() ? lease_page() : nullptr;
-        for (uint32_t i = 0; words && i < granted_ + copies_; ++i) {
-            if (ring::leased_slot(words->leases[i], generation.slot_count()) == slot) {
-                return true;
-            }
-        }
-        return false;
+    /// The page that it was sent last, which begins with ReaderPage; NULL: none yet. Written by the subscriber.
+    const ReaderPage* page() const { return page_of(page_); }
+    /// The same, if it is that of this generation.
+    const ReaderPage* page(const ContentGeneration& generation) const {
+        return epoch_ == generation.epoch() ? page() : nullptr;
     }
 
-    /// Whether a frame must not be overwritten for this subscriber's sake, under CUFRAMES_POLICY_WAIT.
+    /// Whether an item must not be overwritten for this subscriber's sake, under CUFRAMES_POLICY_WAIT.
     bool needs(uint64_t sequence) const { return needs_at(sequence, position()); }
 
-    /// Whether overwriting a frame takes it from this subscriber before it came to it.
+    /// Whether overwriting an item takes it from this subscriber before it came to it.
     bool misses(uint64_t sequence) const { return misses_at(sequence, position()); }
 
     using Time = std::chrono::steady_clock::time_point;
 
-    /// The publisher begins to wait for readers, or has done so: nobody has been waited for yet. Taking frames frees none of
-    /// their slots for as long as the reader holds them all, but ever more would not be honest; `more` if there are more than
-    /// those it may hold.
-    void forget_wait(uint32_t more = 0) { wait_ = {.moves_left = granted_ + copies_ + 1 + more}; }
+    /// The publisher begins to wait for readers, or has done so: nobody has been waited for yet. Taking items makes no room for as
+    /// long as the reader holds them all, but ever more than `patience` would not be honest.
+    void forget_wait(uint32_t patience) { wait_ = {.moves_left = patience}; }
 
-    /// The publisher waits for a slot, and that of the frame `sequence` could be had if this reader did not need it: since
-    /// when it has been waited for without taking a frame. Empty: it is not in the way.
+    /// The publisher waits for room, and that of the item `sequence` could be had if this reader did not need it: since
+    /// when it has been waited for without taking an item. Empty: it is not in the way.
     std::optional<Time> waited_for_since(uint64_t sequence, Time now) {
         const uint64_t at = position();
         if (!needs_at(sequence, at)) {
@@ -92,7 +79,7 @@ public:
         return wait_.since;
     }
 
-    /// It was waited for in vain, and is not waited for again in this wait, nor before it takes a frame.
+    /// It was waited for in vain, and is not waited for again in this wait, nor before it takes an item.
     void give_up() {
         given_up_at_ = wait_.position;
         wait_.given_up = true;
@@ -108,18 +95,11 @@ public:
     }
     const Connection& connection() const { return *connection_; }
 
-    /// It detached but holds frames: their leases count, it does not.
+    /// It detached but holds items: those count, it does not.
     void leave() { leaving_ = true; }
 
     cuframes_subscriber_info info(uint64_t last_sequence) const;
-    uint64_t id() const { return id_; }
-    uint32_t granted() const { return granted_; }
-    /// Leases on top, each for the time of a copy.
-    uint32_t copies() const { return copies_; }
-    /// Newest frames to be kept on its behalf, whatever is leased of older ones.
-    uint32_t frames() const { return frames_; }
     bool leaving() const { return leaving_; }
-    bool strict() const { return mode_ == CUFRAMES_MODE_STRICT; }
 
 private:
     /// Of the wait that the publisher is in.
@@ -136,38 +116,33 @@ private:
     bool needs_at(uint64_t sequence, uint64_t position) const {
         return misses_at(sequence, position) && position != given_up_at_ && !wait_.given_up;
     }
-    /// Of the newest frame that it took. Until it takes up the generation that it was sent it goes on in the page before.
+    /// Of the newest item that it took. Until it takes up the generation that it was sent it goes on in the page before.
     uint64_t position() const {
         const ReaderPage* page = ready() || !page_before_.mapping ? this->page() : page_of(page_before_);
         return page ? page->position.load(std::memory_order_acquire) : 0;
     }
-    const ReaderPage* page() const { return page_of(page_); }
     static const ReaderPage* page_of(const SharedMemory& memory) {
         return reinterpret_cast<const ReaderPage*>(memory.mapping.data());
     }
-    const LeasePage* lease_page() const { return reinterpret_cast<const LeasePage*>(page_.mapping.data()); }
 
     /// Whether it has taken up what it was sent, so that no descriptors lie in its socket. It writes this where it cannot
     /// write before.
     bool ready() const { return !page() || page()->adopted.load(std::memory_order_acquire) != 0; }
-    Sent send_generation(const RingGeneration& generation, uint64_t position);
-    Sent send_chunks(const RingGeneration& generation);
+    Sent send_generation(const ContentGeneration& generation, uint64_t position);
+    Sent send_parts(const ContentGeneration& generation);
 
     std::shared_ptr<Connection> connection_;
     SharedMemory page_;        ///< Of the generation sent last; empty before the first.
     SharedMemory page_before_; ///< Of the one before that.
     uint64_t epoch_ = 0;       ///< Of that generation.
-    uint32_t chunks_ = 0;      ///< Of that generation that were sent.
-    bool asked_ = false;       ///< For the chunks that are missing.
-    bool answer_owed_ = false;
-    uint32_t woken_from_ = 0; ///< The value of ReaderPage.sleeping that it was woken for.
+    uint32_t parts_ = 0;       ///< Of that generation that were sent.
+    bool asked_ = false;       ///< For the parts that are missing.
+    uint32_t woken_from_ = 0;  ///< The value of ReaderPage.sleeping that it was woken for.
     uint64_t id_;
     std::string name_;
     pid_t pid_;
     cuframes_mode mode_;
-    uint32_t granted_;
-    uint32_t copies_;
-    uint32_t frames_ = 0;
+    std::unique_ptr<Share> share_;
     uint64_t given_up_at_ = UINT64_MAX;
     Wait wait_;
     bool leaving_ = false;

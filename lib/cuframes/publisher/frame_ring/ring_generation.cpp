@@ -2,7 +2,6 @@
 #include "publisher/frame_ring/ring_generation.h"
 
 #include "protocol/validate.h"
-#include "ring/ends.h"
 
 #include <cstring>
 #include <new>
@@ -54,30 +53,18 @@ Result<std::unique_ptr<FrameStore>> create_store(const GenerationConfig& config,
 
 } // namespace
 
-Result<std::shared_ptr<RingGeneration>> RingGeneration::create(const GenerationConfig& config, uint64_t epoch,
-                                                               uint64_t first_sequence) {
+Result<std::shared_ptr<RingGeneration>> RingGeneration::create(const GenerationConfig& config,
+                                                               const GenerationPlace& place) {
     const uint64_t stride = round_up(config.geometry.frame_size, page_size);
     auto store = create_store(config, stride);
     if (!store) {
         return store.error();
     }
     const ControlLayout layout((*store)->layout().slots, config.caps.size(), config.metadata_size);
-    auto control =
-        create_shared_memory("cuframes-control", layout.size, layout.metadata, Writers::only_present_mappings);
+    auto control = create_control(ContentKind::frames, place, layout.size, layout.metadata, (*store)->size());
     if (!control) {
         return control.error();
     }
-    auto& header = *new (control->mapping.data()) ControlHeader{};
-    header.magic = control_magic;
-    header.version = protocol_version;
-    header.header_size = sizeof(ControlHeader);
-    header.content = static_cast<uint32_t>(ContentKind::frames);
-    header.control_size = layout.size;
-    header.parts_size = (*store)->size();
-    header.epoch = epoch;
-    header.first_sequence = first_sequence;
-    header.state.last_sequence.store(first_sequence - 1);
-    header.state.latency.store(config.latency);
     write_header(*new (control->mapping.data() + sizeof(ControlHeader)) FramesHeader{}, config, layout, **store);
     std::memcpy(control->mapping.data() + layout.caps, config.caps.data(), config.caps.size());
     std::shared_ptr<RingGeneration> made(new RingGeneration(std::move(*control), std::move(*store), config));
@@ -88,11 +75,11 @@ Result<std::shared_ptr<RingGeneration>> RingGeneration::create(const GenerationC
 }
 
 RingGeneration::RingGeneration(SharedMemory control, std::unique_ptr<FrameStore> store, const GenerationConfig& config)
-    : control_(std::move(control)),
+    : ContentGeneration(std::move(control)),
       store_(std::move(store)),
       geometry_(config.geometry),
       producer_slots_(config.producer_slots),
-      records_(reinterpret_cast<SlotRecord*>(control_.mapping.data() + frames().records_offset), frames().slot_count),
+      records_(reinterpret_cast<SlotRecord*>(at(frames().records_offset)), frames().slot_count),
       slots_(records_, config.slots, config.producer_slots) {}
 
 std::byte* RingGeneration::slot_data(uint32_t slot) const {
@@ -118,8 +105,8 @@ bool RingGeneration::describe(uint32_t slot, const cuframes_frame_info& info, ui
     const bool fits = info.metadata_size <= frames().metadata_stride;
     record.metadata_size = fits && info.metadata ? static_cast<uint32_t>(info.metadata_size) : 0;
     if (record.metadata_size > 0) {
-        std::byte* area = control_.mapping.data() + frames().metadata_offset;
-        std::memcpy(area + uint64_t{frames().metadata_stride} * slot, info.metadata, record.metadata_size);
+        std::memcpy(at(frames().metadata_offset + uint64_t{frames().metadata_stride} * slot), info.metadata,
+                    record.metadata_size);
     }
     return fits;
 }
@@ -129,21 +116,6 @@ void RingGeneration::make_visible(uint32_t slot, uint64_t sequence) {
     frames().words.slots_in_use.store(slots_.used(), std::memory_order_release);
     ring::make_visible(records_[slot].sequence, frames().words.latest, slot, sequence);
     slots_.published(slot, sequence);
-}
-
-void RingGeneration::end(uint64_t sequence) {
-    if (!ended()) {
-        ring::add_end(state().ends, state().end_positions, sequence);
-        state().stream.store(static_cast<uint32_t>(StreamState::eos));
-    }
-}
-
-void RingGeneration::supersede(RingGeneration& before) {
-    for (size_t i = 0; i < known_ends; ++i) {
-        state().end_positions[i].store(before.state().end_positions[i].load());
-    }
-    state().ends.store(before.state().ends.load());
-    before.state().stream.store(static_cast<uint32_t>(StreamState::superseded));
 }
 
 } // namespace cuframes::core

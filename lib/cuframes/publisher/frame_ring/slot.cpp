@@ -2,7 +2,7 @@
 #include "publisher/frame_ring/slot.h"
 
 #include "memory/copy.h"
-#include "publisher/publisher.h"
+#include "publisher/frame_ring/frame_publisher.h"
 
 #include <algorithm>
 

@@ -11,12 +11,12 @@
 
 namespace cuframes::core {
 
-class Publisher;
+class FramePublisher;
 
 /// A slot held by the producer. Keeps its generation's memory, and the publisher's bookkeeping, alive.
 class Slot {
 public:
-    Slot(std::shared_ptr<Publisher> publisher, std::shared_ptr<RingGeneration> generation, uint32_t index)
+    Slot(std::shared_ptr<FramePublisher> publisher, std::shared_ptr<RingGeneration> generation, uint32_t index)
         : publisher_(std::move(publisher)), generation_(std::move(generation)), index_(index) {}
     Slot(const Slot&) = delete;
     ~Slot();
@@ -29,10 +29,9 @@ public:
     /// Whatever becomes of the slot waits for what is queued there.
     Result<> record_stream(const StreamRef& stream);
     Result<> publish(const cuframes_frame_info& info, const StreamRef& stream);
-    Publisher& publisher() const { return *publisher_; }
 
 private:
-    std::shared_ptr<Publisher> publisher_;
+    std::shared_ptr<FramePublisher> publisher_;
     std::shared_ptr<RingGeneration> generation_;
     uint32_t index_;
     /// The stream of that number, in the order in which they were named; empty: there are no more.
