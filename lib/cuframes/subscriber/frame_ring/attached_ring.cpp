@@ -9,33 +9,27 @@
 
 namespace cuframes::core {
 
-Result<std::shared_ptr<AttachedRing>> AttachedRing::open(std::shared_ptr<Link> link, const Packet& packet,
-                                                         const ReadOptions& options) {
-    Generation message;
-    if (!packet.as(message, 3)) {
-        return Error{CUFRAMES_ERROR_PROTOCOL, "the publisher sent a damaged generation message"};
+Result<std::shared_ptr<AttachedRing>> AttachedRing::open(std::shared_ptr<Link> link,
+                                                         std::shared_ptr<LeaseAccount> account, const Packet& packet,
+                                                         cuframes_mode mode, const ReadOptions& options) {
+    auto mapped = map(packet, descriptors);
+    if (!mapped) {
+        return mapped.error();
     }
-    auto control = map_shared_memory(packet.fds[0], message.control_size, Access::read_only);
-    if (!control) {
-        return control.error();
-    }
-    auto page = map_shared_memory(packet.fds[1], reader_page_size, Access::read_write);
-    if (!page) {
-        return page.error();
-    }
-    auto description = read_ring_header(control->data(), message.control_size, message.parts_size);
+    auto description =
+        read_ring_header(mapped->control.data(), mapped->message.control_size, mapped->message.parts_size);
     if (!description) {
         return description.error();
     }
     auto frames = description->memory == CUFRAMES_MEMORY_CUDA
-                      ? open_cuda_frames(packet.fds[2], *description, page->data(), options.cuda_device,
+                      ? open_cuda_frames(packet.fds[2], *description, mapped->page.data(), options.cuda_device,
                                          options.cuda_context, options.release)
                       : open_host_frames(packet.fds[2], *description);
     if (!frames) {
         return frames.error();
     }
-    return std::shared_ptr<AttachedRing>(new AttachedRing(std::move(link), std::move(*description), std::move(*control),
-                                                          std::move(*page), std::move(*frames), options.mode),
+    return std::shared_ptr<AttachedRing>(new AttachedRing(std::move(link), std::move(account), std::move(*description),
+                                                          std::move(*mapped), std::move(*frames), mode),
                                          dispose);
 }
 
@@ -51,50 +45,24 @@ void AttachedRing::dispose(AttachedRing* ring) {
     }
 }
 
-AttachedRing::AttachedRing(std::shared_ptr<Link> link, RingDescription description, Mapping control, Mapping page,
-                           std::unique_ptr<FrameAccess> frames, cuframes_mode mode)
-    : link_(std::move(link)),
+AttachedRing::AttachedRing(std::shared_ptr<Link> link, std::shared_ptr<LeaseAccount> account,
+                           RingDescription description, Mapped mapped, std::unique_ptr<FrameAccess> frames,
+                           cuframes_mode mode)
+    : AdoptedGeneration(std::move(mapped.control), std::move(mapped.page)),
+      link_(std::move(link)),
+      account_(std::move(account)),
       description_(std::move(description)),
-      control_(std::move(control)),
-      page_(std::move(page)),
       frames_(std::move(frames)),
-      reader_(state(), frame_words(), records(), mode, this->page().position.load(std::memory_order_relaxed),
+      reader_(state(), frame_words(), records(), mode, page().position.load(std::memory_order_relaxed),
               link_->ends_told) {
-    tell_adopted(page_);
-}
-
-/// From now on the publisher may send the next generation.
-void AttachedRing::tell_adopted(const Mapping& page) {
-    reinterpret_cast<ReaderPage*>(page.data())->adopted.store(1, std::memory_order_release);
-    // Pairs with the publisher's fence between superseding a ring and looking whether it was adopted.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-}
-
-Result<> AttachedRing::pass_over(const Packet& packet) {
-    auto page = map_shared_memory(packet.fds[1], reader_page_size, Access::read_write);
-    if (!page) {
-        return page.error();
-    }
-    tell_adopted(*page);
-    return {};
-}
-
-bool AttachedRing::is_superseded(const Packet& packet) {
-    Generation message;
-    if (!packet.as(message, 3) || message.control_size < sizeof(ControlHeader)) {
-        return false; // open() says what is wrong.
-    }
-    auto control = map_shared_memory(packet.fds[0], sizeof(ControlHeader), Access::read_only);
-    return control && reinterpret_cast<const ControlHeader*>(control->data())->state.stream.load() ==
-                          static_cast<uint32_t>(StreamState::superseded);
+    tell_adopted();
 }
 
 std::span<const SlotRecord> AttachedRing::records() const {
-    return {reinterpret_cast<const SlotRecord*>(control_.data() + description_.records_offset),
-            description_.slot_count};
+    return {reinterpret_cast<const SlotRecord*>(control(description_.records_offset)), description_.slot_count};
 }
 
-Result<> AttachedRing::add_chunk(const Packet& packet) {
+Result<> AttachedRing::add_part(const Packet& packet) {
     Chunk chunk;
     if (!packet.as(chunk, 1) || chunk.index != next_chunk_ || next_chunk_ >= description_.chunk_count()) {
         return Error{CUFRAMES_ERROR_PROTOCOL, "the publisher sent a damaged chunk message"};
@@ -104,8 +72,8 @@ Result<> AttachedRing::add_chunk(const Packet& packet) {
 }
 
 uint32_t AttachedRing::spare() const {
-    const uint32_t granted = link_->granted.load(std::memory_order_relaxed) + link_->copies;
-    const uint32_t held = link_->held.load(std::memory_order_relaxed);
+    const uint32_t granted = account_->most();
+    const uint32_t held = account_->held.load(std::memory_order_relaxed);
     return granted > held ? granted - held : 0;
 }
 
@@ -137,7 +105,7 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint
         return reader_.slots_in_use() > mapped ? Nothing::memory_missing : Nothing::no_frame;
     }
     held_[word].store(true, std::memory_order_relaxed);
-    link_->held.fetch_add(1);
+    account_->held.fetch_add(1);
     page().position.store(taken->sequence, std::memory_order_release);
     // Pairs with the publisher's fence after it said that it waits: it may wait for just this step.
     std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -161,7 +129,7 @@ uint64_t AttachedRing::tell_end() {
 }
 
 std::optional<uint32_t> AttachedRing::free_word() {
-    const uint32_t granted = link_->granted.load(std::memory_order_relaxed) + link_->copies;
+    const uint32_t granted = account_->most();
     for (uint32_t word = 0; word < granted; ++word) {
         if (!held_[word].load(std::memory_order_acquire) &&
             lease_page().leases[word].load(std::memory_order_acquire) == ring::no_lease) {
@@ -173,7 +141,7 @@ std::optional<uint32_t> AttachedRing::free_word() {
 
 AttachedRing::Leases AttachedRing::leases() {
     // Frames of an earlier generation count too: what was granted is a number of frames.
-    if (link_->held.load() >= link_->granted + link_->copies) {
+    if (account_->held.load() >= account_->most()) {
         return Leases::all_held;
     }
     if (free_word()) {
@@ -193,37 +161,20 @@ AttachedRing::Leases AttachedRing::leases() {
 void AttachedRing::release(uint32_t word, const std::vector<StreamRef>& streams) {
     frames_->release(lease_page().leases[word], streams);
     held_[word].store(false, std::memory_order_release);
-    link_->held.fetch_sub(1);
+    account_->held.fetch_sub(1);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (state().publisher_waits.load(std::memory_order_relaxed) != 0) {
         (void)link_->connection.send(Progress{});
     }
-    if (link_->starving.exchange(false)) {
+    if (account_->starving.exchange(false)) {
         link_->poke->wake();
     }
-}
-
-void AttachedRing::set_sleeping(bool sleeping) {
-    if (!sleeping) {
-        page().sleeping.store(0, std::memory_order_relaxed);
-        return;
-    }
-    sleeps_ += sleeps_ == UINT32_MAX ? 2 : 1; // Not 0.
-    page().sleeping.store(sleeps_, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-}
-
-void AttachedRing::tell_counters(uint64_t received, uint64_t skipped, uint64_t lost) {
-    page().received.store(received, std::memory_order_relaxed);
-    page().skipped.store(skipped, std::memory_order_relaxed);
-    page().lost.store(lost, std::memory_order_relaxed);
 }
 
 std::vector<std::byte> AttachedRing::metadata(uint32_t slot) const {
     // Copied, so that whoever parses it reads words that cannot change meanwhile.
     const uint32_t size = std::min(record(slot).metadata_size, description_.metadata_stride);
-    const std::byte* begin =
-        control_.data() + description_.metadata_offset + uint64_t{description_.metadata_stride} * slot;
+    const std::byte* begin = control(description_.metadata_offset + uint64_t{description_.metadata_stride} * slot);
     return {begin, begin + size};
 }
 

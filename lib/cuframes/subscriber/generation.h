@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/// One generation of a content, as a subscriber has it: control memory and its own page, which begin as those of every content
+/// do. A content derives its own.
+#pragma once
+
+#include "ipc/seqpacket.h"
+#include "ipc/shared_memory.h"
+#include "protocol/layout.h"
+
+#include <atomic>
+#include <cstdint>
+
+namespace cuframes::core {
+
+/// Kept alive by the subscriber and by every item held. Items are taken by one thread.
+class AdoptedGeneration {
+public:
+    AdoptedGeneration(const AdoptedGeneration&) = delete;
+    virtual ~AdoptedGeneration() = default;
+
+    /// Tells the publisher that the generation which a message brought was taken up, without mapping the rest of it.
+    static Result<> pass_over(const Packet& packet);
+    /// Whether a newer generation than the one that the message brought has taken its place.
+    static bool is_superseded(const Packet& packet);
+
+    virtual uint64_t epoch() const = 0;
+    virtual uint64_t first_sequence() const = 0;
+
+    /// Whether there is an item newer than the last one taken, or an end of stream that was not told.
+    virtual bool has_more() const = 0;
+    /// Counts what lies between the last item taken and `sequence`, at the end of this generation.
+    virtual uint64_t pass_to(uint64_t sequence) = 0;
+    /// The stream has ended behind the last item taken: counts what lies between, and notes the end as told.
+    virtual uint64_t tell_end() = 0;
+
+    /// Maps one more part of the content's memory.
+    virtual Result<> add_part([[maybe_unused]] const Packet& packet) {
+        return Error{CUFRAMES_ERROR_PROTOCOL, "the publisher sent a part of memory that this content does not have"};
+    }
+    /// Parts that were added.
+    virtual uint32_t parts_added() const { return 0; }
+
+    /// Tells the publisher that we are about to sleep, once more, or are awake. Fenced: look for an item after.
+    void set_sleeping(bool sleeping);
+    void tell_counters(uint64_t received, uint64_t skipped, uint64_t lost);
+
+    StreamState stream_state() const {
+        return static_cast<StreamState>(state().stream.load(std::memory_order_acquire));
+    }
+    uint64_t latency() const { return state().latency.load(std::memory_order_relaxed); }
+    uint64_t last_sequence() const { return state().last_sequence.load(std::memory_order_acquire); }
+
+protected:
+    /// What a Generation message brought, mapped. Nothing in it has been checked.
+    struct Mapped {
+        Generation message;
+        Mapping control;
+        Mapping page;
+    };
+    static Result<Mapped> map(const Packet& packet, size_t descriptors);
+
+    AdoptedGeneration(Mapping control, Mapping page) : control_(std::move(control)), page_(std::move(page)) {}
+
+    /// From now on the publisher may send the next generation. The last step of making one.
+    void tell_adopted() { tell_adopted(page_); }
+
+    const std::byte* control(uint64_t offset) const { return control_.data() + offset; }
+    ReaderPage& page() const { return *reinterpret_cast<ReaderPage*>(page_.data()); }
+    const StreamWords& state() const { return reinterpret_cast<const ControlHeader*>(control_.data())->state; }
+
+private:
+    static void tell_adopted(const Mapping& page);
+
+    Mapping control_;
+    Mapping page_;
+    uint32_t sleeps_ = 0;
+};
+
+} // namespace cuframes::core
