@@ -44,6 +44,14 @@ bool AdoptedGeneration::is_superseded(const Packet& packet) {
                           static_cast<uint32_t>(StreamState::superseded);
 }
 
+void AdoptedGeneration::tell_progress() {
+    // Pairs with the publisher's fence after it said that it waits: it may wait for just this step.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (state().publisher_waits.load(std::memory_order_relaxed) != 0) {
+        (void)link_->connection.send(Progress{});
+    }
+}
+
 void AdoptedGeneration::set_sleeping(bool sleeping) {
     if (!sleeping) {
         page().sleeping.store(0, std::memory_order_relaxed);

@@ -6,9 +6,11 @@
 #include "ipc/seqpacket.h"
 #include "ipc/shared_memory.h"
 #include "protocol/layout.h"
+#include "subscriber/link.h"
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 namespace cuframes::core {
 
@@ -59,10 +61,18 @@ protected:
     };
     static Result<Mapped> map(const Packet& packet, size_t descriptors);
 
-    AdoptedGeneration(Mapping control, Mapping page) : control_(std::move(control)), page_(std::move(page)) {}
+    AdoptedGeneration(std::shared_ptr<Link> link, Mapped mapped)
+        : link_(std::move(link)), control_(std::move(mapped.control)), page_(std::move(mapped.page)) {}
 
     /// From now on the publisher may send the next generation. The last step of making one.
     void tell_adopted() { tell_adopted(page_); }
+
+    /// The reader has moved on to the item `sequence`.
+    void tell_position(uint64_t sequence) { page().position.store(sequence, std::memory_order_release); }
+    /// After that, or after something was given back: tells the publisher, if it waits for such.
+    void tell_progress();
+
+    Link& link() const { return *link_; }
 
     const std::byte* control(uint64_t offset) const { return control_.data() + offset; }
     ReaderPage& page() const { return *reinterpret_cast<ReaderPage*>(page_.data()); }
@@ -71,6 +81,7 @@ protected:
 private:
     static void tell_adopted(const Mapping& page);
 
+    std::shared_ptr<Link> link_; // Kept open: its closing would give back what is held.
     Mapping control_;
     Mapping page_;
     uint32_t sleeps_ = 0;

@@ -48,13 +48,12 @@ void AttachedRing::dispose(AttachedRing* ring) {
 AttachedRing::AttachedRing(std::shared_ptr<Link> link, std::shared_ptr<LeaseAccount> account,
                            RingDescription description, Mapped mapped, std::unique_ptr<FrameAccess> frames,
                            cuframes_mode mode)
-    : AdoptedGeneration(std::move(mapped.control), std::move(mapped.page)),
-      link_(std::move(link)),
+    : AdoptedGeneration(std::move(link), std::move(mapped)),
       account_(std::move(account)),
       description_(std::move(description)),
       frames_(std::move(frames)),
       reader_(state(), frame_words(), records(), mode, page().position.load(std::memory_order_relaxed),
-              link_->ends_told) {
+              this->link().ends_told) {
     tell_adopted();
 }
 
@@ -106,25 +105,21 @@ std::variant<AttachedRing::Lease, AttachedRing::Nothing> AttachedRing::take(uint
     }
     held_[word].store(true, std::memory_order_relaxed);
     account_->held.fetch_add(1);
-    page().position.store(taken->sequence, std::memory_order_release);
-    // Pairs with the publisher's fence after it said that it waits: it may wait for just this step.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (state().publisher_waits.load(std::memory_order_relaxed) != 0) {
-        (void)link_->connection.send(Progress{});
-    }
+    tell_position(taken->sequence);
+    tell_progress();
     return Lease{*taken, word};
 }
 
 uint64_t AttachedRing::pass_to(uint64_t sequence) {
     const uint64_t missed = reader_.pass_to(sequence);
-    page().position.store(reader_.position(), std::memory_order_release);
+    tell_position(reader_.position());
     return missed;
 }
 
 uint64_t AttachedRing::tell_end() {
     const uint64_t missed = reader_.tell_end();
-    page().position.store(reader_.position(), std::memory_order_release);
-    link_->ends_told = reader_.ends_told();
+    tell_position(reader_.position());
+    link().ends_told = reader_.ends_told();
     return missed;
 }
 
@@ -147,7 +142,7 @@ AttachedRing::Leases AttachedRing::leases() {
     if (free_word()) {
         return Leases::free;
     }
-    auto under_way = frames_->when_released(link_->poke);
+    auto under_way = frames_->when_released(link().poke);
     if (!under_way) {
         lost_leases_ = under_way.error();
         return Leases::lost;
@@ -162,12 +157,9 @@ void AttachedRing::release(uint32_t word, const std::vector<StreamRef>& streams)
     frames_->release(lease_page().leases[word], streams);
     held_[word].store(false, std::memory_order_release);
     account_->held.fetch_sub(1);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (state().publisher_waits.load(std::memory_order_relaxed) != 0) {
-        (void)link_->connection.send(Progress{});
-    }
+    tell_progress();
     if (account_->starving.exchange(false)) {
-        link_->poke->wake();
+        link().poke->wake();
     }
 }
 

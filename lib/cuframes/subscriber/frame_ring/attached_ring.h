@@ -84,7 +84,6 @@ private:
     std::span<const SlotRecord> records() const;
 
     // Destroyed in reverse, and before the page: the frames' releases write to that, so they finish first.
-    std::shared_ptr<Link> link_;
     std::shared_ptr<LeaseAccount> account_;
     const RingDescription description_;
     std::unique_ptr<FrameAccess> frames_;
