@@ -35,6 +35,9 @@ inline int must(int result) {
 /// Code of an `error` answer that is not the library's: pixels were wrong, or the test asked for nonsense.
 inline constexpr int wrong_pixels = -1000;
 
+/// main() of a child with such verbs. `interrupt` is called from the thread that hears that line, while another one runs.
+int run_agent(const Verbs& verbs, const std::function<void(bool)>& interrupt);
+
 /// main() of a child in the role "agent": publisher, subscriber or both, one verb at a time. The verbs `interrupt` and
 /// `stop` are obeyed while another one runs.
 int agent_main();
