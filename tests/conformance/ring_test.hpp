@@ -93,6 +93,8 @@ bool all_threads_sleep(pid_t pid);
     INSTANTIATE_TEST_SUITE_P(                                                                                          \
         Backends, Suite, ::testing::Values(Backend::host, Backend::cuda),                                              \
         [](const ::testing::TestParamInfo<Backend>& instance) { return name_of(instance.param); })
+/// For what has nothing to do with what is carried.
+#define CUFRAMES_OVER_CONTENTS(Suite) CUFRAMES_OVER_BACKENDS(Suite)
 #define CUFRAMES_OVER_CUDA(Suite)                                                                                      \
     INSTANTIATE_TEST_SUITE_P(                                                                                          \
         Backends, Suite, ::testing::Values(Backend::cuda),                                                             \
