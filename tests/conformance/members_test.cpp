@@ -168,4 +168,23 @@ TEST_P(Members, MaxSubscribersIsKept) {
 
 CUFRAMES_OVER_CONTENTS(Members);
 
+// A reader of something else is refused, with a sentence that says what there is and what it reads.
+TEST(Contents, ReaderOfAnotherIsRefused) {
+    const TempDir temp;
+    for (const bool of_records : {false, true}) {
+        ChildOptions frames, records;
+        records.program = records_agent();
+        frames.environment["CUFRAMES_DIR"] = records.environment["CUFRAMES_DIR"] = (temp.path() / "ring").string();
+        Process publisher(of_records ? records : frames);
+        Process reader(of_records ? frames : records);
+        publisher.call("publisher");
+        reader.call("subscriber");
+        const Message refusal = reader.ask("connect timeout=5000");
+        EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_INVALID_ARGUMENT) << refusal.text("text");
+        for (const char* named : {"frames", "an experiment"}) {
+            EXPECT_NE(refusal.text("text").find(named), std::string::npos) << refusal.text("text");
+        }
+    }
+}
+
 } // namespace cuframes::test
