@@ -32,6 +32,11 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
+    /// A subscriber says hello in the moment after it connected.
+    static constexpr std::chrono::milliseconds time_for_hello{2000};
+    /// Until the next attempt, after something was short.
+    static constexpr std::chrono::milliseconds pause_of_shortage{100};
+
     struct Peer {
         std::shared_ptr<Connection> connection;
         UniqueFd pidfd;                 ///< Empty where the kernel has none.
@@ -45,6 +50,7 @@ private:
 
     Service(Reception& reception, Waker waker) : reception_(reception), waker_(std::move(waker)) {}
 
+    static Refused refusal(const Error& error);
     void run();
     void await_events();
     void poll_singly();
