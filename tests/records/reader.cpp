@@ -32,8 +32,6 @@ public:
         return std::shared_ptr<AdoptedGeneration>(new RecordsRead(std::move(link), std::move(*mapped), *header));
     }
 
-    uint64_t epoch() const override { return header_.epoch; }
-    uint64_t first_sequence() const override { return header_.first_sequence; }
     bool has_more() const override { return newest() > position_ || ends_left(state().ends.load()); }
 
     uint64_t pass_to(uint64_t sequence) override {
@@ -77,7 +75,7 @@ public:
 
 private:
     RecordsRead(std::shared_ptr<Link> link, Mapped mapped, const ControlDescription& header)
-        : AdoptedGeneration(std::move(link), std::move(mapped)), header_(header), position_(page().position.load()) {
+        : AdoptedGeneration(std::move(link), std::move(mapped), header), position_(page().position.load()) {
         tell_adopted();
     }
 
@@ -100,7 +98,6 @@ private:
         return oldest;
     }
 
-    const ControlDescription header_;
     uint64_t position_;
 };
 

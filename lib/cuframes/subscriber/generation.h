@@ -5,7 +5,7 @@
 
 #include "ipc/seqpacket.h"
 #include "ipc/shared_memory.h"
-#include "protocol/layout.h"
+#include "protocol/validate.h"
 #include "subscriber/link.h"
 
 #include <atomic>
@@ -25,8 +25,8 @@ public:
     /// Whether a newer generation than the one that the message brought has taken its place.
     static bool is_superseded(const Packet& packet);
 
-    virtual uint64_t epoch() const = 0;
-    virtual uint64_t first_sequence() const = 0;
+    uint64_t epoch() const { return header_.epoch; }
+    uint64_t first_sequence() const { return header_.first_sequence; }
 
     /// Whether there is an item newer than the last one taken, or an end of stream that was not told.
     virtual bool has_more() const = 0;
@@ -61,8 +61,9 @@ protected:
     };
     static Result<Mapped> map(const Packet& packet, size_t descriptors);
 
-    AdoptedGeneration(std::shared_ptr<Link> link, Mapped mapped)
-        : link_(std::move(link)), control_(std::move(mapped.control)), page_(std::move(mapped.page)) {}
+    /// `header`: of that control memory, checked.
+    AdoptedGeneration(std::shared_ptr<Link> link, Mapped mapped, const ControlDescription& header)
+        : link_(std::move(link)), header_(header), control_(std::move(mapped.control)), page_(std::move(mapped.page)) {}
 
     /// From now on the publisher may send the next generation. The last step of making one.
     void tell_adopted() { tell_adopted(page_); }
@@ -82,6 +83,7 @@ private:
     static void tell_adopted(const Mapping& page);
 
     std::shared_ptr<Link> link_; // Kept open: its closing would give back what is held.
+    const ControlDescription header_;
     Mapping control_;
     Mapping page_;
     uint32_t sleeps_ = 0;

@@ -48,7 +48,7 @@ void AttachedRing::dispose(AttachedRing* ring) {
 AttachedRing::AttachedRing(std::shared_ptr<Link> link, std::shared_ptr<LeaseAccount> account,
                            RingDescription description, Mapped mapped, std::unique_ptr<FrameAccess> frames,
                            cuframes_mode mode)
-    : AdoptedGeneration(std::move(link), std::move(mapped)),
+    : AdoptedGeneration(std::move(link), std::move(mapped), description.control),
       account_(std::move(account)),
       description_(std::move(description)),
       frames_(std::move(frames)),

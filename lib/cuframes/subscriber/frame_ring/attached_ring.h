@@ -42,8 +42,6 @@ public:
     /// Takes the next frame. `latency`: see cuframes_subscriber_set_latency().
     std::variant<Lease, Nothing> take(uint64_t latency);
 
-    uint64_t epoch() const override { return description_.control.epoch; }
-    uint64_t first_sequence() const override { return description_.control.first_sequence; }
     bool has_more() const override { return reader_.has_next() || reader_.has_end(); }
     uint64_t pass_to(uint64_t sequence) override;
     uint64_t tell_end() override;
