@@ -42,6 +42,7 @@ TEST_P(Stream, EndOfStreamComesOnceAfterTheLastFrame) {
     reader.attach();
     publisher.call("publish count=3");
     publisher.call("eos");
+    publisher.call("eos"); // It has ended already.
     EXPECT_EQ(reader.call("read count=3").number("last"), 3);
     EXPECT_EQ(reader.ask("next").number("code"), CUFRAMES_ERROR_EOS);
     EXPECT_EQ(reader.stat("state"), static_cast<uint64_t>(CUFRAMES_STATE_ENDED));
@@ -51,6 +52,20 @@ TEST_P(Stream, EndOfStreamComesOnceAfterTheLastFrame) {
     EXPECT_EQ(reader.call("next").number("sequence"), 4);
     publisher.call("eos");
     EXPECT_EQ(reader.ask("next").number("code"), CUFRAMES_ERROR_EOS);
+}
+
+// Ends go on counting from one generation to the next, so that each is told.
+TEST_P(Stream, EndOfALaterGenerationIsToldToo) {
+    PublisherProcess publisher(*this, "slots=8");
+    SubscriberProcess reader(*this, "mode=strict");
+    reader.attach();
+    for (const int64_t sequence : {1, 2, 3}) {
+        publisher.call("publish");
+        publisher.call("eos");
+        EXPECT_EQ(reader.call("read count=1").number("last"), sequence);
+        EXPECT_EQ(reader.ask("next").number("code"), CUFRAMES_ERROR_EOS) << sequence;
+        publisher.call("configure memory=" + memory());
+    }
 }
 
 // An end is told in its place though the stream was revived before the reader looked, and no frame is passed over for it.
