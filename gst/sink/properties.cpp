@@ -45,8 +45,8 @@ void add_ring_settings(SinkProperties& table) {
     ///
     /// Since: 0.1
     table.add<&SinkSettings::slots>(
-        g_param_spec_uint("slots", "Slots", "Frames the ring holds (0: at least 8, growing as readers need it)", 0, CUFRAMES_MAX_RING_SLOTS,
-                          defaults.slots, setting));
+        g_param_spec_uint("slots", "Slots", "Frames the ring holds (0: at least 8, growing as readers need it)", 0,
+                          CUFRAMES_MAX_RING_SLOTS, defaults.slots, setting));
     /// GstCuframesSink:max-slots:
     ///
     /// The most frames that a ring with slots=0 may grow to: 3 to 128. Memory is taken when it is needed.

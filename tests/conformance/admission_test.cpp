@@ -41,21 +41,6 @@ TEST_P(Admission, FramesHeldAfterDetachingStillCount) {
     ASSERT_TRUE(eventually([&] { return coming.ask("next").verb() == "ok"; }));
 }
 
-// max_subscribers is a limit of its own.
-TEST_P(Admission, MaxSubscribersIsKept) {
-    PublisherProcess publisher(*this, "slots=32 max_subscribers=2");
-    publisher.call("publish");
-    SubscriberProcess first(*this);
-    SubscriberProcess second(*this);
-    SubscriberProcess third(*this);
-    first.call("next");
-    second.call("next");
-    EXPECT_EQ(third.ask("next").number("code"), CUFRAMES_ERROR_TOO_MANY_SUBSCRIBERS);
-    second.call("release");
-    second.call("destroy_subscriber");
-    ASSERT_TRUE(eventually([&] { return third.ask("next").verb() == "ok"; }));
-}
-
 // The publisher can tell who is attached and what each holds.
 TEST_P(Admission, PublisherSeesWhoIsAttached) {
     PublisherProcess publisher(*this, "slots=12");

@@ -3,7 +3,7 @@
 // The conformance suite: what cuframes.h promises, shown between real processes. The program starts itself again in the
 // role "agent" for each publisher and subscriber, and tells them what to do line by line (tests/harness).
 //
-//     conformance [--backend=host|cuda] [GoogleTest options]
+//     conformance [--backend=host|cuda] [GoogleTest options]      host: with records
 #include "ring_test.hpp"
 
 #include <gtest/gtest.h>

@@ -121,8 +121,8 @@ TEST_F(Pressure, NoDescriptorOfAReaderBlocksThePublisher) {
             given.push_back(std::move(fd));
         }
         if (header.type == static_cast<uint32_t>(MessageType::generation)) {
-            lease = std::move(given.back());
-            given.pop_back();
+            lease = std::move(given[1]);
+            given.erase(given.begin() + 1);
             all = true;
         }
     }
@@ -133,7 +133,7 @@ TEST_F(Pressure, NoDescriptorOfAReaderBlocksThePublisher) {
     }
     const MappedLease page(lease);
     for (uint32_t sleep = 1; sleep <= 1000; ++sleep) { // More than its socket has room for.
-        page->sleeping.store(sleep);
+        page->reader.sleeping.store(sleep);
         publisher.send("publish");
         ASSERT_EQ(publisher.receive(at_once).verb(), "ok") << "frame " << sleep;
     }
@@ -163,7 +163,7 @@ TEST_F(Pressure, OneGenerationAtMostLiesUnread) {
     publisher.call("publish");
     EXPECT_FALSE(has_message(peer)) << "asking alone is not enough";
     const MappedLease page(first.lease);
-    page->adopted.store(1);
+    page->reader.adopted.store(1);
     peer.send(need);
     const RawGeneration newest(peer);
     EXPECT_EQ(std::to_string(newest.message.epoch), epoch);
@@ -234,10 +234,7 @@ TEST_F(Pressure, FloodOfMessagesDoesNotHoldAReader) {
     reader.send("next timeout=100");
     const RawPeer peer = RawPeer::accept(listening);
     peer.receive();
-    Welcome welcome = {};
-    welcome.version = protocol_version;
-    welcome.granted = 2;
-    peer.send(welcome);
+    peer.send(RawPeer::valid_welcome());
     const Flood<Wake> flood(peer, Wake{});
     EXPECT_EQ(reader.receive(at_once).number("code"), CUFRAMES_ERROR_TIMEOUT);
     reader.send("next timeout=-1");

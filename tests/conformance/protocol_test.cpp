@@ -78,13 +78,14 @@ TEST_F(Protocol, OtherVersionIsRefused) {
 TEST_F(Protocol, HelloWithValuesOutOfRangeIsRefused) {
     const std::function<void(Hello&)> changes[] = {
         [](Hello& hello) { hello.mode = 77; },
-        [](Hello& hello) { hello.leases = 0; },
-        [](Hello& hello) { hello.leases = CUFRAMES_MAX_HELD + 1; },
-        [](Hello& hello) { hello.leases = 0xffffffff; },
-        [](Hello& hello) { hello.least = 0; },
-        [](Hello& hello) { hello.copies = 2; },
-        [](Hello& hello) { hello.grows = 2; },
-        [](Hello& hello) { hello.least = hello.leases + 1; },
+        [](Hello& hello) { hello.contents = 0; },
+        [](Hello& hello) { hello.frames.leases = 0; },
+        [](Hello& hello) { hello.frames.leases = CUFRAMES_MAX_HELD + 1; },
+        [](Hello& hello) { hello.frames.leases = 0xffffffff; },
+        [](Hello& hello) { hello.frames.least = 0; },
+        [](Hello& hello) { hello.frames.copies = 2; },
+        [](Hello& hello) { hello.frames.grows = 2; },
+        [](Hello& hello) { hello.frames.least = hello.frames.leases + 1; },
         [](Hello& hello) { hello.boot_id.fill(0xA5); },
     };
     for (const auto& change : changes) {
@@ -92,6 +93,23 @@ TEST_F(Protocol, HelloWithValuesOutOfRangeIsRefused) {
         peer.send(hello_with(change));
         peer.await_close();
     }
+    expect_unharmed();
+}
+
+// A reader of something else is refused with a sentence that says what there is, and what it takes.
+TEST_F(Protocol, ReaderOfAnotherContentIsRefused) {
+    const RawPeer peer = connect();
+    peer.send(hello_with([](Hello& hello) { hello.contents = bit_of(ContentKind::experiment) | 1u << 9; }));
+    const RawPeer::Packet packet = peer.receive();
+    Refused refused = {};
+    ASSERT_EQ(packet.bytes.size(), sizeof(refused));
+    std::memcpy(&refused, packet.bytes.data(), sizeof(refused));
+    EXPECT_EQ(refused.header.type, static_cast<uint32_t>(MessageType::refused));
+    const std::string sentence = refused.message;
+    for (const char* named : {"frames", "content 9", "an experiment"}) {
+        EXPECT_NE(sentence.find(named), std::string::npos) << sentence;
+    }
+    peer.await_close();
     expect_unharmed();
 }
 
@@ -199,9 +217,9 @@ TEST_F(Protocol, MadLeaseWordsCostOnlyTheirOwnersSlots) {
         for (uint32_t i = 0; i < CUFRAMES_MAX_HELD; ++i) {
             page->leases[i].store(word(i));
         }
-        page->sleeping.store(0xffffffff);
-        page->position.store(0xffffffffffffffff);
-        page->received.store(0xffffffffffffffff);
+        page->reader.sleeping.store(0xffffffff);
+        page->reader.position.store(0xffffffffffffffff);
+        page->reader.received.store(0xffffffffffffffff);
     };
     const auto expect_flow = [&](const char* what) {
         SCOPED_TRACE(what);
@@ -228,7 +246,7 @@ TEST_F(Protocol, MadPositionsDoNotStopAWaitingPublisher) {
     const RawRing ring(peer);
     const MappedLease page(ring.lease);
     for (const uint64_t position : {uint64_t{0}, uint64_t{3}, uint64_t{1} << 40, ~uint64_t{0}}) {
-        page->position.store(position);
+        page->reader.position.store(position);
         EXPECT_EQ(waiting.call("publish count=10").number("published"), 10) << position;
     }
 }
@@ -270,9 +288,8 @@ TEST_F(Impostor, PublisherOfAnotherVersionIsRefused) {
     EXPECT_FALSE(refusal.text("text").empty());
 
     const Message mismatch = next_from_impostor(*this, [](const RawPeer& peer) {
-        Welcome welcome = {};
-        welcome.version = protocol_version + 1;
-        welcome.granted = 2;
+        Welcome welcome = RawPeer::valid_welcome();
+        welcome.version += 1;
         peer.send(welcome);
     });
     EXPECT_EQ(mismatch.number("code"), CUFRAMES_ERROR_VERSION_MISMATCH) << mismatch.text("text");
@@ -285,9 +302,13 @@ TEST_F(Impostor, NonsenseFromAPublisherIsAProtocolError) {
         [](const RawPeer& peer) { peer.send(Welcome{}, {STDERR_FILENO}); },
         [](const RawPeer& peer) { peer.send(Generation{}, {STDERR_FILENO, STDERR_FILENO, STDERR_FILENO}); },
         [](const RawPeer& peer) {
-            Welcome welcome = {};
-            welcome.version = protocol_version;
+            Welcome welcome = RawPeer::valid_welcome();
             welcome.granted = 0xffffffff;
+            peer.send(welcome);
+        },
+        [](const RawPeer& peer) {
+            Welcome welcome = RawPeer::valid_welcome();
+            welcome.content = static_cast<uint32_t>(ContentKind::experiment);
             peer.send(welcome);
         },
         [](const RawPeer& peer) {
@@ -322,14 +343,11 @@ TEST_F(Impostor, PollingReaderTriesAgainAfterAHangUp) {
 TEST_F(Impostor, GenerationThatLiesAboutItsSizeIsRefused) {
     const Message reply = next_from_impostor(*this, [](const RawPeer& peer) {
         const UniqueFd small(::memfd_create("small", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-        Welcome welcome = {};
-        welcome.version = protocol_version;
-        welcome.granted = 2;
-        peer.send(welcome);
+        peer.send(RawPeer::valid_welcome());
         Generation generation = {};
         generation.epoch = 1;
         generation.control_size = 1 << 20;
-        generation.frames_size = 1 << 20;
+        generation.parts_size = 1 << 20;
         peer.send(generation, {small.get(), small.get(), small.get()});
     });
     EXPECT_EQ(reply.number("code"), CUFRAMES_ERROR_PROTOCOL) << reply.text("text");

@@ -140,11 +140,20 @@ int RawPeer::await_close() const {
 Hello RawPeer::valid_hello(uint32_t max_held) {
     Hello hello = {};
     hello.version = protocol_version;
+    hello.contents = bit_of(ContentKind::frames);
     hello.mode = CUFRAMES_MODE_NEWEST;
-    hello.leases = hello.least = max_held;
+    hello.frames.leases = hello.frames.least = max_held;
     hello.boot_id = read_boot_id();
     std::strcpy(hello.name, "raw");
     return hello;
+}
+
+Welcome RawPeer::valid_welcome() {
+    Welcome welcome = {};
+    welcome.version = protocol_version;
+    welcome.content = static_cast<uint32_t>(ContentKind::frames);
+    welcome.granted = 2;
+    return welcome;
 }
 
 } // namespace cuframes::test

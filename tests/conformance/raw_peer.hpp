@@ -40,6 +40,7 @@ public:
     int await_close() const;
 
     static Hello valid_hello(uint32_t max_held = 2);
+    static Welcome valid_welcome();
 
     int fd() const { return socket_.get(); }
 

@@ -23,8 +23,8 @@ struct RawGeneration {
             throw std::runtime_error("not the generation that the protocol promises");
         }
         control = std::move(packet.fds[0]);
-        frames = std::move(packet.fds[1]);
-        lease = std::move(packet.fds[2]);
+        lease = std::move(packet.fds[1]);
+        frames = std::move(packet.fds[2]);
     }
 };
 
@@ -52,14 +52,14 @@ private:
 class MappedLease {
 public:
     explicit MappedLease(const UniqueFd& fd)
-        : memory_(::mmap(nullptr, lease_page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0)) {
+        : memory_(::mmap(nullptr, reader_page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0)) {
         if (memory_ == MAP_FAILED) {
             throw std::runtime_error("mapping the lease page");
         }
     }
     MappedLease(const MappedLease&) = delete;
     MappedLease& operator=(const MappedLease&) = delete;
-    ~MappedLease() { ::munmap(memory_, lease_page_size); }
+    ~MappedLease() { ::munmap(memory_, reader_page_size); }
 
     LeasePage* operator->() const { return static_cast<LeasePage*>(memory_); }
 

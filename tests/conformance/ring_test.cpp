@@ -19,7 +19,7 @@ ChildOptions options_for(const std::string& directory) {
 } // namespace
 
 std::string absence_of(Backend backend) {
-    if (backend == Backend::host) {
+    if (backend != Backend::cuda) {
         return {};
     }
     return CudaDriver::get() ? std::string() : "no usable CUDA driver: " + CudaDriver::absence();
@@ -39,7 +39,17 @@ void RingTest::SetUp() {
     GTEST_SKIP() << absence;
 }
 
-ChildOptions RingTest::in_directory() const { return options_for(directory()); }
+std::string records_agent() {
+    // Beside this program's folder, wherever the build was moved.
+    const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
+    return self.parent_path().parent_path() / "records" / "records-agent";
+}
+
+ChildOptions RingTest::in_directory() const {
+    ChildOptions options = options_for(directory());
+    options.program = GetParam() == Backend::records ? records_agent() : std::string();
+    return options;
+}
 
 ChildOptions HostTest::in_directory() const { return options_for(directory()); }
 

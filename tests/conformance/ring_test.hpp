@@ -10,9 +10,16 @@
 
 namespace cuframes::test {
 
-enum class Backend { host, cuda };
+/// Frames in either memory; or records, the smallest content there can be (tests/records), which only suites about what holds for
+/// every content have.
+enum class Backend { host, cuda, records };
 
-inline std::string name_of(Backend backend) { return backend == Backend::host ? "host" : "cuda"; }
+inline std::string name_of(Backend backend) {
+    return backend == Backend::host ? "host" : backend == Backend::cuda ? "cuda" : "records";
+}
+
+/// The agent that publishes and reads records.
+std::string records_agent();
 
 /// Why this backend cannot be tested on this machine; empty when it can.
 std::string absence_of(Backend backend);
@@ -92,6 +99,11 @@ bool all_threads_sleep(pid_t pid);
 #define CUFRAMES_OVER_BACKENDS(Suite)                                                                                  \
     INSTANTIATE_TEST_SUITE_P(                                                                                          \
         Backends, Suite, ::testing::Values(Backend::host, Backend::cuda),                                              \
+        [](const ::testing::TestParamInfo<Backend>& instance) { return name_of(instance.param); })
+/// For what has nothing to do with what is carried: over records too.
+#define CUFRAMES_OVER_CONTENTS(Suite)                                                                                  \
+    INSTANTIATE_TEST_SUITE_P(                                                                                          \
+        Contents, Suite, ::testing::Values(Backend::host, Backend::cuda, Backend::records),                            \
         [](const ::testing::TestParamInfo<Backend>& instance) { return name_of(instance.param); })
 #define CUFRAMES_OVER_CUDA(Suite)                                                                                      \
     INSTANTIATE_TEST_SUITE_P(                                                                                          \

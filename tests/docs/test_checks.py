@@ -183,7 +183,7 @@ class FactsTest(unittest.TestCase):
     def test_protocol(self):
         self.assertEqual(
             facts.layout_of({"Hello": ["mode", "name"]}),
-            {("Hello", "mode"): 12, ("Hello", "name"): 48, ("Hello", None): 112},
+            {("Hello", "mode"): 16, ("Hello", "name"): 40, ("Hello", None): 120},
         )
         with self.assertRaisesRegex(AssertionError, "no member named"):
             facts.layout_of({"Hello": ["nickname"]})
@@ -194,7 +194,7 @@ class FactsTest(unittest.TestCase):
         self.assertGreater(len(facts.gst_header_functions()), 20)
         self.assertIn("CUFRAMES_DIR", facts.environment_variables())
         self.assertIn("cuframessink", facts.debug_categories())
-        self.assertIn("publisher_waits", facts.struct_fields("RingState"))
+        self.assertIn("publisher_waits", facts.struct_fields("StreamWords"))
         self.assertTrue(page("docs/reference/protocol.md").tables("Hello")[0])
 
 

@@ -140,12 +140,16 @@ class ProtocolTest(unittest.TestCase):
         "Granted",
         "Need",
         "Ended",
-        "RingHeader",
-        "RingState",
+        "FrameWish",
+        "ControlHeader",
+        "StreamWords",
+        "FramesHeader",
+        "FrameWords",
         "SlotRecord",
-        "LeasePage",
         "Geometry",
         "Plane",
+        "ReaderPage",
+        "LeasePage",
     )
 
     def setUp(self):

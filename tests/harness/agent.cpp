@@ -7,47 +7,7 @@
 #include "publisher_role.hpp"
 #include "subscriber_role.hpp"
 
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <optional>
-#include <thread>
-
 namespace cuframes::test {
-namespace {
-
-/// Lines on their way from the thread that reads them to the one that obeys.
-class Inbox {
-public:
-    void put(Message message) {
-        const std::lock_guard lock(mutex_);
-        messages_.push_back(std::move(message));
-        changed_.notify_one();
-    }
-    void close() {
-        const std::lock_guard lock(mutex_);
-        closed_ = true;
-        changed_.notify_one();
-    }
-    std::optional<Message> take() {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return closed_ || !messages_.empty(); });
-        if (messages_.empty()) {
-            return std::nullopt;
-        }
-        Message message = std::move(messages_.front());
-        messages_.pop_front();
-        return message;
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<Message> messages_;
-    bool closed_ = false;
-};
-
-} // namespace
 
 int agent_main() {
     PublisherRole publisher;
@@ -60,27 +20,10 @@ int agent_main() {
     cuda.add_verbs(verbs);
     capture.add_verbs(verbs);
     add_process_verbs(verbs, publisher, subscriber);
-
-    Inbox inbox;
-    std::thread worker([&] {
-        while (const std::optional<Message> request = inbox.take()) {
-            obey(verbs, *request);
-        }
+    return run_agent(verbs, [&](bool on) {
+        publisher.interrupt(on);
+        subscriber.interrupt(on);
     });
-    while (const std::optional<Message> line = read_line()) {
-        if (line->verb() == "interrupt") {
-            publisher.interrupt(line->number("on", 1) != 0);
-            subscriber.interrupt(line->number("on", 1) != 0);
-        } else {
-            inbox.put(*line);
-        }
-    }
-    // The test has closed the line: what still runs ends, then everything is taken down in order.
-    publisher.interrupt(true);
-    subscriber.interrupt(true);
-    inbox.close();
-    worker.join();
-    return 0;
 }
 
 } // namespace cuframes::test

@@ -5,10 +5,13 @@
 #include "cuframes/cuframes.h"
 #include "verbs.hpp"
 
-#include <atomic>
+#include <functional>
 #include <string>
 
 namespace cuframes::test {
+
+/// main() of a child with such verbs. `interrupt` is called from the thread that hears that line, while another one runs.
+int run_agent(const Verbs& verbs, const std::function<void(bool)>& interrupt);
 
 /// main() of a child in the role "agent": publisher, subscriber or both, one verb at a time. The verbs `interrupt` and
 /// `stop` are obeyed while another one runs.

@@ -90,7 +90,8 @@ Child::Child(const ChildOptions& options) : role_(options.role) {
     const UniqueFd low_end(ends[1]);
     const UniqueFd far_end(::fcntl(ends[1], F_DUPFD_CLOEXEC, 100));
     // By its name: a descriptor from another mount namespace would hide from the loader where the program lies.
-    const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+    const std::string program =
+        options.program.empty() ? std::filesystem::read_symlink("/proc/self/exe").string() : options.program;
     std::vector<std::string> arguments = {"test-child", "--role=" + options.role};
     std::vector<std::string> variables = make_environment(options.environment);
     const std::vector<char*> argument_pointers = pointers(arguments);

@@ -21,11 +21,12 @@ public:
 
 struct ChildOptions {
     std::string role = "agent";
+    std::string program;                            ///< Empty: this same one.
     std::map<std::string, std::string> environment; ///< On top of the parent's; an empty value removes the name.
     int clone_flags = 0;                            ///< CLONE_NEW… for a child in namespaces of its own.
 };
 
-/// A process of this same program in another role: spawned with fork and an immediate exec, which CUDA requires. The
+/// A process of this same program in another role, or of another one: spawned with fork and an immediate exec, which CUDA requires. The
 /// other end of a socket pair is its fd 3. It never outlives the parent, nor this object.
 class Child {
 public:

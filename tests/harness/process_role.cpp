@@ -2,6 +2,7 @@
 #include "process_role.hpp"
 
 #include "fake_cuda.h"
+#include "plain_verbs.hpp"
 #include "publisher_role.hpp"
 #include "subscriber_role.hpp"
 
@@ -30,19 +31,6 @@ namespace {
 
 Message ok() { return Message("ok"); }
 
-/// CPU time and context switches of the whole process, its library threads included.
-struct Usage {
-    int64_t cpu_ns = 0, switches = 0;
-
-    static Usage now() {
-        timespec cpu = {};
-        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-        rusage used = {};
-        ::getrusage(RUSAGE_SELF, &used);
-        return {cpu.tv_sec * 1'000'000'000 + cpu.tv_nsec, used.ru_nvcsw + used.ru_nivcsw};
-    }
-};
-
 /// Sleeps in next() and says what that cost.
 Message idle(const Message& request, SubscriberRole& subscriber) {
     const Usage before = Usage::now();
@@ -54,12 +42,6 @@ Message idle(const Message& request, SubscriberRole& subscriber) {
         .set("result", result)
         .set("cpu_us", (after.cpu_ns - before.cpu_ns) / 1000)
         .set("switches", after.switches - before.switches);
-}
-
-/// The same for a publisher that has nothing to do: its service thread must sleep too.
-Message usage(const Message&) {
-    const Usage used = Usage::now();
-    return ok().set("cpu_us", used.cpu_ns / 1000).set("switches", used.switches);
 }
 
 int64_t count_lines(const char* path) {
@@ -143,17 +125,6 @@ Message use_after_fork(PublisherRole& publisher, SubscriberRole& subscriber) {
     int status = 0;
     ::waitpid(child, &status, 0);
     return ok().set("exited", static_cast<int>(WIFEXITED(status))).set("wrong", WEXITSTATUS(status));
-}
-
-/// Gives up root for another user. After exec, so that the build directory need not be readable for that user.
-Message become(const Message& request) {
-    const auto id = static_cast<uid_t>(request.number("uid"));
-    const bool done = ::setgroups(0, nullptr) == 0 && ::setresgid(id, id, id) == 0 && ::setresuid(id, id, id) == 0 &&
-                      ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
-    if (!done) {
-        throw std::runtime_error("cannot become uid " + std::to_string(id));
-    }
-    return ok();
 }
 
 /// Whether the thread sleeps in the kernel.
@@ -279,29 +250,14 @@ private:
     std::string text_;
 };
 
-/// Leaves a forked child behind that holds a copy of every fd of this process, as daemons and pool workers do. The
-/// test ends it by its pid; the alarm does if the test cannot.
-Message leave_fork_behind(const Message&) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        ::close(child_line_fd);
-        ::alarm(60);
-        ::pause();
-        ::_exit(0);
-    }
-    return ok().set("pid", child);
-}
-
 } // namespace
 
 void add_process_verbs(Verbs& verbs, PublisherRole& publisher, SubscriberRole& subscriber) {
+    add_plain_verbs(verbs);
     verbs["idle"] = [&](const Message& request) { return idle(request, subscriber); };
-    verbs["usage"] = usage;
     verbs["resources"] = resources;
     verbs["use_after_fork"] = [&](const Message&) { return use_after_fork(publisher, subscriber); };
-    verbs["become"] = become;
     verbs["wait_lease_until_released"] = [&](const Message&) { return wait_lease_until_released(subscriber); };
-    verbs["leave_fork_behind"] = leave_fork_behind;
     const auto shortage = std::make_shared<Shortage>();
     verbs["use_up_descriptors"] = [shortage](const Message& request) { return shortage->use_up_descriptors(request); };
     verbs["fill_the_way"] = [shortage](const Message& request) { return shortage->fill_the_way(request); };
@@ -310,7 +266,6 @@ void add_process_verbs(Verbs& verbs, PublisherRole& publisher, SubscriberRole& s
     static Log log; // The service thread may log to the end.
     verbs["keep_log"] = [](const Message& request) { return log.keep(request); };
     verbs["log"] = [](const Message& request) { return log.read(request); };
-    verbs["ping"] = [](const Message&) { return ok().set("pid", ::getpid()); };
     verbs["self_test"] = [](const Message& request) {
         must(cuframes_cuda_self_test(static_cast<int32_t>(request.number("device"))));
         return ok();

@@ -28,9 +28,9 @@ struct Ring {
     void publish(uint32_t slot) {
         sequence += 1;
         records[slot].pts.store(sequence);
-        make_visible(records[slot].sequence, state.latest, slot, sequence);
+        make_visible(records[slot].sequence, words.latest, slot, sequence);
         state.last_sequence.store(sequence);
-        state.slots_in_use.store(table.used());
+        words.slots_in_use.store(table.used());
         table.published(slot, sequence);
     }
 
@@ -50,7 +50,8 @@ struct Ring {
     }
 
     std::vector<SlotRecord> records;
-    RingState state = {};
+    StreamWords state = {};
+    FrameWords words = {};
     SlotTable table;
     uint64_t sequence = 0;
 };
@@ -123,7 +124,7 @@ TEST(Reader, StrictTellsExactlyHowManyWereLost) {
     Ring ring(4, 4);
     std::atomic<uint32_t> lease{0};
     ring.cycle();
-    Reader reader(ring.state, ring.records, CUFRAMES_MODE_STRICT, 0);
+    Reader reader(ring.state, ring.words, ring.records, CUFRAMES_MODE_STRICT, 0);
     EXPECT_EQ(reader.take(lease)->sequence, 1u);
     end_lease(lease);
     for (int i = 0; i < 10; ++i) {
@@ -144,7 +145,7 @@ TEST(Reader, StrictTellsExactlyHowManyWereLost) {
 TEST(Reader, NewestSkipsAndCounts) {
     Ring ring(4, 4);
     std::atomic<uint32_t> lease{0};
-    Reader reader(ring.state, ring.records, CUFRAMES_MODE_NEWEST, 0);
+    Reader reader(ring.state, ring.words, ring.records, CUFRAMES_MODE_NEWEST, 0);
     EXPECT_FALSE(reader.take(lease));
     for (int i = 0; i < 7; ++i) {
         ring.cycle();
@@ -161,7 +162,7 @@ TEST(Reader, NewestSkipsAndCounts) {
 TEST(Reader, AFrameInMemoryThatIsNotMappedYetIsLeftThere) {
     Ring ring(4, 4);
     std::atomic<uint32_t> lease{0};
-    Reader reader(ring.state, ring.records, CUFRAMES_MODE_STRICT, 0);
+    Reader reader(ring.state, ring.words, ring.records, CUFRAMES_MODE_STRICT, 0);
     for (int i = 0; i < 3; ++i) {
         ring.cycle();
     }
@@ -178,10 +179,10 @@ TEST(Reader, AFrameInMemoryThatIsNotMappedYetIsLeftThere) {
 TEST(Reader, APublisherGoneMadCannotSendItOutOfTheRing) {
     Ring ring(4, 4);
     std::atomic<uint32_t> lease{0};
-    Reader reader(ring.state, ring.records, CUFRAMES_MODE_NEWEST, 0);
-    ring.state.latest.store(Latest{5, 60000}.pack());
+    Reader reader(ring.state, ring.words, ring.records, CUFRAMES_MODE_NEWEST, 0);
+    ring.words.latest.store(Latest{5, 60000}.pack());
     EXPECT_FALSE(reader.take(lease));
-    ring.state.latest.store(Latest{5, 1}.pack()); // Slot 1 never gets that sequence.
+    ring.words.latest.store(Latest{5, 1}.pack()); // Slot 1 never gets that sequence.
     EXPECT_FALSE(reader.take(lease)) << "gives up after a bound";
     EXPECT_EQ(lease.load(), no_lease);
 }
@@ -205,9 +206,9 @@ std::string told(Reader& reader, std::atomic<uint32_t>& lease, uint64_t late_unt
 TEST(Ends, AreToldInTheirPlaceThoughFramesFollowedBeforeTheReaderLooked) {
     Ring ring(8, 8);
     std::atomic<uint32_t> lease{0};
-    Reader strict(ring.state, ring.records, CUFRAMES_MODE_STRICT, 0);
-    Reader newest(ring.state, ring.records, CUFRAMES_MODE_NEWEST, 0);
-    Reader patient(ring.state, ring.records, CUFRAMES_MODE_NEWEST, 0);
+    Reader strict(ring.state, ring.words, ring.records, CUFRAMES_MODE_STRICT, 0);
+    Reader newest(ring.state, ring.words, ring.records, CUFRAMES_MODE_NEWEST, 0);
+    Reader patient(ring.state, ring.words, ring.records, CUFRAMES_MODE_NEWEST, 0);
     ring.end();
     for (int round = 0; round < 2; ++round) {
         ring.cycle();
@@ -229,7 +230,7 @@ TEST(Ends, AreToldInTheirPlaceThoughFramesFollowedBeforeTheReaderLooked) {
 TEST(Ends, CountWhatWasLostBeforeThem) {
     Ring ring(4, 4);
     std::atomic<uint32_t> lease{0};
-    Reader reader(ring.state, ring.records, CUFRAMES_MODE_STRICT, 0);
+    Reader reader(ring.state, ring.words, ring.records, CUFRAMES_MODE_STRICT, 0);
     ring.cycle();
     ring.sequence += 2; // Dropped.
     ring.end();
@@ -245,7 +246,7 @@ TEST(Ends, CountWhatWasLostBeforeThem) {
 TEST(Ends, AreAllToldWhenThereWereMoreThanHaveAPlace) {
     Ring ring(4, 4);
     std::atomic<uint32_t> lease{0};
-    Reader reader(ring.state, ring.records, CUFRAMES_MODE_STRICT, 0);
+    Reader reader(ring.state, ring.words, ring.records, CUFRAMES_MODE_STRICT, 0);
     constexpr uint64_t rounds = 2 * known_ends + 1;
     for (uint64_t i = 0; i < rounds; ++i) {
         ring.cycle();
@@ -259,7 +260,7 @@ TEST(Ends, AreAllToldWhenThereWereMoreThanHaveAPlace) {
 TEST(Ends, OfAPublisherGoneMadDoNotHoldAReader) {
     Ring ring(4, 4);
     std::atomic<uint32_t> lease{0};
-    Reader reader(ring.state, ring.records, CUFRAMES_MODE_STRICT, 0, 7);
+    Reader reader(ring.state, ring.words, ring.records, CUFRAMES_MODE_STRICT, 0, 7);
     ring.state.ends.store(3); // Fewer than before.
     ring.cycle();
     EXPECT_EQ(told(reader, lease), "1 ");
@@ -296,7 +297,7 @@ TEST_P(LeaseUnderLoad, EndsAndFramesAreAllAccountedFor) {
     uint64_t ends = 0;
     uint64_t misplaced = 0;
     std::thread thread([&] {
-        Reader reader(ring.state, ring.records, GetParam(), 0);
+        Reader reader(ring.state, ring.words, ring.records, GetParam(), 0);
         bool last_round = false;
         while (!last_round) {
             last_round = done.load();
@@ -349,7 +350,7 @@ TEST_P(LeaseUnderLoad, NoReaderSeesATornFrame) {
 
     for (int r = 0; r < reader_count; ++r) {
         readers.emplace_back([&, r] {
-            Reader reader(ring.state, ring.records, GetParam(), 0);
+            Reader reader(ring.state, ring.words, ring.records, GetParam(), 0);
             bool last_round = false;
             while (!last_round) {
                 last_round = done.load();

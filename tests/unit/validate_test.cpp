@@ -70,6 +70,12 @@ TEST(Geometry, EachWrongFieldIsNamed) {
     }
 }
 
+TEST(Geometry, IsTheSameBehindTheWire) {
+    const cuframes_geometry before = nv12(66, 47);
+    const cuframes_geometry after = from_wire(to_wire(before));
+    EXPECT_EQ(std::memcmp(&before, &after, sizeof(before)), 0);
+}
+
 TEST(Key, OnlyNamesThatAreSafeAsFileNamesPass) {
     for (const char* good : {"a", "cam-gate", "cam_1.h264", "A9"}) {
         EXPECT_TRUE(check_key(good)) << good;
@@ -90,28 +96,32 @@ protected:
     static constexpr uint64_t frames_size = 8 * 8192;
 
     RingHeaderTest() {
-        header().magic = ring_magic;
+        header().magic = control_magic;
         header().version = protocol_version;
-        header().header_size = sizeof(RingHeader);
+        header().header_size = sizeof(ControlHeader);
+        header().content = static_cast<uint32_t>(ContentKind::frames);
         header().epoch = 7;
         header().first_sequence = 1;
         header().control_size = memory_.size();
-        header().frames_size = frames_size;
-        header().slot_stride = 8192;
-        header().chunk_stride = frames_size;
-        header().slot_count = 8;
-        header().chunk_slots = 8;
-        header().memory = CUFRAMES_MEMORY_HOST;
-        header().caps_offset = sizeof(RingHeader);
-        header().caps_size = 4;
-        header().records_offset = 512;
-        header().metadata_offset = 4096;
-        header().metadata_stride = 4096;
-        header().geometry = to_wire(nv12(64, 48));
-        std::memcpy(memory_.data() + sizeof(RingHeader), "caps", 4);
+        header().parts_size = frames_size;
+        frames().slot_stride = 8192;
+        frames().chunk_stride = frames_size;
+        frames().slot_count = 8;
+        frames().chunk_slots = 8;
+        frames().memory = CUFRAMES_MEMORY_HOST;
+        frames().caps_offset = headers_size;
+        frames().caps_size = 4;
+        frames().records_offset = 2560;
+        frames().metadata_offset = 4096;
+        frames().metadata_stride = 4096;
+        frames().geometry = to_wire(nv12(64, 48));
+        std::memcpy(memory_.data() + headers_size, "caps", 4);
     }
 
-    RingHeader& header() { return *reinterpret_cast<RingHeader*>(memory_.data()); }
+    static constexpr uint32_t headers_size = sizeof(ControlHeader) + sizeof(FramesHeader);
+
+    ControlHeader& header() { return *reinterpret_cast<ControlHeader*>(memory_.data()); }
+    FramesHeader& frames() { return *reinterpret_cast<FramesHeader*>(memory_.data() + sizeof(ControlHeader)); }
     Result<RingDescription> read() { return read_ring_header(memory_.data(), memory_.size(), frames_size); }
 
     alignas(64) std::array<std::byte, 4096 + 8 * 4096> memory_ = {};
@@ -120,7 +130,7 @@ protected:
 TEST_F(RingHeaderTest, ASoundOneIsCopiedOut) {
     auto ring = read();
     ASSERT_TRUE(ring) << ring.error().message;
-    EXPECT_EQ(ring->epoch, 7u);
+    EXPECT_EQ(ring->control.epoch, 7u);
     EXPECT_EQ(ring->caps, "caps");
     EXPECT_EQ(ring->slot_count, 8u);
 }
@@ -132,31 +142,36 @@ TEST_F(RingHeaderTest, AnotherVersionIsRefusedAsSuch) {
 }
 
 TEST_F(RingHeaderTest, NothingMayReachBeyondWhatWasMapped) {
-    const std::vector<std::function<void(RingHeader&)>> damages = {
-        [](auto& h) { h.magic = 0; },
-        [](auto& h) { h.header_size = 8; },
-        [](auto& h) { h.memory = 9; },
-        [](auto& h) { h.control_size += 1; },
-        [](auto& h) { h.frames_size += 1; },
-        [](auto& h) { h.slot_count = 0; },
-        [](auto& h) { h.slot_count = 1 << 20; },
-        [](auto& h) { h.slot_stride = UINT64_MAX; },
-        [](auto& h) { h.slot_stride = 4096; },
-        [](auto& h) { h.caps_size = 1 << 20; },
-        [](auto& h) { h.caps_offset = UINT32_MAX; },
-        [](auto& h) { h.records_offset = UINT32_MAX - 63; },
-        [](auto& h) { h.records_offset = 513; },
-        [](auto& h) { h.metadata_stride = 1 << 30; },
-        [](auto& h) { h.metadata_offset = 8192; },
-        [](auto& h) { h.geometry.planes[0].offset = 1 << 30; },
+    const std::vector<std::function<void(ControlHeader&, FramesHeader&)>> damages = {
+        [](auto& h, auto&) { h.magic = 0; },
+        [](auto& h, auto&) { h.header_size = 8; },
+        [](auto& h, auto&) { h.content = static_cast<uint32_t>(ContentKind::experiment); },
+        [](auto&, auto& h) { h.memory = 9; },
+        [](auto& h, auto&) { h.control_size += 1; },
+        [](auto& h, auto&) { h.parts_size += 1; },
+        [](auto&, auto& h) { h.slot_count = 0; },
+        [](auto&, auto& h) { h.slot_count = 1 << 20; },
+        [](auto&, auto& h) { h.slot_stride = UINT64_MAX; },
+        [](auto&, auto& h) { h.slot_stride = 4096; },
+        [](auto&, auto& h) { h.caps_size = 1 << 20; },
+        [](auto&, auto& h) { h.caps_offset = UINT32_MAX; },
+        [](auto&, auto& h) { h.records_offset = UINT32_MAX - 63; },
+        [](auto&, auto& h) { h.records_offset = 513; },
+        [](auto&, auto& h) { h.metadata_stride = 1 << 30; },
+        [](auto&, auto& h) { h.metadata_offset = 8192; },
+        [](auto&, auto& h) { h.geometry.planes[0].offset = 1 << 30; },
     };
     const auto sound = memory_;
     for (size_t i = 0; i < damages.size(); ++i) {
         memory_ = sound;
-        damages[i](header());
+        damages[i](header(), frames());
         EXPECT_FALSE(read()) << "damage " << i;
     }
-    EXPECT_FALSE(read_ring_header(memory_.data(), 16, frames_size));
+    memory_ = sound;
+    for (const uint64_t size : {uint64_t{16}, uint64_t{sizeof(ControlHeader)}, uint64_t{headers_size - 1}}) {
+        header().control_size = size;
+        EXPECT_FALSE(read_ring_header(memory_.data(), size, frames_size)) << size;
+    }
 }
 
 TEST_F(RingHeaderTest, RandomBytesNeverGetPastTheChecks) {
@@ -166,7 +181,7 @@ TEST_F(RingHeaderTest, RandomBytesNeverGetPastTheChecks) {
     for (int round = 0; round < 20000; ++round) {
         memory_ = sound;
         for (int flips = 1 + static_cast<int>(random() % 4); flips > 0; --flips) {
-            memory_[random() % sizeof(RingHeader)] ^= static_cast<std::byte>(1u << random() % 8);
+            memory_[random() % headers_size] ^= static_cast<std::byte>(1u << random() % 8);
         }
         if (auto ring = read()) {
             EXPECT_LE(uint64_t{ring->slot_count} * ring->slot_stride, frames_size);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "publisher/publisher.h"
-
 #include "api/api.h"
 #include "base/utf8.h"
 #include "protocol/validate.h"
+#include "publisher/frame_ring/frame_publisher.h"
+#include "publisher/frame_ring/slot.h"
 
 #include <algorithm>
 
 using namespace cuframes::core;
+using Publisher = FramePublisher;
 
 struct cuframes_publisher {
     std::shared_ptr<Publisher> impl;
@@ -58,17 +59,13 @@ Result<PublisherOptions> read_options(const cuframes_publisher_options* given) {
     if (o->policy != CUFRAMES_POLICY_DROP && o->policy != CUFRAMES_POLICY_WAIT) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("policy ", static_cast<int>(o->policy), " is not known")};
     }
-    return PublisherOptions{o->key,
-                            o->directory && *o->directory ? o->directory : default_directory(),
-                            std::move(*access),
+    return PublisherOptions{{o->key, o->directory && *o->directory ? o->directory : default_directory(),
+                             std::move(*access), o->policy,
+                             o->wait_timeout_ms ? o->wait_timeout_ms : CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS,
+                             o->max_subscribers ? o->max_subscribers : CUFRAMES_DEFAULT_MAX_SUBSCRIBERS,
+                             o->on_subscriber_added, o->on_subscriber_removed, o->user_data},
                             o->slots ? o->slots : std::min<uint32_t>(CUFRAMES_DEFAULT_SLOTS, most),
-                            most,
-                            o->policy,
-                            o->wait_timeout_ms ? o->wait_timeout_ms : CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS,
-                            o->max_subscribers ? o->max_subscribers : CUFRAMES_DEFAULT_MAX_SUBSCRIBERS,
-                            o->on_subscriber_added,
-                            o->on_subscriber_removed,
-                            o->user_data};
+                            most};
 }
 
 Result<GenerationConfig> read_config(const cuframes_ring_config* given, const PublisherOptions& options) {
@@ -107,8 +104,7 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, const Pu
                             options.slots,
                             options.max_slots,
                             c->producer_slots,
-                            c->metadata_size ? c->metadata_size : CUFRAMES_DEFAULT_METADATA_SIZE,
-                            CUFRAMES_TIME_NONE};
+                            c->metadata_size ? c->metadata_size : CUFRAMES_DEFAULT_METADATA_SIZE};
 }
 
 /// The checks that every call on a live handle begins with, and the fence against exceptions.
@@ -175,49 +171,50 @@ int cuframes_publisher_acquire(cuframes_publisher* publisher, cuframes_acquire_f
 
 int cuframes_publisher_drop(cuframes_publisher* publisher) {
     return call(publisher, [](Publisher& p) {
-        p.drop();
+        p.membership().drop();
         return static_cast<int>(CUFRAMES_OK);
     });
 }
 
 int cuframes_publisher_set_latency(cuframes_publisher* publisher, uint64_t latency) {
     return call(publisher, [&](Publisher& p) {
-        p.set_latency(latency);
+        p.membership().set_latency(latency);
         return static_cast<int>(CUFRAMES_OK);
     });
 }
 
 int cuframes_publisher_eos(cuframes_publisher* publisher) {
     return call(publisher, [](Publisher& p) {
-        p.eos();
+        p.membership().eos();
         return static_cast<int>(CUFRAMES_OK);
     });
 }
 
 int cuframes_publisher_wait_subscribers(cuframes_publisher* publisher, uint32_t count, int64_t timeout_ms) {
-    return call(publisher, [&](Publisher& p) { return api::finish(p.wait_subscribers(count, timeout_ms)); });
+    return call(publisher,
+                [&](Publisher& p) { return api::finish(p.membership().wait_subscribers(count, timeout_ms)); });
 }
 
 void cuframes_publisher_set_interrupted(cuframes_publisher* publisher, bool interrupted) {
     if (check(publisher)) {
-        publisher->impl->set_interrupted(interrupted);
+        publisher->impl->membership().set_interrupted(interrupted);
     }
 }
 
 int cuframes_publisher_get_stats(cuframes_publisher* publisher, cuframes_publisher_stats* stats) {
-    return call(publisher, [&](Publisher& p) { return api::fill(stats, p.stats(), "stats"); });
+    return call(publisher, [&](Publisher& p) { return api::fill(stats, p.membership().stats(), "stats"); });
 }
 
 int cuframes_publisher_get_subscribers(cuframes_publisher* publisher, cuframes_subscriber_info* infos,
                                        size_t capacity) {
     return call(publisher, [&](Publisher& p) {
-        const auto all = p.subscribers();
+        const auto all = p.membership().subscribers();
         return api::fill_array(infos, capacity, all, "infos");
     });
 }
 
 const char* cuframes_publisher_socket_path(const cuframes_publisher* publisher) {
-    return publisher ? publisher->impl->path().c_str() : "";
+    return publisher ? publisher->impl->membership().path().c_str() : "";
 }
 
 void* cuframes_slot_data(const cuframes_slot* slot) { return slot->impl->data(); }

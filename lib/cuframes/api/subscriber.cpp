@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "subscriber/subscriber.h"
-
 #include "api/api.h"
 #include "base/release_wish.h"
 #include "protocol/validate.h"
+#include "subscriber/frame_ring/frame_subscriber.h"
 
 #include <cerrno>
 
 using namespace cuframes::core;
+using Subscriber = FrameSubscriber;
 
 struct cuframes_subscriber {
     std::unique_ptr<Subscriber> impl;
@@ -68,20 +68,15 @@ Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given)
     if (auto fits = check_socket_path(path); !fits) {
         return fits.error();
     }
-    return SubscriberOptions{o->key,
-                             directory,
-                             o->name && *o->name ? o->name : program_invocation_short_name,
-                             {o->mode, api::ordinal_of(o->cuda_device), o->cuda_context, *release},
+    return SubscriberOptions{{o->key, directory, o->name && *o->name ? o->name : program_invocation_short_name, o->mode,
+                              o->connect_timeout_ms, o->end_when_gone, o->on_state, o->user_data},
+                             {api::ordinal_of(o->cuda_device), o->cuda_context, *release},
                              max_held,
                              o->min_held   ? o->min_held
                              : o->max_held ? max_held
                                            : 1,
                              o->max_held == 0,
-                             o->copies,
-                             o->connect_timeout_ms,
-                             o->end_when_gone,
-                             o->on_state,
-                             o->user_data};
+                             o->copies};
 }
 
 template <class Body>

@@ -57,10 +57,10 @@ Result<> ReleaseQueue::start() {
 bool ReleaseQueue::gpu_can_write_leases() {
     const Driver& driver = context_.driver();
     CUdeviceptr page = 0;
-    if (driver.cuMemHostRegister(lease_page_, lease_page_size, CU_MEMHOSTREGISTER_DEVICEMAP) != CUDA_SUCCESS) {
+    if (driver.cuMemHostRegister(lease_page_, reader_page_size, CU_MEMHOSTREGISTER_DEVICEMAP) != CUDA_SUCCESS) {
         return false;
     }
-    auto* unused = &reinterpret_cast<LeasePage*>(lease_page_)->reserved;
+    auto* unused = &reinterpret_cast<ReaderPage*>(lease_page_)->reserved;
     const auto offset = reinterpret_cast<std::byte*>(unused) - lease_page_;
     if (driver.cuMemHostGetDevicePointer(&page, lease_page_, 0) == CUDA_SUCCESS &&
         driver.cuStreamWriteValue32(stream_, page + offset, 0, CU_STREAM_WRITE_VALUE_DEFAULT) == CUDA_SUCCESS &&

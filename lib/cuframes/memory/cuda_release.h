@@ -31,7 +31,7 @@ namespace cuframes::core::cuda {
 /// Thread-safe.
 class ReleaseQueue {
 public:
-    /// `lease_page`: lease_page_size bytes, page-aligned, mapped for as long as the queue lives.
+    /// `lease_page`: reader_page_size bytes, page-aligned, mapped for as long as the queue lives.
     static Result<std::unique_ptr<ReleaseQueue>> create(const Context& context, std::byte* lease_page,
                                                         ReleaseScope scope);
     /// Waits as finish() does.

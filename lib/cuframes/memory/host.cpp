@@ -120,7 +120,7 @@ Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint
 }
 
 Result<std::unique_ptr<FrameAccess>> open_host_frames(const UniqueFd& fd, const RingDescription& ring) {
-    auto mapping = map_shared_memory(fd, ring.frames_size, Access::read_only);
+    auto mapping = map_shared_memory(fd, ring.control.parts_size, Access::read_only);
     if (!mapping) {
         return mapping.error();
     }

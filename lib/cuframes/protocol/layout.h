@@ -1,27 +1,42 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/// The shared memory of a ring generation: the specification.
+/// The shared memory of a generation: the specification.
 ///
-/// Memory is split by who writes it, so that a peer gone mad can only damage its own words.
+/// Memory is split by who writes it, so that a peer gone mad can only damage its own words. What is carried is a *content*.
+/// Control memory and a reader's page begin with what every content has; behind that each has a section of its own.
 ///
 ///   control memfd   written by the publisher, sealed (SHRINK, GROW, FUTURE_WRITE), mapped read-only by subscribers
 ///     +--------------------+ 0
-///     | RingHeader         |   written once before the fd is sent, but for the words of RingState
-///     +--------------------+ header.caps_offset
-///     | caps, UTF-8        |
-///     +--------------------+ header.records_offset
-///     | SlotRecord[slots]  |   one per slot: sequence word, times, flags
-///     +--------------------+ header.metadata_offset
-///     | metadata[slots]    |   header.metadata_stride bytes a slot; pages never used are never committed
+///     | ControlHeader      |   of every content; written once before the fd is sent, but for the words of StreamWords
+///     +--------------------+ sizeof(ControlHeader)
+///     | the content's own  |
 ///     +--------------------+ header.control_size
 ///
-///   lease memfd     one for each subscriber, made and sized by the publisher (SHRINK, GROW), written by the subscriber
-///     | LeasePage          |
+///   page memfd      one for each subscriber, made and sized by the publisher (SHRINK, GROW), written by the subscriber
+///     | ReaderPage         |   of every content
+///     | the content's own  |
 ///
-///   frames          chunks of header.chunk_slots slots, header.chunk_stride bytes from one to the next: a sealed memfd
+///   parts           memory of the content beside that, which each content may have or not
+///
+/// Frames:
+///
+///   control memfd
+///     +--------------------+ sizeof(ControlHeader)
+///     | FramesHeader       |   written once, but for the words of FrameWords
+///     +--------------------+ frames.caps_offset
+///     | caps, UTF-8        |
+///     +--------------------+ frames.records_offset
+///     | SlotRecord[slots]  |   one per slot: sequence word, times, flags
+///     +--------------------+ frames.metadata_offset
+///     | metadata[slots]    |   frames.metadata_stride bytes a slot; pages never used are never committed
+///     +--------------------+ header.control_size
+///
+///   page memfd      behind ReaderPage the lease words: see LeasePage
+///
+///   parts           chunks of frames.chunk_slots slots, frames.chunk_stride bytes from one to the next: a sealed memfd
 ///                   with one chunk, or CUDA VMM allocations, one for each chunk, side by side in one address range
 ///
 /// A generation's layout never changes; new caps or a new publisher make a new one with a new epoch. The layout has
-/// room for the most slots that the ring may grow to: growing writes to more of them, of which RingState.slots_in_use
+/// room for the most slots that the ring may grow to: growing writes to more of them, of which FrameWords.slots_in_use
 /// tells. Host memory is sparse; GPU memory comes chunk by chunk, which a subscriber asks for when it meets them.
 ///
 /// Life of a slot, as its sequence word tells it (0 is INVALID):
@@ -45,18 +60,27 @@
 
 namespace cuframes::core {
 
-/// Peers speak only with their own version: both ends of a host are usually upgraded together, and a mapped ring
-/// leaves no room for half an understanding.
-inline constexpr uint32_t protocol_version = 3;
+/// Peers speak only with their own version; messages.h says what makes a new one.
+inline constexpr uint32_t protocol_version = 4;
 
-inline constexpr uint64_t ring_magic = 0x31676e6972756366; // "fcuring1", little-endian
+inline constexpr uint64_t control_magic = 0x31676e6972756366; // "fcuring1", little-endian
+
+/// What a publisher carries. A reader says in its Hello which it takes, by bit: 1 << kind.
+enum class ContentKind : uint32_t {
+    frames = 1,
+    experiment = 31, ///< None that is delivered: for tests, and for who tries one out.
+};
+
+constexpr uint32_t bit_of(ContentKind kind) { return uint32_t{1} << static_cast<uint32_t>(kind); }
+
 inline constexpr uint64_t invalid_sequence = 0;
 inline constexpr uint32_t page_size = 4096;
 inline constexpr uint32_t max_caps_size = 16 * 1024;
 inline constexpr uint32_t max_metadata_size = 64 * 1024 * 1024;
 
-/// Ends of stream whose place among the frames is known: all those that a frame still in the ring came before.
-inline constexpr uint32_t known_ends = CUFRAMES_MAX_SLOTS;
+/// Ends of stream whose place is known: all those that something still there came before.
+inline constexpr uint32_t known_ends = 256;
+static_assert(known_ends >= CUFRAMES_MAX_SLOTS);
 
 /// A frame's sequence number and its slot in one word, so that both are read together: 48 bits last 74,000 years at
 /// 120 frames/s. 0: nothing published yet.
@@ -75,17 +99,37 @@ enum class StreamState : uint32_t {
     closed = 3,     ///< The publisher closed without ending the stream.
 };
 
-/// The words of the header that change. Written by the publisher only.
-struct RingState {
-    alignas(64) std::atomic<uint64_t> latest;
-    std::atomic<uint64_t> last_sequence;   ///< Frames dropped since `latest` included.
-    std::atomic<uint32_t> stream;          ///< StreamState
-    std::atomic<uint32_t> publisher_waits; ///< Not 0: send Progress after giving something back.
-    std::atomic<uint64_t> latency;         ///< Of the publisher's pipeline, ns; CUFRAMES_TIME_NONE: not told.
-    std::atomic<uint32_t> slots_in_use;    ///< Frames lie in slots below this one only. Never falls.
-    std::atomic<uint32_t> ends;            ///< How often the stream has ended, in this publisher's life.
+/// The words of every content's header that change. Written by the publisher only.
+struct StreamWords {
+    alignas(64) std::atomic<uint64_t> last_sequence; ///< The newest number given out, of what was dropped too.
+    std::atomic<uint32_t> stream;                    ///< StreamState
+    std::atomic<uint32_t> publisher_waits;           ///< Not 0: send Progress after giving something back.
+    std::atomic<uint64_t> latency;                   ///< Of the publisher's pipeline, ns; CUFRAMES_TIME_NONE: not told.
+    std::atomic<uint32_t> ends;                      ///< How often the stream has ended, in this publisher's life.
+    uint32_t reserved;
     /// The newest sequence number at each of the last ends: of end n in word n mod known_ends.
     std::array<std::atomic<uint64_t>, known_ends> end_positions;
+};
+
+/// What the control memory of every content begins with.
+struct ControlHeader {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t header_size; ///< sizeof(ControlHeader): where the content's own section begins.
+    uint32_t content;     ///< ContentKind
+    uint32_t reserved;
+    uint64_t epoch;
+    uint64_t first_sequence; ///< Of the first item that this generation can hold.
+    uint64_t control_size;
+    uint64_t parts_size; ///< Bytes of the address range of all parts that there may ever be.
+    StreamWords state;
+};
+
+/// The words of the frames' section that change. Written by the publisher only.
+struct FrameWords {
+    alignas(64) std::atomic<uint64_t> latest; ///< Latest
+    std::atomic<uint32_t> slots_in_use;       ///< Frames lie in slots below this one only. Never falls.
+    uint32_t reserved;
 };
 
 namespace wire {
@@ -111,14 +155,8 @@ struct Geometry {
 
 } // namespace wire
 
-struct RingHeader {
-    uint64_t magic;
-    uint32_t version;
-    uint32_t header_size; ///< sizeof(RingHeader)
-    uint64_t epoch;
-    uint64_t first_sequence; ///< Of the first frame that this generation can hold.
-    uint64_t control_size;
-    uint64_t frames_size;
+/// What the control memory of frames has behind ControlHeader.
+struct FramesHeader {
     uint64_t slot_stride;
     uint64_t chunk_stride; ///< From one chunk to the next.
     uint32_t slot_count;   ///< The most that the ring may grow to.
@@ -131,7 +169,7 @@ struct RingHeader {
     uint32_t metadata_stride;
     std::array<uint8_t, 16> gpu_uuid; ///< Zero in host memory.
     wire::Geometry geometry;
-    RingState state;
+    FrameWords words;
 };
 
 /// Everything but `sequence` is stable while the slot is leased, or held by the producer.
@@ -147,32 +185,39 @@ struct alignas(64) SlotRecord {
     uint32_t metadata_size;
 };
 
-/// Words of one subscriber. The publisher reads each once a use, masks it and checks its range.
-struct LeasePage {
+/// Words of one subscriber, whatever it reads. The publisher reads each once a use, masks it and checks its range.
+struct ReaderPage {
     std::atomic<uint32_t> sleeping; ///< Not 0: send Wake after publishing. Another value for each sleep.
     uint32_t reserved;
-    std::atomic<uint64_t> position; ///< Sequence of the newest frame taken. Set by the publisher before sending.
+    std::atomic<uint64_t> position; ///< Sequence of the newest item taken. Set by the publisher before sending.
     std::atomic<uint64_t> received;
     std::atomic<uint64_t> skipped;
     std::atomic<uint64_t> lost;
     std::atomic<uint32_t> adopted; ///< 1: the subscriber has this page, and can take the next generation.
+};
+
+/// The page of a subscriber that reads frames.
+struct LeasePage {
+    ReaderPage reader;
     alignas(64) std::array<std::atomic<uint32_t>, CUFRAMES_MAX_HELD + 1> leases; ///< slot + 1, or 0
 };
 
-inline constexpr uint64_t lease_page_size = page_size;
+inline constexpr uint64_t reader_page_size = page_size;
 
 // The layout is a contract between processes, which may have been built by different compilers.
 static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<uint32_t>::is_always_lock_free);
 static_assert(sizeof(std::atomic<uint64_t>) == 8 && sizeof(std::atomic<uint32_t>) == 4);
-static_assert(std::is_standard_layout_v<RingHeader> && std::is_standard_layout_v<SlotRecord> &&
-              std::is_standard_layout_v<LeasePage>);
+static_assert(std::is_standard_layout_v<ControlHeader> && std::is_standard_layout_v<FramesHeader> &&
+              std::is_standard_layout_v<SlotRecord> && std::is_standard_layout_v<LeasePage>);
 static_assert(sizeof(wire::Plane) == 24 && sizeof(wire::Geometry) == 152);
-static_assert(offsetof(RingHeader, epoch) == 16 && offsetof(RingHeader, slot_count) == 64 &&
-              offsetof(RingHeader, gpu_uuid) == 96 && offsetof(RingHeader, geometry) == 112 &&
-              offsetof(RingHeader, state) == 320 && offsetof(RingState, end_positions) == 40 &&
-              sizeof(RingHeader) == 2432);
+static_assert(offsetof(ControlHeader, epoch) == 24 && offsetof(ControlHeader, parts_size) == 48 &&
+              offsetof(ControlHeader, state) == 64 && offsetof(StreamWords, end_positions) == 32 &&
+              sizeof(ControlHeader) == 2176);
+static_assert(offsetof(FramesHeader, slot_count) == 16 && offsetof(FramesHeader, gpu_uuid) == 48 &&
+              offsetof(FramesHeader, geometry) == 64 && offsetof(FramesHeader, words) == 256 &&
+              sizeof(FramesHeader) == 320 && sizeof(ControlHeader) % alignof(FramesHeader) == 0);
 static_assert(sizeof(SlotRecord) == 64);
-static_assert(offsetof(LeasePage, position) == 8 && offsetof(LeasePage, adopted) == 40 &&
-              offsetof(LeasePage, leases) == 64 && sizeof(LeasePage) <= lease_page_size);
+static_assert(offsetof(ReaderPage, position) == 8 && offsetof(ReaderPage, adopted) == 40 &&
+              offsetof(LeasePage, leases) == 64 && sizeof(LeasePage) <= reader_page_size);
 
 } // namespace cuframes::core

@@ -4,7 +4,9 @@
 #include "base/utf8.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 namespace cuframes::core {
@@ -16,13 +18,27 @@ Error bad_geometry(const std::string& what) {
 }
 
 Error bad_header(const std::string& what) {
-    return {CUFRAMES_ERROR_PROTOCOL, text("the publisher's ring header is damaged: ", what)};
+    return {CUFRAMES_ERROR_PROTOCOL, text("the publisher's control memory is damaged: ", what)};
 }
 
 /// `count` things of `stride` bytes from `offset` on end within `size`. Written so that nothing can overflow.
 bool fits(uint64_t offset, uint64_t count, uint64_t stride, uint64_t size) {
     return offset <= size && (count == 0 || stride <= (size - offset) / count);
 }
+
+/// A struct in shared memory, read once: a hostile publisher may change the words between two reads.
+template <class T>
+class Copy {
+public:
+    explicit Copy(const void* from) { std::memcpy(bytes_, from, sizeof(T)); }
+    const T& operator*() const { return *reinterpret_cast<const T*>(bytes_); }
+
+private:
+    alignas(T) std::byte bytes_[sizeof(T)];
+};
+
+static_assert(std::size(wire::Geometry{}.planes) == CUFRAMES_MAX_PLANES &&
+              sizeof(wire::Geometry::format) == sizeof(cuframes_geometry::format));
 
 } // namespace
 
@@ -58,31 +74,6 @@ Result<> check_geometry(const cuframes_geometry& g) {
     return {};
 }
 
-wire::Geometry to_wire(const cuframes_geometry& g) {
-    wire::Geometry out = {g.width, g.height, g.plane_count, 0, {}, {}, g.frame_size};
-    std::copy(std::begin(g.format), std::end(g.format), out.format);
-    for (size_t i = 0; i < std::size(out.planes); ++i) {
-        const cuframes_plane& plane = g.planes[i];
-        out.planes[i] = {plane.offset, plane.pitch, plane.row_bytes, plane.rows, 0};
-    }
-    return out;
-}
-
-cuframes_geometry from_wire(const wire::Geometry& g) {
-    cuframes_geometry out = {};
-    out.struct_size = sizeof(out);
-    out.width = g.width;
-    out.height = g.height;
-    out.plane_count = g.plane_count;
-    std::copy(std::begin(g.format), std::end(g.format), out.format);
-    for (size_t i = 0; i < std::size(g.planes); ++i) {
-        const wire::Plane& plane = g.planes[i];
-        out.planes[i] = {plane.offset, plane.pitch, plane.row_bytes, plane.rows, 0};
-    }
-    out.frame_size = g.frame_size;
-    return out;
-}
-
 Result<> check_key(const char* key) {
     auto allowed = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
@@ -108,34 +99,86 @@ Result<> check_key(const char* key) {
     return {};
 }
 
-Result<RingDescription> read_ring_header(const void* control, uint64_t control_size, uint64_t frames_size) {
-    if (control_size < sizeof(RingHeader)) {
-        return bad_header(text("only ", control_size, " bytes of control memory"));
+std::string names_of_contents(uint32_t bits) {
+    std::string out;
+    for (uint32_t kind = 0; kind < 32; ++kind) {
+        if ((bits >> kind & 1) != 0) {
+            out += out.empty() ? "" : " or ";
+            out += kind == static_cast<uint32_t>(ContentKind::frames)       ? "frames"
+                   : kind == static_cast<uint32_t>(ContentKind::experiment) ? "an experiment"
+                                                                            : text("content ", kind);
+        }
     }
-    // One copy: a hostile publisher may change the words between two reads.
-    alignas(RingHeader) std::byte copy[sizeof(RingHeader)];
-    std::memcpy(copy, control, sizeof(copy));
-    const auto& h = *reinterpret_cast<const RingHeader*>(copy);
+    return out.empty() ? "nothing" : out;
+}
 
-    if (h.magic != ring_magic || h.header_size != sizeof(RingHeader)) {
-        return bad_header("it does not begin as a cuframes ring does");
+wire::Geometry to_wire(const cuframes_geometry& g) {
+    wire::Geometry out = {g.width, g.height, g.plane_count, 0, {}, {}, g.frame_size};
+    std::copy(std::begin(g.format), std::end(g.format), out.format);
+    for (size_t i = 0; i < std::size(out.planes); ++i) {
+        const cuframes_plane& plane = g.planes[i];
+        out.planes[i] = {plane.offset, plane.pitch, plane.row_bytes, plane.rows, 0};
+    }
+    return out;
+}
+
+cuframes_geometry from_wire(const wire::Geometry& g) {
+    cuframes_geometry out = {};
+    out.struct_size = sizeof(out);
+    out.width = g.width;
+    out.height = g.height;
+    out.plane_count = g.plane_count;
+    std::copy(std::begin(g.format), std::end(g.format), out.format);
+    for (size_t i = 0; i < std::size(g.planes); ++i) {
+        const wire::Plane& plane = g.planes[i];
+        out.planes[i] = {plane.offset, plane.pitch, plane.row_bytes, plane.rows, 0};
+    }
+    out.frame_size = g.frame_size;
+    return out;
+}
+
+Result<ControlDescription> read_control_header(const void* control, uint64_t control_size, uint64_t parts_size,
+                                               ContentKind kind) {
+    if (control_size < sizeof(ControlHeader)) {
+        return bad_header(text("only ", control_size, " bytes of it"));
+    }
+    const Copy<ControlHeader> copy(control);
+    const ControlHeader& h = *copy;
+    if (h.magic != control_magic) {
+        return bad_header("it does not begin as that of a cuframes publisher does");
     }
     if (h.version != protocol_version) {
         return Error{CUFRAMES_ERROR_VERSION_MISMATCH,
                      text("the ring has protocol version ", h.version, ", this library speaks ", protocol_version,
                           "; install the same cuframes on both sides")};
     }
+    if (h.header_size != sizeof(ControlHeader) || h.content != static_cast<uint32_t>(kind)) {
+        return bad_header(text("a header of ", h.header_size, " bytes for content ", h.content));
+    }
+    if (h.control_size != control_size || h.parts_size != parts_size) {
+        return bad_header("its sizes contradict the message that brought it");
+    }
+    return ControlDescription{h.epoch, h.first_sequence, h.control_size, h.parts_size};
+}
+
+Result<RingDescription> read_ring_header(const void* control, uint64_t control_size, uint64_t parts_size) {
+    auto common = read_control_header(control, control_size, parts_size, ContentKind::frames);
+    if (!common) {
+        return common.error();
+    }
+    if (control_size - sizeof(ControlHeader) < sizeof(FramesHeader)) {
+        return bad_header(text("only ", control_size, " bytes of it"));
+    }
+    const Copy<FramesHeader> copy(static_cast<const std::byte*>(control) + sizeof(ControlHeader));
+    const FramesHeader& h = *copy;
     if (h.memory != CUFRAMES_MEMORY_HOST && h.memory != CUFRAMES_MEMORY_CUDA) {
         return bad_header(text("unknown memory kind ", h.memory));
     }
-    if (h.control_size != control_size || h.frames_size != frames_size) {
-        return bad_header("its sizes contradict the message that brought it");
-    }
     if (h.slot_count < 2 || h.slot_count > CUFRAMES_MAX_SLOTS || h.slot_stride < h.geometry.frame_size ||
         h.chunk_slots == 0 || !fits(0, h.chunk_slots, h.slot_stride, h.chunk_stride) ||
-        !fits(0, (h.slot_count - 1) / h.chunk_slots + 1, h.chunk_stride, frames_size)) {
+        !fits(0, (h.slot_count - 1) / h.chunk_slots + 1, h.chunk_stride, parts_size)) {
         return bad_header(text(h.slot_count, " slots of ", h.slot_stride, " bytes, ", h.chunk_slots, " in each ",
-                               h.chunk_stride, ", in ", frames_size));
+                               h.chunk_stride, ", in ", parts_size));
     }
     if (h.caps_size > max_caps_size || !fits(h.caps_offset, 1, h.caps_size, control_size) ||
         h.records_offset % alignof(SlotRecord) != 0 ||
@@ -148,13 +191,10 @@ Result<RingDescription> read_ring_header(const void* control, uint64_t control_s
     if (auto checked = check_geometry(geometry); !checked) {
         return bad_header(checked.error().message);
     }
-    RingDescription out{h.epoch,           h.first_sequence,
-                        h.frames_size,     h.slot_stride,
-                        h.chunk_stride,    h.slot_count,
-                        h.chunk_slots,     static_cast<cuframes_memory>(h.memory),
-                        h.records_offset,  h.metadata_offset,
-                        h.metadata_stride, h.gpu_uuid,
-                        geometry,          {}};
+    RingDescription out{*common,          h.slot_stride,     h.chunk_stride,
+                        h.slot_count,     h.chunk_slots,     static_cast<cuframes_memory>(h.memory),
+                        h.records_offset, h.metadata_offset, h.metadata_stride,
+                        h.gpu_uuid,       geometry,          {}};
     out.caps.assign(static_cast<const char*>(control) + h.caps_offset, h.caps_size);
     if (!is_utf8(out.caps)) {
         return bad_header("its caps are no text");

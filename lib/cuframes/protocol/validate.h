@@ -21,11 +21,24 @@ cuframes_geometry from_wire(const wire::Geometry& geometry);
 /// Key: `[A-Za-z0-9._-]{1,64}`, and not a name with a meaning to the file system.
 Result<> check_key(const char* key);
 
-/// What a subscriber keeps of a RingHeader: a private copy, checked once, never read again from shared memory.
-struct RingDescription {
+/// For people: what a Hello says that its sender takes.
+std::string names_of_contents(uint32_t bits);
+
+/// What a subscriber keeps of a ControlHeader: a private copy, checked once, never read again from shared memory.
+struct ControlDescription {
     uint64_t epoch;
     uint64_t first_sequence;
-    uint64_t frames_size;
+    uint64_t control_size;
+    uint64_t parts_size;
+};
+
+/// Copies and checks the header at `control`, which is `control_size` bytes long: what every content has, of this `kind`.
+Result<ControlDescription> read_control_header(const void* control, uint64_t control_size, uint64_t parts_size,
+                                               ContentKind kind);
+
+/// The same of the section for frames.
+struct RingDescription {
+    ControlDescription control;
     uint64_t slot_stride;
     uint64_t chunk_stride;
     uint32_t slot_count;
@@ -45,7 +58,7 @@ struct RingDescription {
     }
 };
 
-/// Copies and checks the header at `control`, which is `control_size` bytes long.
-Result<RingDescription> read_ring_header(const void* control, uint64_t control_size, uint64_t frames_size);
+/// Copies and checks both headers at `control`.
+Result<RingDescription> read_ring_header(const void* control, uint64_t control_size, uint64_t parts_size);
 
 } // namespace cuframes::core

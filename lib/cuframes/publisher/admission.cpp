@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/// Who may attach to a publisher, and what becomes of it: the service thread's side of Publisher.
+/// Who may attach to a publisher, and what becomes of it: membership's side of the service thread.
 #include "base/log.h"
 #include "ipc/boot_id.h"
-#include "publisher/publisher.h"
+#include "protocol/validate.h"
+#include "publisher/membership.h"
 #include "publisher/story.h"
 
 #include <sys/resource.h>
@@ -13,12 +14,6 @@ namespace cuframes::core {
 
 namespace {
 
-/// Slots that no reader may hold: the newest frame's, and the one being written.
-constexpr uint32_t reserved_slots = 2;
-
-/// What an elastic ring keeps beyond that and its leases: for the producer's queue, and for readers that lag.
-constexpr uint32_t spare_slots = 4;
-
 Error shortage() {
     rlimit limit = {};
     ::getrlimit(RLIMIT_NOFILE, &limit);
@@ -28,7 +23,9 @@ Error shortage() {
              ", and what the user's programs have on the way to each other counts too) or of memory; trying again")};
 }
 
-Result<> check_hello(const Hello& hello) {
+} // namespace
+
+Result<> Membership::check_hello(const Hello& hello) const {
     auto ours = boot_id();
     if (!ours) {
         return ours.error();
@@ -38,17 +35,19 @@ Result<> check_hello(const Hello& hello) {
                      "the subscriber runs on another host (its boot id differs); shared memory "
                      "does not reach there"};
     }
-    if (hello.leases < 1 || hello.leases > CUFRAMES_MAX_HELD || hello.least < 1 || hello.least > hello.leases ||
-        hello.copies > 1 || hello.grows > 1 || hello.mode > CUFRAMES_MODE_STRICT) {
-        return Error{CUFRAMES_ERROR_PROTOCOL, text("leases ", hello.leases, ", of them at least ", hello.least,
-                                                   ", or mode ", hello.mode, " is out of range")};
+    if (hello.contents == 0 || hello.mode > CUFRAMES_MODE_STRICT) {
+        return Error{CUFRAMES_ERROR_PROTOCOL,
+                     text("contents ", hello.contents, ", or mode ", hello.mode, " is out of range")};
+    }
+    if (const uint32_t carried = bit_of(content_.kind()); (hello.contents & carried) == 0) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     text("\"", options_.key, "\" carries ", names_of_contents(carried), ", and the subscriber reads ",
+                          names_of_contents(hello.contents), " only")};
     }
     return {};
 }
 
-} // namespace
-
-Result<> Publisher::check_seats() const {
+Result<> Membership::check_seats() const {
     if (members_.size() >= options_.max_subscribers) {
         return Error{CUFRAMES_ERROR_TOO_MANY_SUBSCRIBERS,
                      text("the publisher of \"", options_.key, "\" has ", members_.size(),
@@ -57,109 +56,7 @@ Result<> Publisher::check_seats() const {
     return {};
 }
 
-uint32_t Publisher::granted() const {
-    uint32_t sum = 0;
-    for (const Member& member : members_) {
-        sum += member.subscriber->granted();
-    }
-    return sum;
-}
-
-uint32_t Publisher::leases_left() const {
-    const uint32_t taken = reserved_slots + granted();
-    return options_.max_slots > taken ? options_.max_slots - taken : 0;
-}
-
-uint32_t Publisher::free_seats() const {
-    const auto taken = static_cast<uint32_t>(members_.size());
-    return options_.max_subscribers > taken ? options_.max_subscribers - taken : 0;
-}
-
-/// How many leases a newcomer gets; 0: fewer than it is content with. A lease is kept for each seat that is still free then:
-/// the last reader must not be refused because the first ones were served well. A ring that can never seat them all keeps
-/// half. One of a fixed size was made for numbers that its readers name, and gives them; to one that names none it gives
-/// two at first.
-uint32_t Publisher::leases_to_join(const Hello& hello) const {
-    constexpr uint32_t guess_in_fixed_ring = 2;
-    const bool fixed = !options_.elastic();
-    const bool many_seats = options_.max_subscribers > CUFRAMES_DEFAULT_MAX_SUBSCRIBERS;
-    const uint32_t left = leases_left();
-    if (left < hello.least) {
-        return 0;
-    }
-    const uint32_t seats = free_seats() - 1;
-    uint32_t wanted = hello.leases;
-    uint32_t kept = std::min(seats, left / 2);
-    if (many_seats || (!fixed && left >= seats + hello.least)) {
-        kept = seats;
-    } else if (fixed && hello.grows) {
-        wanted = std::clamp(wanted, hello.least, guess_in_fixed_ring);
-    } else if (fixed) {
-        kept = 0;
-    }
-    return std::clamp(left > kept ? left - kept : 0, hello.least, wanted);
-}
-
-/// How many leases more a subscriber gets that is there: what is left when newcomers find one each, if it is to be.
-uint32_t Publisher::leases_to_add(uint32_t wanted) const {
-    const uint32_t kept = std::min(free_seats(), options_.max_slots / (options_.elastic() ? 2 : 4));
-    const uint32_t left = leases_left();
-    return std::min(wanted, left > kept ? left - kept : 0);
-}
-
-/// Frames that an elastic ring has to keep when so many leases are granted.
-uint32_t Publisher::frames_for(uint32_t leases, uint32_t frames) const {
-    uint32_t copies = 0;
-    for (const Member& member : members_) {
-        frames = std::max(frames, member.subscriber->frames());
-        copies += member.subscriber->copies();
-    }
-    return std::clamp(reserved_slots + leases + copies + std::max(spare_slots, frames), options_.slots,
-                      options_.max_slots);
-}
-
-Error Publisher::ring_full(uint32_t least) const {
-    const uint32_t taken = granted();
-    const uint32_t needed = reserved_slots + taken + least;
-    std::string cure;
-    if (needed > CUFRAMES_MAX_RING_SLOTS) {
-        cure = text("a ring can have no more than ", CUFRAMES_MAX_RING_SLOTS, ": stop a reader");
-    } else if (options_.elastic()) {
-        cure = text("let the publisher have max-slots=", needed);
-    } else {
-        cure = text("let the publisher have slots=", needed, ", or slots=0, which grows by itself");
-    }
-    if (least > 1) {
-        cure += ", or ask for a smaller max-held";
-    }
-    return {CUFRAMES_ERROR_RING_FULL,
-            text("the ring \"", options_.key, "\" has ", options_.max_slots, " slots",
-                 options_.elastic() ? " at most" : "", ", its subscribers may hold ", taken, " of them, and ",
-                 reserved_slots, " are for publishing; for ", least, " more ", cure)};
-}
-
-/// Lets the ring keep more frames. The memory is got without the lock, so that publishing goes on meanwhile; only the
-/// service thread grows rings. A generation that has come in between grows too.
-Result<> Publisher::grow(std::unique_lock<std::mutex>& lock, uint32_t kept) {
-    while (generation_ && kept > generation_->slots().kept()) {
-        const auto generation = generation_;
-        lock.unlock();
-        auto reserved = generation->reserve(kept);
-        lock.lock();
-        if (generation != generation_) {
-            continue;
-        }
-        if (!reserved) {
-            return reserved;
-        }
-        generation->grow(kept); // Readers ask for memory that they meet and do not have.
-        changed_.notify_all();
-    }
-    return {};
-}
-
-Result<std::shared_ptr<AttachedSubscriber>> Publisher::admit(const Hello& hello,
-                                                             const std::shared_ptr<Connection>& connection) {
+Result<Reception::Guest> Membership::admit(const Hello& hello, const std::shared_ptr<Connection>& connection) {
     if (auto sound = check_hello(hello); !sound) {
         return sound.error();
     }
@@ -167,111 +64,78 @@ Result<std::shared_ptr<AttachedSubscriber>> Publisher::admit(const Hello& hello,
     if (auto seats = check_seats(); !seats) {
         return seats.error();
     }
-    uint32_t leases = leases_to_join(hello);
-    if (leases == 0) {
-        return ring_full(hello.least);
+    auto share = content_.admit(hello, lock);
+    if (!share) {
+        return share.error();
     }
-    auto grown = grow(lock, frames_for(granted() + leases + hello.copies, 0));
-    if (!grown && leases > hello.least) {
-        leases = hello.least;
-        grown = grow(lock, frames_for(granted() + leases + hello.copies, 0));
-    }
-    // What is there already may do: the ring keeps a few frames that nobody leases.
-    if (!grown && generation_ && reserved_slots + granted() + leases > generation_->slots().kept()) {
-        return grown.error();
-    }
-    auto subscriber = std::make_shared<AttachedSubscriber>(next_id_++, hello, leases,
-                                                           peer_credentials(connection->fd()).pid, connection);
-    if (const Sent sent = welcome(*subscriber); sent != Sent::yes) {
+    auto member = std::make_shared<Member>(next_id_++, hello, std::move(*share), peer_credentials(connection->fd()).pid,
+                                           connection);
+    member->forget_wait(content_.patience(member->share()));
+    if (const Sent sent = welcome(*member); sent != Sent::yes) {
         return sent == Sent::shortage ? shortage()
                                       : Error{CUFRAMES_ERROR_PUBLISHER_GONE, "it left before it was admitted"};
     }
-    members_.push_back({subscriber});
+    members_.push_back(member);
     changed_.notify_all();
-    const bool is_short = generation_ && subscriber->owed(*generation_);
+    const bool is_short = generation_ && member->owed(*generation_);
     lock.unlock();
     if (is_short) {
         tell_shortage();
     }
-    return subscriber;
+    return member;
 }
 
-void Publisher::grant(const std::shared_ptr<AttachedSubscriber>& subscriber, const Want& want) {
-    std::unique_lock lock(mutex_);
-    const uint32_t has = subscriber->granted();
-    const uint32_t wanted = std::clamp<uint32_t>(want.leases, has, CUFRAMES_MAX_HELD);
-    const uint32_t more = leases_to_add(wanted - has);
-    const uint32_t frames = std::min(want.frames, options_.max_slots);
-    const auto grown = grow(lock, frames_for(granted() + more, frames));
-    if (grown) {
-        subscriber->grant(has + more, frames);
-    }
-    const Sent sent = subscriber->answer(generation_.get());
-    if (sent == Sent::not_read || sent == Sent::gone) {
-        subscriber->connection().hang_up();
-    }
-    lock.unlock();
-    if (sent == Sent::shortage) {
-        tell_shortage();
-    }
-    if (!grown) {
-        log(CUFRAMES_LOG_WARNING, text("the ring \"", options_.key, "\" does not grow: ", grown.error().message));
-    }
-}
-
-Sent Publisher::welcome(AttachedSubscriber& subscriber) {
+Sent Membership::welcome(Member& member) {
     Welcome message = {};
     message.version = protocol_version;
-    message.granted = subscriber.granted();
+    message.content = static_cast<uint32_t>(content_.kind());
     message.pid = ::getpid();
     message.ends = ends_before_now();
-    if (const Sent sent = subscriber.connection().send(message); sent != Sent::yes) {
+    content_.tell(member.share(), message);
+    if (const Sent sent = member.connection().send(message); sent != Sent::yes) {
         return sent;
     }
     if (!generation_) {
-        return ended_before_ring_ ? subscriber.connection().send(ended_before_ring()) : Sent::yes;
+        return ended_before_generation_ ? member.connection().send(ended_before_generation()) : Sent::yes;
     }
-    // It joins at the newest frame, so that a still picture, or a paused camera's, is seen at once.
-    const Latest latest = generation_->latest();
-    const uint64_t position = latest.sequence > 0 ? latest.sequence - 1 : stats_.last_sequence;
-    const Sent sent = subscriber.serve(*generation_, position);
+    const Sent sent = member.serve(*generation_, content_.joins_after());
     return sent == Sent::shortage ? Sent::yes : sent; // Then it gets it later.
 }
 
 /// False: it gets it later, as something is short.
-bool Publisher::serve(AttachedSubscriber& subscriber) {
+bool Membership::serve(Member& member) {
     if (!generation_) {
         return true;
     }
-    const Sent sent = subscriber.serve(*generation_, generation_->first_sequence() - 1);
+    const Sent sent = member.serve(*generation_, generation_->first_sequence() - 1);
     if (sent == Sent::not_read || sent == Sent::gone) {
-        subscriber.connection().hang_up(); // The service thread sees that, and removes it.
+        member.connection().hang_up(); // The service thread sees that, and removes it.
     }
     return sent != Sent::shortage;
 }
 
 /// True: something is short.
-bool Publisher::serve_all() {
+bool Membership::serve_all() {
     bool is_short = false;
-    for (const Member& member : members_) {
-        is_short |= !serve(*member.subscriber);
-        is_short |= member.subscriber->answer_owed() && member.subscriber->answer(generation_.get()) == Sent::shortage;
+    for (const auto& member : members_) {
+        is_short |= !serve(*member);
+        is_short |= content_.settle(*member) == Sent::shortage;
     }
     return is_short;
 }
 
-void Publisher::serve() {
+void Membership::serve() {
     const std::lock_guard lock(mutex_);
     owes_.store(serve_all());
     changed_.notify_all();
 }
 
-void Publisher::supply(const std::shared_ptr<AttachedSubscriber>& subscriber, const Need& need) {
+void Membership::supply(const Guest& member, const Need& need) {
     bool is_short = false;
     {
         const std::lock_guard lock(mutex_);
-        subscriber->hear(need);
-        is_short = !serve(*subscriber);
+        member->hear(need);
+        is_short = !serve(*member);
         changed_.notify_all();
     }
     if (is_short) {
@@ -280,26 +144,26 @@ void Publisher::supply(const std::shared_ptr<AttachedSubscriber>& subscriber, co
 }
 
 /// Once for each time that something becomes short. Not under the mutex.
-void Publisher::tell_shortage() {
+void Membership::tell_shortage() {
     if (owes_.exchange(true)) {
         return;
     }
     std::string cause;
     {
         const std::lock_guard lock(mutex_);
-        for (const Member& member : members_) {
-            cause = cause.empty() ? member.subscriber->shortage() : cause;
+        for (const auto& member : members_) {
+            cause = cause.empty() ? member->shortage() : cause;
         }
     }
     log(CUFRAMES_LOG_WARNING, text("readers of \"", options_.key, "\" wait: ", shortage().message,
                                    cause.empty() ? "" : text(" (", cause, ")")));
 }
 
-void Publisher::announce(const std::shared_ptr<AttachedSubscriber>& subscriber) {
+void Membership::announce(const Guest& member) {
     cuframes_subscriber_info info = {};
     {
         std::lock_guard lock(mutex_);
-        info = subscriber->info(stats_.last_sequence);
+        info = this->info(*member);
     }
     story::attached(options_.key, info);
     if (options_.on_added) {
@@ -307,12 +171,12 @@ void Publisher::announce(const std::shared_ptr<AttachedSubscriber>& subscriber) 
     }
 }
 
-void Publisher::remove(const std::shared_ptr<AttachedSubscriber>& subscriber, cuframes_leave_reason reason) {
+void Membership::remove(const Guest& member, cuframes_leave_reason reason) {
     cuframes_subscriber_info info = {};
     {
         std::lock_guard lock(mutex_);
-        info = subscriber->info(stats_.last_sequence);
-        std::erase_if(members_, [&](const Member& member) { return member.subscriber == subscriber; });
+        info = this->info(*member);
+        std::erase(members_, member);
         changed_.notify_all();
     }
     story::left(options_.key, info, reason);
@@ -321,13 +185,13 @@ void Publisher::remove(const std::shared_ptr<AttachedSubscriber>& subscriber, cu
     }
 }
 
-void Publisher::goodbye(const std::shared_ptr<AttachedSubscriber>& subscriber) {
+void Membership::goodbye(const Guest& member) {
     std::lock_guard lock(mutex_);
-    subscriber->leave();
+    member->leave();
     changed_.notify_all();
 }
 
-void Publisher::progress() {
+void Membership::progress() {
     std::lock_guard lock(mutex_);
     changed_.notify_all();
 }

@@ -1,81 +1,61 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/// One ring generation, as its publisher has it: control memory, frame memory and the choice of slots.
+/// One generation of a content, as its publisher has it: control memory that begins as that of every content does.
 #pragma once
 
 #include "ipc/shared_memory.h"
-#include "memory/frame_store.h"
-#include "ring/slot_table.h"
+#include "protocol/layout.h"
 
-#include <memory>
-#include <span>
-#include <string>
+#include <cstdint>
 
 namespace cuframes::core {
 
-struct GenerationConfig {
-    cuframes_memory memory;
-    cuframes_geometry geometry;
-    std::string caps;
-    int32_t cuda_device;
-    void* cuda_context;
-    uint32_t slots;          ///< Frames kept for readers, at first.
-    uint32_t max_slots;      ///< And at most.
-    uint32_t producer_slots; ///< On top, for what the producer holds.
-    uint32_t metadata_size;
+/// Where a generation stands among those of its publisher.
+struct GenerationPlace {
+    uint64_t epoch;
+    uint64_t first_sequence;
     uint64_t latency;
 };
 
-/// Lives as long as any slot of it is held. Calls that touch the slot table are under the publisher's mutex.
-class RingGeneration {
+/// A content derives its own. Changed under the membership's mutex.
+class ContentGeneration {
 public:
-    static Result<std::shared_ptr<RingGeneration>> create(const GenerationConfig& config, uint64_t epoch,
-                                                          uint64_t first_sequence);
+    ContentGeneration(const ContentGeneration&) = delete;
+    virtual ~ContentGeneration() = default;
+
+    /// Parts of memory that there are beside control memory by now, and the descriptor of each, owned by this. The first is sent
+    /// with the generation, the others behind it; one that comes to be later is sent to who asks. None: there are none.
+    virtual uint32_t parts() const { return 0; }
+    virtual int part_fd([[maybe_unused]] uint32_t part) const { return -1; }
 
     uint64_t epoch() const { return header().epoch; }
     uint64_t first_sequence() const { return header().first_sequence; }
-    /// The most that the ring may grow to.
-    uint32_t slot_count() const { return header().slot_count; }
-    const cuframes_geometry& geometry() const { return geometry_; }
-    bool on_gpu() const { return header().memory == CUFRAMES_MEMORY_CUDA; }
-    bool superseded() const { return stream_state() == StreamState::superseded; }
-    bool ended() const { return stream_state() == StreamState::eos; }
+    uint64_t parts_size() const { return header().parts_size; }
     StreamState stream_state() const { return static_cast<StreamState>(state().stream.load()); }
+    bool ended() const { return stream_state() == StreamState::eos; }
+    StreamWords& state() const { return header().state; }
 
-    std::byte* slot_data(uint32_t slot) const;
-    FrameStore& store() const { return *store_; }
-    ring::SlotTable& slots() { return slots_; }
-    uint32_t kept() const { return slots_.kept(); }
-    RingState& state() const { return header().state; }
-    const SlotRecord& record(uint32_t slot) const { return records_[slot]; }
-    Latest latest() const { return Latest::unpack(state().latest.load(std::memory_order_relaxed)); }
-
-    /// Gets the memory to keep `kept` frames. Not under the mutex, as it takes its time; one thread at a time.
-    Result<> reserve(uint32_t kept);
-    /// Keeps so many frames from now on, for which reserve() has got the memory.
-    void grow(uint32_t kept) { slots_.grow(kept); }
-
-    /// Fills the record of a held slot. False: the metadata did not fit and was left out.
-    bool describe(uint32_t slot, const cuframes_frame_info& info, uint64_t now);
-    void make_visible(uint32_t slot, uint64_t sequence);
-
-    /// The stream ends after the frame `sequence`. Nothing new where it has ended already.
+    /// The stream ends after the item `sequence`. Nothing new where it has ended already.
     void end(uint64_t sequence);
     /// Goes on from `before`, which is superseded: ends that a reader has not looked at are told in this one.
-    void supersede(RingGeneration& before);
+    void supersede(ContentGeneration& before);
 
     int control_fd() const { return control_.fd.get(); }
     uint64_t control_size() const { return control_.mapping.size(); }
 
+protected:
+    explicit ContentGeneration(SharedMemory control) : control_(std::move(control)) {}
+
+    /// Control memory of `size` bytes, of which `committed` are to be had at once, with its header written.
+    static Result<SharedMemory> create_control(ContentKind kind, const GenerationPlace& place, uint64_t size,
+                                               uint64_t committed, uint64_t parts_size);
+
+    /// From the beginning of the control memory.
+    std::byte* at(uint64_t offset) const { return control_.mapping.data() + offset; }
+
 private:
-    RingGeneration(SharedMemory control, std::unique_ptr<FrameStore> store, const GenerationConfig& config);
-    RingHeader& header() const { return *reinterpret_cast<RingHeader*>(control_.mapping.data()); }
+    ControlHeader& header() const { return *reinterpret_cast<ControlHeader*>(at(0)); }
 
     SharedMemory control_;
-    std::unique_ptr<FrameStore> store_;
-    cuframes_geometry geometry_;
-    uint32_t producer_slots_;
-    std::span<SlotRecord> records_;
-    ring::SlotTable slots_;
 };
 
 } // namespace cuframes::core

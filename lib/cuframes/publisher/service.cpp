@@ -5,12 +5,8 @@
 #include "base/thread.h"
 #include "base/utf8.h"
 
-#include <sys/resource.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cstring>
-#include <map>
 
 namespace cuframes::core {
 
@@ -18,19 +14,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Peers that connected and have yet to say hello: with more the longest silent goes, so that they cannot use up
-/// descriptors, nor keep others out.
-constexpr size_t max_strangers = 64;
+bool ready(const pollfd& entry) { return entry.revents != 0; }
 
-/// A subscriber says hello in the moment after it connected.
-constexpr milliseconds time_for_hello(2000);
+} // namespace
 
-/// Until the next attempt, after something was short.
-constexpr milliseconds pause_of_shortage(100);
-
-constexpr int accepts_in_a_round = 16;
-
-Refused refusal(const Error& error) {
+Refused Service::refusal(const Error& error) {
     Refused message = {};
     message.version = protocol_version;
     message.error = error.code;
@@ -38,16 +26,12 @@ Refused refusal(const Error& error) {
     return message;
 }
 
-bool ready(const pollfd& entry) { return entry.revents != 0; }
-
-} // namespace
-
-Result<std::unique_ptr<Service>> Service::start(Publisher& publisher) {
+Result<std::unique_ptr<Service>> Service::start(Reception& reception) {
     auto waker = Waker::create();
     if (!waker) {
         return waker.error();
     }
-    std::unique_ptr<Service> service(new Service(publisher, std::move(*waker)));
+    std::unique_ptr<Service> service(new Service(reception, std::move(*waker)));
     auto thread = start_thread("cuframes-serve", [raw = service.get()] { raw->run(); });
     if (!thread) {
         return thread.error();
@@ -93,7 +77,7 @@ void Service::await_events() {
     const bool may_accept = Clock::now() >= accept_from_;
     polled_.clear();
     polled_.push_back({waker_.fd(), POLLIN, 0});
-    polled_.push_back({may_accept ? publisher_.listening_fd() : -1, POLLIN, 0}); // poll() passes over -1.
+    polled_.push_back({may_accept ? reception_.listening_fd() : -1, POLLIN, 0}); // poll() passes over -1.
     for (const Peer& peer : peers_) {
         polled_.push_back({peer.connection->fd(), POLLIN, 0});
         polled_.push_back({peer.pidfd.get(), POLLIN, 0});
@@ -126,7 +110,7 @@ std::optional<Service::Clock::time_point> Service::next_deadline() const {
     std::optional<Clock::time_point> next;
     const auto sooner = [&next](Clock::time_point other) { next = next ? std::min(*next, other) : other; };
     const auto now = Clock::now();
-    if (publisher_.owes()) {
+    if (reception_.owes()) {
         sooner(now + pause_of_shortage);
     }
     if (now < accept_from_) {
@@ -135,7 +119,7 @@ std::optional<Service::Clock::time_point> Service::next_deadline() const {
     for (const Peer& peer : peers_) {
         if (peer.hello) {
             sooner(now + pause_of_shortage);
-        } else if (!peer.subscriber) {
+        } else if (!peer.member) {
             sooner(peer.since + time_for_hello);
         }
     }
@@ -144,8 +128,8 @@ std::optional<Service::Clock::time_point> Service::next_deadline() const {
 
 /// What no event tells.
 void Service::settle() {
-    if (publisher_.owes()) {
-        publisher_.serve();
+    if (reception_.owes()) {
+        reception_.serve();
     }
     for (size_t i = peers_.size(); i-- > 0;) {
         if (peers_[i].hello) {
@@ -155,94 +139,6 @@ void Service::settle() {
         }
     }
     remove_silent_strangers();
-}
-
-void Service::remove_silent_strangers() {
-    const auto now = Clock::now();
-    for (size_t i = peers_.size(); i-- > 0;) {
-        const Peer& peer = peers_[i];
-        if (!peer.subscriber && !peer.hello && now >= peer.since + time_for_hello) {
-            log(CUFRAMES_LOG_INFO,
-                text("a process (pid ", peer.who.pid, ", uid ", peer.who.uid, ") connected to \"",
-                     publisher_.options().key, "\" and said nothing for ", time_for_hello.count(), " ms; closed"));
-            remove(i, Fate::misbehaved);
-        }
-    }
-}
-
-/// The longest silent of the user that has the most of them goes: nobody can keep other users out.
-void Service::make_room_for_a_stranger() {
-    std::map<uid_t, size_t> of_user;
-    size_t all = 0;
-    for (const Peer& peer : peers_) {
-        if (!peer.subscriber) {
-            of_user[peer.who.uid] += 1;
-            all += 1;
-        }
-    }
-    if (all < max_strangers) {
-        return;
-    }
-    const uid_t most = std::max_element(of_user.begin(), of_user.end(), [](const auto& a, const auto& b) {
-                           return a.second < b.second;
-                       })->first;
-    const auto oldest = std::find_if(peers_.begin(), peers_.end(), [&](const Peer& peer) {
-        return !peer.subscriber && peer.who.uid == most; // They are in the order in which they came.
-    });
-    log(CUFRAMES_LOG_INFO, text(all, " processes connected to \"", publisher_.options().key,
-                                "\" and said nothing yet; the first of uid ", most, " was closed"));
-    remove(static_cast<size_t>(oldest - peers_.begin()), Fate::misbehaved);
-}
-
-void Service::accept_some() {
-    for (int i = 0; i < accepts_in_a_round && !stopping_.load(); ++i) {
-        UniqueFd socket(::accept4(publisher_.listening_fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (socket) {
-            shortage_told_ = false;
-            greet(std::move(socket));
-            continue;
-        }
-        if (errno == EINTR || errno == ECONNABORTED) {
-            continue;
-        }
-        if (errno != EAGAIN) {
-            // Whoever waits there stays, and the socket stays readable.
-            accept_from_ = Clock::now() + pause_of_shortage;
-            rlimit limit = {};
-            ::getrlimit(RLIMIT_NOFILE, &limit);
-            const Error error = system_error(text("accept a reader of \"", publisher_.options().key,
-                                                  "\" (ulimit -n is ", limit.rlim_cur, "), trying again"));
-            if (!std::exchange(shortage_told_, true)) {
-                log(CUFRAMES_LOG_WARNING, error.message);
-            }
-        }
-        return;
-    }
-}
-
-void Service::greet(UniqueFd socket) {
-    Peer peer;
-    peer.since = Clock::now();
-    peer.pidfd = peer_pidfd(socket.get());
-    peer.who = peer_credentials(socket.get());
-    const bool admitted = publisher_.options().access.admits(socket.get());
-    peer.connection = std::make_shared<Connection>(std::move(socket));
-    if (!admitted) {
-        const Error error = {CUFRAMES_ERROR_ACCESS_DENIED,
-                             text("the publisher of \"", publisher_.options().key,
-                                  "\" has access=", publisher_.options().access.name(), ", which does not admit uid ",
-                                  peer.who.uid, "; start it with access=group:NAME or access=all")};
-        peer.connection->send(refusal(error));
-        log(CUFRAMES_LOG_INFO, text("refused a subscriber (pid ", peer.who.pid, "): ", error.message));
-        return;
-    }
-    make_room_for_a_stranger();
-    // Most have said hello by now, and are strangers to nobody.
-    const Fate fate = hear(peer);
-    peers_.push_back(std::move(peer));
-    if (fate != Fate::stays) {
-        remove(peers_.size() - 1, fate);
-    }
 }
 
 Service::Fate Service::hear(Peer& peer) {
@@ -257,7 +153,7 @@ Service::Fate Service::hear(Peer& peer) {
             break;
         }
         Progress moved;
-        if (peer.subscriber && packet.as(moved, 0)) {
+        if (peer.member && packet.as(moved, 0)) {
             progress = true; // One look at everything serves for all of them.
             continue;
         }
@@ -268,28 +164,26 @@ Service::Fate Service::hear(Peer& peer) {
     }
     inbox_.clear();
     if (progress) {
-        publisher_.progress();
+        reception_.progress();
     }
     return fate;
 }
 
 Service::Fate Service::handle(Peer& peer, const Packet& packet) {
-    if (!peer.subscriber) {
+    if (!peer.member) {
         return handle_hello(peer, packet);
     }
     Goodbye goodbye;
-    Want want;
     Need need;
     if (packet.as(goodbye, 0)) {
-        publisher_.goodbye(peer.subscriber);
-    } else if (packet.as(want, 0)) {
-        publisher_.grant(peer.subscriber, want);
+        reception_.goodbye(peer.member);
     } else if (packet.as(need, 0)) {
-        publisher_.supply(peer.subscriber, need);
+        reception_.supply(peer.member, need);
     } else if (packet.type == MessageType::progress || packet.type == MessageType::goodbye ||
-               packet.type == MessageType::want || packet.type == MessageType::need ||
-               packet.type == MessageType::hello) {
+               packet.type == MessageType::need || packet.type == MessageType::hello) {
         return Fate::misbehaved;
+    } else {
+        return reception_.hear(peer.member, packet) ? Fate::stays : Fate::misbehaved;
     }
     return Fate::stays;
 }
@@ -318,10 +212,10 @@ Service::Fate Service::handle_hello(Peer& peer, const Packet& packet) {
 }
 
 Service::Fate Service::admit(Peer& peer) {
-    auto admitted = publisher_.admit(*peer.hello, peer.connection);
+    auto admitted = reception_.admit(*peer.hello, peer.connection);
     if (!admitted && admitted.error().code == CUFRAMES_ERROR_TIMEOUT) {
         if (!std::exchange(shortage_told_, true)) {
-            log(CUFRAMES_LOG_WARNING, text("subscriber \"", peer.hello->name, "\" of \"", publisher_.options().key,
+            log(CUFRAMES_LOG_WARNING, text("subscriber \"", peer.hello->name, "\" of \"", reception_.key(),
                                            "\" has to wait: ", admitted.error().message));
         }
         return Fate::stays;
@@ -334,8 +228,8 @@ Service::Fate Service::admit(Peer& peer) {
         return Fate::refused;
     }
     shortage_told_ = false;
-    peer.subscriber = std::move(*admitted);
-    publisher_.announce(peer.subscriber);
+    peer.member = std::move(*admitted);
+    reception_.announce(peer.member);
     return Fate::stays;
 }
 
@@ -346,17 +240,17 @@ void Service::remove(size_t index, Fate fate) {
 }
 
 void Service::bury(const Peer& peer, Fate fate) {
-    if (!peer.subscriber) {
+    if (!peer.member) {
         return;
     }
     // One that closes says goodbye first; a killed one cannot.
-    if (fate == Fate::closed && !peer.subscriber->leaving()) {
+    if (fate == Fate::closed && !peer.member->leaving()) {
         fate = Fate::died;
     }
     const auto reason = fate == Fate::misbehaved ? CUFRAMES_LEFT_PROTOCOL
                         : fate == Fate::died     ? CUFRAMES_LEFT_DIED
                                                  : CUFRAMES_LEFT_CLOSED;
-    publisher_.remove(peer.subscriber, reason);
+    reception_.remove(peer.member, reason);
 }
 
 } // namespace cuframes::core

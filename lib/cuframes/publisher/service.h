@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// The publisher's service thread: accepts connections, hears messages, notices deaths. It sleeps in poll() on the
-/// listening socket and on each peer's socket and pidfd; frames pass it by. In one round it does so much for each peer and
+/// listening socket and on each peer's socket and pidfd; what is published passes it by. In one round it does so much for each peer and
 /// no more, so that none keeps it from the others.
 #pragma once
 
 #include "ipc/peer.h"
 #include "ipc/waker.h"
-#include "publisher/publisher.h"
+#include "publisher/reception.h"
 
 #include <poll.h>
 
@@ -21,21 +21,26 @@ namespace cuframes::core {
 
 class Service {
 public:
-    static Result<std::unique_ptr<Service>> start(Publisher& publisher);
+    static Result<std::unique_ptr<Service>> start(Reception& reception);
 
-    /// Ends the thread and waits for it. Connections stay with the publisher.
+    /// Ends the thread and waits for it. Connections stay with the membership.
     ~Service();
 
-    /// Has it look at Publisher::owes(). Any thread.
+    /// Has it look at Reception::owes(). Any thread.
     void look_again();
 
 private:
     using Clock = std::chrono::steady_clock;
 
+    /// A subscriber says hello in the moment after it connected.
+    static constexpr std::chrono::milliseconds time_for_hello{2000};
+    /// Until the next attempt, after something was short.
+    static constexpr std::chrono::milliseconds pause_of_shortage{100};
+
     struct Peer {
         std::shared_ptr<Connection> connection;
-        UniqueFd pidfd;                                 ///< Empty where the kernel has none.
-        std::shared_ptr<AttachedSubscriber> subscriber; ///< Empty until it was admitted: a stranger.
+        UniqueFd pidfd;                 ///< Empty where the kernel has none.
+        std::shared_ptr<Member> member; ///< Empty until it was admitted: a stranger.
         Credentials who;
         Clock::time_point since;    ///< That it connected.
         std::optional<Hello> hello; ///< Heard, and not answered yet, as something is short.
@@ -43,8 +48,9 @@ private:
     /// What is to become of a peer after one of its descriptors became ready.
     enum class Fate { stays, closed, died, misbehaved, refused };
 
-    Service(Publisher& publisher, Waker waker) : publisher_(publisher), waker_(std::move(waker)) {}
+    Service(Reception& reception, Waker waker) : reception_(reception), waker_(std::move(waker)) {}
 
+    static Refused refusal(const Error& error);
     void run();
     void await_events();
     void poll_singly();
@@ -63,7 +69,7 @@ private:
     void bury(const Peer& peer, Fate fate);
     void remove(size_t index, Fate fate);
 
-    Publisher& publisher_;
+    Reception& reception_;
     Waker waker_;
     std::atomic<bool> stopping_{false};
     std::vector<Peer> peers_;

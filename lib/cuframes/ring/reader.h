@@ -23,9 +23,9 @@ struct Taken {
 class Reader {
 public:
     /// `ends`: of the stream, that were told already or are not to be.
-    Reader(const RingState& state, std::span<const SlotRecord> records, cuframes_mode mode, uint64_t position,
-           uint32_t ends = 0)
-        : state_(state), records_(records), mode_(mode), position_(position), ends_told_(ends) {}
+    Reader(const StreamWords& state, const FrameWords& words, std::span<const SlotRecord> records, cuframes_mode mode,
+           uint64_t position, uint32_t ends = 0)
+        : state_(state), words_(words), records_(records), mode_(mode), position_(position), ends_told_(ends) {}
 
     /// Whether a frame newer than the last one taken was published.
     bool has_next() const { return newest().sequence > position_; }
@@ -44,7 +44,7 @@ public:
 
     /// Slots below this one may hold frames. A word of the publisher's: read once for each use.
     uint32_t slots_in_use() const {
-        return std::min(state_.slots_in_use.load(std::memory_order_acquire), static_cast<uint32_t>(records_.size()));
+        return std::min(words_.slots_in_use.load(std::memory_order_acquire), static_cast<uint32_t>(records_.size()));
     }
 
     /// Leases the next frame with `lease`, which must be free. Empty: there is none, or the stream ended before it, which
@@ -120,7 +120,7 @@ private:
 
     /// What comes next. Empty: the stream ended meanwhile; look again.
     std::optional<Choice> choose(uint64_t late_until) const {
-        const auto now = look(state_.ends, state_.latest);
+        const auto now = look(state_.ends, words_.latest);
         if (!now) {
             return {};
         }
@@ -137,7 +137,7 @@ private:
         return sequence == no_frame || !position || *position < sequence;
     }
 
-    Latest newest() const { return Latest::unpack(state_.latest.load(std::memory_order_acquire)); }
+    Latest newest() const { return Latest::unpack(words_.latest.load(std::memory_order_acquire)); }
 
     Latest next_until(Latest newest, uint64_t late_until) const {
         if (newest.sequence == position_ + 1) {
@@ -171,7 +171,8 @@ private:
         return oldest;
     }
 
-    const RingState& state_;
+    const StreamWords& state_;
+    const FrameWords& words_;
     std::span<const SlotRecord> records_;
     cuframes_mode mode_;
     uint64_t position_;

@@ -13,7 +13,7 @@
 namespace cuframes::core {
 
 /// What a subscriber sleeps on, in one descriptor: an epoll set can itself be polled, so that GLib and asyncio wait for
-/// frames, deaths and new publishers alike.
+/// items, deaths and new publishers alike.
 class Poller {
 public:
     enum class Source : uint32_t { messages, publisher_exit, poke, interrupt, directory, retry };
@@ -29,7 +29,7 @@ public:
 
     int fd() const { return epoll_.get(); }
 
-    /// Sources are level-triggered, but for messages: what wakes us need not be read, which saves a call a frame.
+    /// Sources are level-triggered, but for messages: what wakes us need not be read, which saves a call an item.
     /// Nothing new where it is in already.
     Result<> add(int fd, Source source) const {
         if (set(EPOLL_CTL_ADD, fd, source) != 0 && errno != EEXIST) {

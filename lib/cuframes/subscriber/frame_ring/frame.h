@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/fork.h"
-#include "subscriber/attached_ring.h"
+#include "subscriber/frame_ring/attached_ring.h"
 
 #include <atomic>
 #include <memory>

@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "publisher/attached.h"
+#include "publisher/member.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace cuframes::core {
 
-Sent AttachedSubscriber::serve(const RingGeneration& generation, uint64_t position) {
+Sent Member::serve(const ContentGeneration& generation, uint64_t position) {
     if (leaving_ || !ready()) {
         return Sent::yes;
     }
     if (epoch_ != generation.epoch()) {
         return send_generation(generation, position);
     }
-    return asked_ ? send_chunks(generation) : Sent::yes;
+    return asked_ ? send_parts(generation) : Sent::yes;
 }
 
-Sent AttachedSubscriber::send_generation(const RingGeneration& generation, uint64_t position) {
-    auto page = create_shared_memory("cuframes-leases", lease_page_size, lease_page_size, Writers::anybody);
+Sent Member::send_generation(const ContentGeneration& generation, uint64_t position) {
+    auto page = create_shared_memory("cuframes-page", reader_page_size, reader_page_size, Writers::anybody);
     if (!page) {
         shortage_ = page.error().message;
         return Sent::shortage;
     }
     shortage_.clear();
-    auto& words = *new (page->mapping.data()) LeasePage{};
-    if (const LeasePage* old = this->page()) {
+    auto& words = *new (page->mapping.data()) ReaderPage{};
+    if (const ReaderPage* old = this->page()) {
         // The subscriber's own counters go on; it cannot copy them itself before it has seen the new page.
         words.received.store(old->received.load());
         words.skipped.store(old->skipped.load());
@@ -34,9 +33,11 @@ Sent AttachedSubscriber::send_generation(const RingGeneration& generation, uint6
     Generation message = {};
     message.epoch = generation.epoch();
     message.control_size = generation.control_size();
-    message.frames_size = generation.store().size();
-    const Sent sent =
-        connection_->send(message, {generation.control_fd(), generation.store().chunk_fd(0), page->fd.get()});
+    message.parts_size = generation.parts_size();
+    const bool has_parts = generation.parts() > 0;
+    const Sent sent = has_parts
+                          ? connection_->send(message, {generation.control_fd(), page->fd.get(), generation.part_fd(0)})
+                          : connection_->send(message, {generation.control_fd(), page->fd.get()});
     if (sent != Sent::yes) {
         return sent;
     }
@@ -44,27 +45,18 @@ Sent AttachedSubscriber::send_generation(const RingGeneration& generation, uint6
     page_ = std::move(*page);
     page_.fd.reset(); // Enough descriptors are needed without those that are of no more use here.
     epoch_ = generation.epoch();
-    chunks_ = 1;
+    parts_ = has_parts ? 1 : 0;
     asked_ = false;
     woken_from_ = 0;
     // What cannot be sent of the rest now it will ask for.
-    return send_chunks(generation) == Sent::gone ? Sent::gone : Sent::yes;
+    return send_parts(generation) == Sent::gone ? Sent::gone : Sent::yes;
 }
 
-Sent AttachedSubscriber::answer(const RingGeneration* generation) {
-    Granted answer = {};
-    answer.leases = granted_;
-    answer.frames = generation ? generation->kept() : 0;
-    const Sent sent = connection_->send(answer);
-    answer_owed_ = sent == Sent::shortage;
-    return sent;
-}
-
-Sent AttachedSubscriber::send_chunks(const RingGeneration& generation) {
-    for (; chunks_ < generation.store().chunks(); ++chunks_) {
+Sent Member::send_parts(const ContentGeneration& generation) {
+    for (; parts_ < generation.parts(); ++parts_) {
         Chunk message = {};
-        message.index = chunks_;
-        if (const Sent sent = connection_->send(message, {generation.store().chunk_fd(chunks_)}); sent != Sent::yes) {
+        message.index = parts_;
+        if (const Sent sent = connection_->send(message, {generation.part_fd(parts_)}); sent != Sent::yes) {
             return sent;
         }
     }
@@ -72,18 +64,14 @@ Sent AttachedSubscriber::send_chunks(const RingGeneration& generation) {
     return Sent::yes;
 }
 
-cuframes_subscriber_info AttachedSubscriber::info(uint64_t last_sequence) const {
+cuframes_subscriber_info Member::info(uint64_t last_sequence) const {
     cuframes_subscriber_info out = {};
     out.struct_size = sizeof(out);
     out.id = id_;
     std::strncpy(out.name, name_.c_str(), sizeof(out.name) - 1);
     out.pid = pid_;
     out.mode = mode_;
-    out.max_held = granted_;
-    if (const LeasePage* words = page()) {
-        out.held =
-            static_cast<uint32_t>(std::count_if(words->leases.begin(), words->leases.begin() + granted_ + copies_,
-                                                [](const auto& lease) { return lease.load() != 0; }));
+    if (const ReaderPage* words = page()) {
         const uint64_t position = words->position.load();
         out.lag = last_sequence > position ? last_sequence - position : 0;
         out.received = words->received.load();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "subscriber/frame.h"
+#include "subscriber/frame_ring/frame.h"
 
 #include "base/fork.h"
 #include "memory/copy.h"
@@ -19,7 +19,7 @@ Frame::Frame(std::shared_ptr<AttachedRing> ring, const AttachedRing::Lease& leas
     view_.caps = description.caps.c_str();
     view_.slot = lease.taken.slot;
     view_.cuda_device = ring_->frames().device();
-    view_.epoch = description.epoch;
+    view_.epoch = description.control.epoch;
     view_.sequence = lease.taken.sequence;
     view_.missed = missed;
     view_.discontinuity = discontinuity;

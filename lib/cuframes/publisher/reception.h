@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/// Membership as its service thread sees it, and nobody else: who comes, what they say, and who has gone.
+#pragma once
+
+#include "ipc/peer.h"
+#include "publisher/member.h"
+
+#include <memory>
+#include <string>
+
+namespace cuframes::core {
+
+class Reception {
+public:
+    using Guest = std::shared_ptr<Member>;
+
+    virtual const std::string& key() const = 0;
+    virtual const AccessRule& access() const = 0;
+    virtual int listening_fd() const = 0;
+
+    /// Admits a subscriber, or says why not; CUFRAMES_ERROR_TIMEOUT: not at this moment, as something is short. On success
+    /// it was sent Welcome, and it was sent the current generation or is by serve().
+    virtual Result<Guest> admit(const Hello& hello, const std::shared_ptr<Connection>& connection) = 0;
+    virtual void announce(const Guest& member) = 0;
+    virtual void remove(const Guest& member, cuframes_leave_reason reason) = 0;
+    virtual void goodbye(const Guest& member) = 0;
+    virtual void progress() = 0;
+    /// Sends what a subscriber asks for, as far as that is there.
+    virtual void supply(const Guest& member, const Need& need) = 0;
+    /// A message that the content may know. False: it is known and damaged.
+    virtual bool hear(const Guest& member, const Packet& packet) = 0;
+
+    /// Whether something was short, so that serve() has to be called in a moment.
+    virtual bool owes() const = 0;
+    virtual void serve() = 0;
+
+protected:
+    ~Reception() = default;
+};
+
+} // namespace cuframes::core
