@@ -6,6 +6,7 @@ usage: layers_test.py (environment: LAYERS_SOURCE, the source tree)
 
 import os
 import pathlib
+import re
 import tempfile
 import unittest
 
@@ -44,6 +45,28 @@ class TheTree(unittest.TestCase):
         self.assertNotIn("gst/sink", rows["gst/src"].rows)
         self.assertFalse({"gst/sink", "gst/src"} & rows["gst/shared"].rows)
         self.assertEqual(rows["lib/cuframes/ring"].libraries | rows["lib/cuframes/protocol"].libraries, set())
+
+
+class WhoIsAttached(unittest.TestCase):
+    """Knows nothing of what is carried, and has no word of it: that is in folders of its own."""
+
+    WORDS = re.compile(r"\b(frame|slot|geometry|lease|cuda)", re.IGNORECASE)
+
+    def test_does_not_speak_of_frames(self):
+        spoken = []
+        for side in ("publisher", "subscriber"):
+            files = [path for path in (SOURCE / "lib/cuframes" / side).iterdir() if path.is_file()]
+            self.assertGreater(len(files), 3)
+            spoken += [f"{path.name}: {line}" for path in files for line in self.lines_of_frames(path.read_text())]
+        self.assertEqual(spoken, [])
+
+    def test_would_be_heard(self):
+        self.assertEqual(self.lines_of_frames("int cuframes_x;\nint slots;\nCUFRAMES_OK\n"), ["int slots;"])
+
+    def lines_of_frames(self, text):
+        return [
+            line for line in text.splitlines() if self.WORDS.search(re.sub("cuframes", "", line, flags=re.IGNORECASE))
+        ]
 
 
 class AWrongInclude(unittest.TestCase):
