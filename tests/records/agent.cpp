@@ -80,15 +80,16 @@ private:
     Message create(const Message& request) {
         const std::string access = request.text("access");
         auto rule = must(AccessRule::parse(access.empty() ? nullptr : access.c_str()));
-        MembershipOptions options{request.text("key", "cam"),
-                                  directory_of(request),
-                                  std::move(rule),
-                                  request.text("policy") == "wait" ? CUFRAMES_POLICY_WAIT : CUFRAMES_POLICY_DROP,
-                                  static_cast<uint32_t>(request.number("wait_ms", 1000)),
-                                  static_cast<uint32_t>(request.number("max_subscribers", default_max_subscribers)),
-                                  nullptr,
-                                  removed,
-                                  this};
+        MembershipOptions options{
+            request.text("key", "cam"),
+            directory_of(request),
+            std::move(rule),
+            request.text("policy") == "wait" ? CUFRAMES_POLICY_WAIT : CUFRAMES_POLICY_DROP,
+            static_cast<uint32_t>(request.number("wait_ms", 1000)),
+            static_cast<uint32_t>(request.number("max_subscribers", CUFRAMES_DEFAULT_MAX_SUBSCRIBERS)),
+            nullptr,
+            removed,
+            this};
         publisher_ =
             must(RecordPublisher::create(std::move(options), static_cast<uint32_t>(request.number("slots", 8))));
         incarnation_ = static_cast<uint64_t>(request.number("incarnation", 1));

@@ -26,6 +26,7 @@ private:
     explicit RecordPublisher(uint32_t count) : count_(count) {}
 
     core::ContentKind kind() const override { return core::ContentKind::experiment; }
+    const char* item() const override { return "record"; }
     core::Result<std::unique_ptr<core::Share>> admit(const core::Hello& hello, Lock& lock) override;
     uint64_t joins_after() const override;
     uint32_t patience(const core::Share& share) const override;

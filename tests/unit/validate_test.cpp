@@ -71,7 +71,8 @@ TEST(Geometry, EachWrongFieldIsNamed) {
 }
 
 TEST(Geometry, IsTheSameBehindTheWire) {
-    const cuframes_geometry before = nv12(66, 47);
+    cuframes_geometry before = nv12(66, 47);
+    before.struct_size = sizeof(before);
     const cuframes_geometry after = from_wire(to_wire(before));
     EXPECT_EQ(std::memcmp(&before, &after, sizeof(before)), 0);
 }

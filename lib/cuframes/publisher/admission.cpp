@@ -165,7 +165,7 @@ void Membership::announce(const Guest& member) {
         std::lock_guard lock(mutex_);
         info = this->info(*member);
     }
-    story::attached(options_.key, info);
+    story::attached(options_.key, info, content_.item());
     if (options_.on_added) {
         options_.on_added(&info, options_.user_data);
     }

@@ -32,6 +32,8 @@ public:
     using Lock = std::unique_lock<std::mutex>;
 
     virtual ContentKind kind() const = 0;
+    /// What one of its items is called, for people.
+    virtual const char* item() const = 0;
 
     /// What a newcomer gets of what it asks for, or why not. The lock may be let go of meanwhile, to get memory.
     virtual Result<std::unique_ptr<Share>> admit(const Hello& hello, Lock& lock) = 0;

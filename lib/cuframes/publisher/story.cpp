@@ -2,6 +2,7 @@
 #include "publisher/story.h"
 
 #include "base/log.h"
+#include "base/result.h"
 
 namespace cuframes::core::story {
 
@@ -32,9 +33,9 @@ void key_taken(const std::string& key, const std::string& socket, const std::str
 
 std::string key_released(const std::string& key) { return text("key \"", key, "\" released"); }
 
-void attached(const std::string& key, const cuframes_subscriber_info& who) {
-    log(CUFRAMES_LOG_INFO,
-        text(reader(who), " attached to \"", key, "\"", who.max_held > 0 ? text(" and may hold ", who.max_held) : ""));
+void attached(const std::string& key, const cuframes_subscriber_info& who, const char* item) {
+    log(CUFRAMES_LOG_INFO, text(reader(who), " attached to \"", key, "\"",
+                                who.max_held > 0 ? text(" and may hold ", who.max_held, " ", item, "s") : ""));
 }
 
 void left(const std::string& key, const cuframes_subscriber_info& who, cuframes_leave_reason why) {

@@ -10,7 +10,8 @@ namespace cuframes::core::story {
 
 // At info. Not under the publisher's mutex.
 void key_taken(const std::string& key, const std::string& socket, const std::string& access);
-void attached(const std::string& key, const cuframes_subscriber_info& who);
+/// `item`: what it may hold some of.
+void attached(const std::string& key, const cuframes_subscriber_info& who, const char* item);
 void left(const std::string& key, const cuframes_subscriber_info& who, cuframes_leave_reason why);
 
 /// For the caller to log when it has given the mutex back.

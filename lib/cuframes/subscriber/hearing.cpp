@@ -122,8 +122,9 @@ void Connector::handle_welcome(const Packet& packet) {
         stats_.reconnects += ever_attached_ ? 1 : 0;
     }
     wait_told_ = false;
-    log(CUFRAMES_LOG_INFO, text("found the publisher of \"", options_.key, "\" (pid ", link_->publisher_pid, "): \"",
-                                options_.name, "\"", welcome.granted > 0 ? text(" may hold ", welcome.granted) : ""));
+    log(CUFRAMES_LOG_INFO,
+        text("found the publisher of \"", options_.key, "\" (pid ", link_->publisher_pid, "): \"", options_.name, "\"",
+             welcome.granted > 0 ? text(" may hold ", welcome.granted, " ", content_.item(), "s") : ""));
     enter(Phase::attached);
 }
 

@@ -49,6 +49,7 @@ private:
 
     // Content.
     ContentKind kind() const override { return ContentKind::frames; }
+    const char* item() const override { return "frame"; }
     Result<std::unique_ptr<Share>> admit(const Hello& hello, Lock& lock) override;
     void tell(const Share& share, Welcome& welcome) const override;
     uint64_t joins_after() const override;
