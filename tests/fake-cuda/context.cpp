@@ -63,7 +63,7 @@ void destroy_context(const ContextRef& context) {
     std::unique_lock lock(d.mutex);
     context->alive = false; // ends a wait-value that nobody will satisfy any more
     const Points pending = pending_work(*context);
-    d.progressed.wait(lock, [&] { return d.stopping || all_reached(pending); });
+    d.progressed.wait(lock, [&] { return is_over(d) || all_reached(pending); });
     const std::vector<StreamRef> streams = context->streams;
     for (const StreamRef& stream : streams) {
         close_stream(d, stream);
@@ -85,11 +85,14 @@ CUresult admit(const char* call) {
     if (d.forked) {
         return CUDA_ERROR_NOT_INITIALIZED;
     }
-    if (d.stopping || thread_is_over) {
-        return CUDA_ERROR_DEINITIALIZED;
-    }
     if (in_host_callback) {
         return CUDA_ERROR_NOT_PERMITTED;
+    }
+    if (d.stopping) {
+        await_last_effect();
+    }
+    if (d.stopping || thread_is_over) {
+        return CUDA_ERROR_DEINITIALIZED;
     }
     const CUresult injected = count_and_fault(call);
     if (injected != CUDA_SUCCESS) {

@@ -190,7 +190,7 @@ Point submit(const StreamRef& stream, Operation operation) {
 CUresult wait_for(const ContextRef& context, const Points& points) {
     Driver& d = driver();
     std::unique_lock lock(d.mutex);
-    d.progressed.wait(lock, [&] { return d.stopping || all_reached(points); });
+    d.progressed.wait(lock, [&] { return is_over(d) || all_reached(points); });
     return all_reached(points) ? context->fault : CUDA_ERROR_DEINITIALIZED;
 }
 

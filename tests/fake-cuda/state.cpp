@@ -26,13 +26,21 @@ __attribute__((destructor)) void stop_workers() {
     if (d.forked || !d.initialised) {
         return;
     }
-    std::unique_lock lock(d.mutex);
-    d.stopping = true;
-    d.progressed.notify_all();
-    d.progressed.wait_for(lock, exit_patience, [&d] { return d.running_effects == 0; });
+    {
+        const std::lock_guard lock(d.mutex);
+        d.stopping = true;
+        d.progressed.notify_all();
+    }
+    await_last_effect();
 }
 
 } // namespace
+
+void await_last_effect() {
+    Driver& d = driver();
+    std::unique_lock lock(d.mutex);
+    d.progressed.wait_for(lock, exit_patience, [&d] { return d.running_effects == 0; });
+}
 
 Driver& driver() {
     static Driver* const instance = [] {
