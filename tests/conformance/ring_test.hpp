@@ -10,8 +10,8 @@
 
 namespace cuframes::test {
 
-/// Frames in either memory; or records, the smallest content there can be (tests/records), which only suites about what holds for
-/// every content have.
+/// Frames in either memory; or records, the smallest content there can be (tests/records), which only suites about what
+/// holds for every content have.
 enum class Backend { host, cuda, records };
 
 inline std::string name_of(Backend backend) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What a stream is, whatever it carries: where it begins and ends, its generations, and that nothing is lost where a publisher
-// waits.
+// What a stream is, whatever it carries: where it begins and ends, its generations, and that nothing is lost where a
+// publisher waits.
 #include "ring_test.hpp"
 
 namespace cuframes::test {

@@ -103,8 +103,8 @@ struct Driver {
 // Never destroyed: workers and late callers use it until the process is gone.
 Driver& driver();
 
-// Whether the process exits and nothing is written any more; with the mutex held. Who is told that the driver is gone may take
-// down what the last effect still writes to.
+// Whether the process exits and nothing is written any more; with the mutex held. Who is told that the driver is gone
+// may take down what the last effect still writes to.
 inline bool is_over(const Driver& d) { return d.stopping && d.running_effects == 0; }
 // Until then, but not for ever.
 void await_last_effect();

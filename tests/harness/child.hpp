@@ -26,8 +26,8 @@ struct ChildOptions {
     int clone_flags = 0;                            ///< CLONE_NEW… for a child in namespaces of its own.
 };
 
-/// A process of this same program in another role, or of another one: spawned with fork and an immediate exec, which CUDA requires. The
-/// other end of a socket pair is its fd 3. It never outlives the parent, nor this object.
+/// A process of this same program in another role, or of another one: spawned with fork and an immediate exec, which
+/// CUDA requires. The other end of a socket pair is its fd 3. It never outlives the parent, nor this object.
 class Child {
 public:
     explicit Child(const ChildOptions& options);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The ring's own handshakes, as they are shipped, in every order in which both sides' accesses can come, with stores that are
-// delayed past later loads: nobody is left asleep, and nobody waits for what has come back already.
+// The ring's own handshakes, as they are shipped, in every order in which both sides' accesses can come, with stores
+// that are delayed past later loads: nobody is left asleep, and nobody waits for what has come back already.
 #include "interleaving.hpp"
 #include "protocol/layout.h"
 #include "ring/handshake.h"

@@ -16,8 +16,8 @@ namespace cuframes::test {
 ///
 /// With `Stores::delayed` each party's stores wait in a buffer of its own, as they do in a processor: the party sees them at
 /// once, the others when a turn lets them out. They come out in any order, but those of one word in theirs, and a store
-/// with release after all before it. A party's fence() lets all of its own out. So code that leaves out a fence, or a release,
-/// goes wrong here in some order, whatever machine the test runs on.
+/// with release after all before it. A party's fence() lets all of its own out. So code that leaves out a fence, or a
+/// release, goes wrong here in some order, whatever machine the test runs on.
 class Interleaving {
 public:
     enum class Stores { at_once, delayed };

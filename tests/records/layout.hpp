@@ -9,8 +9,8 @@
 
 namespace cuframes::test {
 
-/// The smallest content there can be: records of one number, the last few of them in control memory and nowhere else. It shows
-/// that membership and connector know nothing of frames, by running through their tests.
+/// The smallest content there can be: records of one number, the last few of them in control memory and nowhere else.
+/// It shows that membership and connector know nothing of frames, by running through their tests.
 struct Record {
     std::atomic<uint64_t> sequence; ///< 0: being written.
     std::atomic<uint64_t> number;

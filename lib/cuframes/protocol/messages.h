@@ -26,10 +26,10 @@
 ///
 /// When a new version is due: peers speak only with their own, as both ends of a host are usually upgraded together and a
 /// mapped generation leaves no room for half an understanding. So whatever changes the meaning or place of something that
-/// a peer of this version reads (a field of a message, of a header or of a page; the order of stores; which descriptors come)
-/// takes a new version. What such a peer never meets takes none: a new type of message that is sent only in answer to another
-/// new one or that its receiver may ignore, a new content with its sections, which only who names it in Hello.contents is
-/// given, and a use for what was reserved, where 0 keeps meaning what it did.
+/// a peer of this version reads (a field of a message, of a header or of a page; the order of stores; which descriptors
+/// come) takes a new version. What such a peer never meets takes none: a new type of message that is sent only in
+/// answer to another new one or that its receiver may ignore, a new content with its sections, which only who names it
+/// in Hello.contents is given, and a use for what was reserved, where 0 keeps meaning what it did.
 ///
 /// What lies unread in a socket pins what its descriptors name, and counts against the user's limit of them: so nothing with
 /// descriptors is sent to a subscriber that has not taken up what it was sent before.

@@ -47,7 +47,8 @@ public:
     /// Tries again what could not be sent to a member, as something was short. Sent::shortage: it still is.
     virtual Sent settle([[maybe_unused]] Member& member) { return Sent::yes; }
 
-    /// How many items a reader may take while it is waited for, each of which shows that it is at work, before that is too many.
+    /// How many items a reader may take while it is waited for, each of which shows that it is at work, before that is
+    /// too many.
     virtual uint32_t patience(const Share& share) const = 0;
     /// The items that a generation holds at most.
     virtual uint32_t capacity() const = 0;

@@ -22,8 +22,9 @@ public:
     ContentGeneration(const ContentGeneration&) = delete;
     virtual ~ContentGeneration() = default;
 
-    /// Parts of memory that there are beside control memory by now, and the descriptor of each, owned by this. The first is sent
-    /// with the generation, the others behind it; one that comes to be later is sent to who asks. None: there are none.
+    /// Parts of memory that there are beside control memory by now, and the descriptor of each, owned by this. The
+    /// first is sent with the generation, the others behind it; one that comes to be later is sent to who asks. None:
+    /// there are none.
     virtual uint32_t parts() const { return 0; }
     virtual int part_fd([[maybe_unused]] uint32_t part) const { return -1; }
 

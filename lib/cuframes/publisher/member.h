@@ -63,8 +63,8 @@ public:
 
     using Time = std::chrono::steady_clock::time_point;
 
-    /// The publisher begins to wait for readers, or has done so: nobody has been waited for yet. Taking items makes no room for as
-    /// long as the reader holds them all, but ever more than `patience` would not be honest.
+    /// The publisher begins to wait for readers, or has done so: nobody has been waited for yet. Taking items makes no
+    /// room for as long as the reader holds them all, but ever more than `patience` would not be honest.
     void forget_wait(uint32_t patience) { wait_ = {.moves_left = patience}; }
 
     /// The publisher waits for room, and that of the item `sequence` could be had if this reader did not need it: since

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// Who is attached to a publisher, whatever it carries: key, members, generations, ends, wake-ups, and waiting for readers.
 ///
-/// One mutex of this process lies over the stream's private state, the members and the statistics, and over the content's own.
-/// The content's calls come from the producer's threads; admission, messages and deaths from the service thread, which sees no
-/// more than Reception. No lock is ever shared with another process.
+/// One mutex of this process lies over the stream's private state, the members and the statistics, and over the
+/// content's own. The content's calls come from the producer's threads; admission, messages and deaths from the service
+/// thread, which sees no more than Reception. No lock is ever shared with another process.
 #pragma once
 
 #include "base/deadline.h"
@@ -106,8 +106,8 @@ public:
     void count_lapped(uint64_t sequence);
     /// A reader has more than before, or something else that is waited for happened.
     void notify() { changed_.notify_all(); }
-    /// CUFRAMES_POLICY_WAIT: until there is room, or every reader in the way has been given up. False: there is none, we were
-    /// interrupted, or there is another generation now.
+    /// CUFRAMES_POLICY_WAIT: until there is room, or every reader in the way has been given up. False: there is none,
+    /// we were interrupted, or there is another generation now.
     bool wait_for_room(Lock& lock, const Room& room);
 
     // For the content, not under the mutex.

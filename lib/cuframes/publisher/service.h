@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// The publisher's service thread: accepts connections, hears messages, notices deaths. It sleeps in poll() on the
-/// listening socket and on each peer's socket and pidfd; what is published passes it by. In one round it does so much for each peer and
-/// no more, so that none keeps it from the others.
+/// listening socket and on each peer's socket and pidfd; what is published passes it by. In one round it does so much
+/// for each peer and no more, so that none keeps it from the others.
 #pragma once
 
 #include "ipc/peer.h"

@@ -5,10 +5,12 @@
 /// between, at least one of the two sees the other's change; without it both changes may still be on their way out of a
 /// processor while both sides look, on any machine. Three handshakes are of that kind besides the lease (lease.h):
 ///
-///   sleeping          reader: says that it sleeps, looks for something new        publisher: publishes, looks who sleeps
-///   publisher waits   publisher: says that it waits, looks for a slot             reader: gives back, looks whether it waits
-///   adopted           reader: says that it took a generation up, looks whether    publisher: supersedes it, looks who took
-///                     that was superseded, and asks for the next                  it up, and sends those the next
+///   sleeping          reader: says that it sleeps, looks for something new
+///                     publisher: publishes, looks who sleeps
+///   publisher waits   publisher: says that it waits, looks for a slot
+///                     reader: gives back, looks whether it waits
+///   adopted           reader: says that it took a generation up, looks whether that was superseded, and asks for the next
+///                     publisher: supersedes it, looks who took it up, and sends those the next
 ///
 /// Nothing here makes a system call. The functions are templates on the words and the fence, so that tests/model runs this
 /// very code in every order, with stores that are delayed past later loads.

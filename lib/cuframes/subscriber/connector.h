@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/// Finds a publisher, follows its generations, has the content take what is in them, and starts over when the publisher dies.
+/// Finds a publisher, follows its generations, has the content take what is in them, and starts over when the publisher
+/// dies.
 ///
 ///     phase      what happens                               next       told
 ///     waiting    a socket is found, Hello sent              joining

@@ -131,8 +131,8 @@ void Connector::look_into_directory() {
     }
 }
 
-/// While the publisher has not answered: whether its socket is still the one that we are connected to. A child that it forked
-/// can hold the socket of a dead one open, and will never answer, though its successor is there.
+/// While the publisher has not answered: whether its socket is still the one that we are connected to. A child that it
+/// forked can hold the socket of a dead one open, and will never answer, though its successor is there.
 void Connector::leave_if_replaced() {
     if (phase_ != Phase::joining) {
         return;

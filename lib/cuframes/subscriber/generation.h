@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/// One generation of a content, as a subscriber has it: control memory and its own page, which begin as those of every content
-/// do. A content derives its own.
+/// One generation of a content, as a subscriber has it: control memory and its own page, which begin as those of every
+/// content do. A content derives its own.
 #pragma once
 
 #include "ipc/seqpacket.h"

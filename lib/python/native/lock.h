@@ -22,7 +22,7 @@ PyObject* cuframes_python_call_errors(const char* function, PyObject* arguments)
 /** Calls `end(object)`, which may take the lock on any thread; once the interpreter has begun to end, not at all. */
 void cuframes_python_end(void (*end)(void*), void* object);
 
-/** Calls cuframes._log.emit() on a thread that has no interpreter state; once the interpreter has begun to end, not at all. */
+/** Calls cuframes._log.emit() on a thread without interpreter state; once the interpreter has begun to end, not at all. */
 void cuframes_python_log(int level, const char* message);
 
 #ifdef __cplusplus

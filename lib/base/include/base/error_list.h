@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// What is said of each error in one place: name, Python's exception class, and the general sentence. To add one: its
-/// enumerator in cuframes.h, a row here, a class in errors.py if none fits, and the row of docs/howto/see-what-happens.md that a
-/// test then asks for. An enumerator without a row does not compile.
+/// enumerator in cuframes.h, a row here, a class in errors.py if none fits, and the row of
+/// docs/howto/see-what-happens.md that a test then asks for. An enumerator without a row does not compile.
 #pragma once
 
 #include <cuframes/cuframes.h>

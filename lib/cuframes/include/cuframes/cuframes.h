@@ -46,11 +46,12 @@
  * Structs grow: at their end, so that programs keep running with a newer library. Therefore each begins with `struct_size`,
  * the size that it had for whoever made it, and none lies inside another, where it would move what follows. Call
  * CUFRAMES_INIT() on those that you fill, and on those that the library fills for you; it reads and writes what is there of
- * them, and takes the rest for zero. A program that reads what the library made (a view, a callback's argument) and may meet an
- * older library compares `struct_size`. Only what is said to be a *value* has no size, never grows, and may lie anywhere.
+ * them, and takes the rest for zero. A program that reads what the library made (a view, a callback's argument) and may
+ * meet an older library compares `struct_size`. Only what is said to be a *value* has no size, never grows, and may lie
+ * anywhere.
  *
- * What is left at zero has its default, in every struct, or is required and then refused. Where 0 is a value too, of a GPU or of a
- * time say, the member is a ::cuframes_optional.
+ * What is left at zero has its default, in every struct, or is required and then refused. Where 0 is a value too, of a
+ * GPU or of a time say, the member is a ::cuframes_optional.
  *
  * Before 1.0 the soname carries the minor version; the protocol between processes has a version of its own
  * (cuframes_protocol_version()).
@@ -84,8 +85,8 @@ extern "C" {
 #define CUFRAMES_TIME_NONE UINT64_MAX
 
 /**
- * A number that need not be given, where 0 is one like any other: an ordinal, a time. Zeroed, it is not given. A plain number
- * in its place does not compile; cuframes_some() makes one. A value.
+ * A number that need not be given, where 0 is one like any other: an ordinal, a time. Zeroed, it is not given. A plain
+ * number in its place does not compile; cuframes_some() makes one. A value.
  */
 typedef struct cuframes_optional {
     uint64_t plus_one; /**< 0: not given. */
@@ -230,8 +231,8 @@ typedef struct cuframes_geometry {
 
 /**
  * A stream of CUDA's driver API, and the context that it is of. Zeroed: the legacy default stream of the ring's own context.
- * Of a default stream, which every context has, the context says which is meant; of another the driver knows it, and is asked.
- * A value.
+ * Of a default stream, which every context has, the context says which is meant; of another the driver knows it, and is
+ * asked. A value.
  */
 typedef struct cuframes_cuda_stream {
     void* stream;  /**< CUstream; NULL: the legacy default stream. */
@@ -341,8 +342,8 @@ typedef struct cuframes_ring_config {
     void* cuda_context;      /**< CUcontext to use; NULL: the device's primary one. Must outlive the generation. */
     uint32_t producer_slots; /**< Slots on top of `slots` for buffers that the producer itself keeps (a decoder's
                                   reference frames); host memory of slots never used is never committed. */
-    uint32_t
-        metadata_size; /**< Bytes of metadata a frame can carry; 0: CUFRAMES_DEFAULT_METADATA_SIZE. Unused pages are not committed. */
+    uint32_t metadata_size;  /**< Bytes of metadata a frame can carry; 0: CUFRAMES_DEFAULT_METADATA_SIZE. Pages that
+                                 are not used are not committed. */
 } cuframes_ring_config;
 
 /**
@@ -520,9 +521,8 @@ typedef struct cuframes_subscriber_options {
     const char* directory; /**< NULL: cuframes_default_directory(). Need not exist yet. */
     const char* name;      /**< Shown to the publisher; NULL: the program's name. */
     cuframes_mode mode;
-    uint32_t
-        max_held; /**< Frames that may be held at once, 1 to 64. 0: automatic, which begins with CUFRAMES_DEFAULT_MAX_HELD and asks
-                                     for more when all are held and another is wanted. */
+    uint32_t max_held;          /**< Frames that may be held at once, 1 to 64. 0: automatic, which begins with
+                            CUFRAMES_DEFAULT_MAX_HELD and asks for more when all are held and another is wanted. */
     int64_t connect_timeout_ms; /**< How long next() waits for the first publisher; 0, and below: for ever. */
     bool end_when_gone; /**< next() returns CUFRAMES_ERROR_PUBLISHER_GONE instead of waiting for the next one. */
     cuframes_optional cuda_device; /**< Ordinal of the GPU to read rings in GPU memory on; not given: the ring's own. */
