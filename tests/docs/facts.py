@@ -27,8 +27,8 @@ def gst_header_functions():
 
 
 def header_words():
-    """Everything of ours that the headers define or name."""
-    text = HEADER.read_text() + GST_HEADER.read_text()
+    """Everything of ours that the headers and the library's symbol map define or name."""
+    text = "".join(path.read_text() for path in (HEADER, GST_HEADER, CORE / "api/cuframes.map"))
     return set(re.findall(r"\b(?:cuframes|CUFRAMES)_\w+", text))
 
 
