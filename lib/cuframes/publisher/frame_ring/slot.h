@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "publisher/frame_ring/frame_publisher.h"
 #include "publisher/frame_ring/ring_generation.h"
 
 #include <memory>
@@ -10,8 +11,6 @@
 #include <vector>
 
 namespace cuframes::core {
-
-class FramePublisher;
 
 /// A slot held by the producer. Keeps its generation's memory, and the publisher's bookkeeping, alive.
 class Slot {
