@@ -79,19 +79,6 @@ TEST_P(Waiting, FileDescriptorIsReadableFromTheFirstWaitOnAndWhileThereIsMore) {
     EXPECT_EQ(reader.call("poll timeout=0").number("readable"), 0);
 }
 
-// The same for a process that connected, and took a frame, before it asked for the descriptor.
-TEST_P(Waiting, FileDescriptorAskedForLateTellsOfWhatIsThere) {
-    PublisherProcess publisher(*this, "slots=16");
-    SubscriberProcess reader(*this, "mode=strict max_held=4");
-    reader.attach();
-    publisher.call("publish count=3");
-    EXPECT_EQ(reader.call("next").number("sequence"), 1);
-    for (int number = 2; number <= 3; ++number) {
-        ASSERT_EQ(reader.call("poll").number("readable"), 1) << "frame " << number;
-        ASSERT_EQ(reader.call("next timeout=0").number("sequence"), number);
-    }
-}
-
 // connect_timeout bounds the wait for the first publisher.
 TEST_P(Waiting, ConnectTimeoutBoundsTheWaitForTheFirstPublisher) {
     SubscriberProcess reader(*this, "connect_timeout=150");

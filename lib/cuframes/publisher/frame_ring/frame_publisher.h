@@ -15,9 +15,6 @@ namespace cuframes::core {
 
 class Slot;
 
-/// Frames that a ring can keep for its readers at most; the producer's slots come on top.
-inline constexpr uint32_t max_ring_slots = 128;
-
 struct PublisherOptions {
     MembershipOptions membership;
     uint32_t slots;     ///< Frames kept for readers; in an elastic ring the fewest.
