@@ -114,10 +114,10 @@ TEST_F(Pressure, NoDescriptorOfAReaderBlocksThePublisher) {
     std::vector<UniqueFd> given;
     UniqueFd lease;
     for (bool all = false; !all;) {
-        RawPeer::Packet packet = peer.receive();
+        RawPeer::Datagram datagram = peer.receive();
         MessageHeader header = {};
-        std::memcpy(&header, packet.bytes.data(), std::min(packet.bytes.size(), sizeof(header)));
-        for (UniqueFd& fd : packet.fds) {
+        std::memcpy(&header, datagram.bytes.data(), std::min(datagram.bytes.size(), sizeof(header)));
+        for (UniqueFd& fd : datagram.fds) {
             given.push_back(std::move(fd));
         }
         if (header.type == static_cast<uint32_t>(MessageType::generation)) {

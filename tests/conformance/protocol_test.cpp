@@ -48,7 +48,7 @@ Hello hello_with(Change change) {
 
 } // namespace
 
-// Messages of a wrong size, packets too short to be any and packets too long for any close the connection.
+// Messages of a wrong size, datagrams too short to be any and datagrams too long for any close the connection.
 TEST_F(Protocol, MalformedMessagesCloseTheConnection) {
     const Hello hello = RawPeer::valid_hello();
     std::vector<std::byte> bytes(sizeof(hello) + 4000);
@@ -100,10 +100,10 @@ TEST_F(Protocol, HelloWithValuesOutOfRangeIsRefused) {
 TEST_F(Protocol, ReaderOfAnotherContentIsRefused) {
     const RawPeer peer = connect();
     peer.send(hello_with([](Hello& hello) { hello.contents = bit_of(ContentKind::experiment) | 1u << 9; }));
-    const RawPeer::Packet packet = peer.receive();
+    const RawPeer::Datagram datagram = peer.receive();
     Refused refused = {};
-    ASSERT_EQ(packet.bytes.size(), sizeof(refused));
-    std::memcpy(&refused, packet.bytes.data(), sizeof(refused));
+    ASSERT_EQ(datagram.bytes.size(), sizeof(refused));
+    std::memcpy(&refused, datagram.bytes.data(), sizeof(refused));
     EXPECT_EQ(refused.header.type, static_cast<uint32_t>(MessageType::refused));
     const std::string sentence = refused.message;
     for (const char* named : {"frames", "content 9", "an experiment"}) {

@@ -101,14 +101,14 @@ bool RawPeer::send_bytes(const void* bytes, size_t size, const std::vector<int>&
     return ::sendmsg(socket_.get(), &header, MSG_NOSIGNAL) == static_cast<ssize_t>(size);
 }
 
-RawPeer::Packet RawPeer::receive() const {
+RawPeer::Datagram RawPeer::receive() const {
     pollfd waiting = {socket_.get(), POLLIN, 0};
     if (::poll(&waiting, 1, static_cast<int>(scaled(default_limit).count())) != 1) {
         throw std::runtime_error("the other side neither answered nor closed");
     }
-    Packet packet;
-    packet.bytes.resize(64 * 1024);
-    iovec part = {packet.bytes.data(), packet.bytes.size()};
+    Datagram datagram;
+    datagram.bytes.resize(64 * 1024);
+    iovec part = {datagram.bytes.data(), datagram.bytes.size()};
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(16 * sizeof(int))> control = {};
     msghdr header = {};
     header.msg_iov = &part;
@@ -116,19 +116,19 @@ RawPeer::Packet RawPeer::receive() const {
     header.msg_control = control.data();
     header.msg_controllen = control.size();
     const ssize_t size = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
-    packet.bytes.resize(size > 0 ? static_cast<size_t>(size) : 0);
+    datagram.bytes.resize(size > 0 ? static_cast<size_t>(size) : 0);
     if (size > 0) {
-        packet.fds = take_fds(header);
+        datagram.fds = take_fds(header);
     }
-    return packet;
+    return datagram;
 }
 
 int RawPeer::await_close() const {
     int error = 0;
-    for (Packet packet = receive(); !packet.bytes.empty(); packet = receive()) {
+    for (Datagram datagram = receive(); !datagram.bytes.empty(); datagram = receive()) {
         Refused refused = {};
-        if (packet.bytes.size() == sizeof(refused)) {
-            std::memcpy(&refused, packet.bytes.data(), sizeof(refused));
+        if (datagram.bytes.size() == sizeof(refused)) {
+            std::memcpy(&refused, datagram.bytes.data(), sizeof(refused));
         }
         if (refused.header.type == static_cast<uint32_t>(MessageType::refused)) {
             error = refused.error;

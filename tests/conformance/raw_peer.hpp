@@ -15,7 +15,7 @@ using namespace core;
 /// A peer that speaks the protocol byte by byte, to say what no honest one would.
 class RawPeer {
 public:
-    struct Packet {
+    struct Datagram {
         std::vector<std::byte> bytes; ///< Empty: the other side has closed.
         std::vector<UniqueFd> fds;
     };
@@ -34,8 +34,8 @@ public:
         return send_bytes(&message, sizeof(M), fds);
     }
 
-    /// Waits for a packet or the hang-up; throws when neither comes.
-    Packet receive() const;
+    /// Waits for a datagram or the hang-up; throws when neither comes.
+    Datagram receive() const;
     /// Reads on until the hang-up; returns the last Refused's error value, or 0 if none came.
     int await_close() const;
 

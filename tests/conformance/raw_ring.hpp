@@ -17,14 +17,14 @@ struct RawGeneration {
     UniqueFd control, frames, lease;
 
     explicit RawGeneration(const RawPeer& peer) {
-        RawPeer::Packet packet = peer.receive();
-        std::memcpy(&message, packet.bytes.data(), std::min(packet.bytes.size(), sizeof(message)));
-        if (message.header.type != static_cast<uint32_t>(MessageType::generation) || packet.fds.size() != 3) {
+        RawPeer::Datagram datagram = peer.receive();
+        std::memcpy(&message, datagram.bytes.data(), std::min(datagram.bytes.size(), sizeof(message)));
+        if (message.header.type != static_cast<uint32_t>(MessageType::generation) || datagram.fds.size() != 3) {
             throw std::runtime_error("not the generation that the protocol promises");
         }
-        control = std::move(packet.fds[0]);
-        lease = std::move(packet.fds[1]);
-        frames = std::move(packet.fds[2]);
+        control = std::move(datagram.fds[0]);
+        lease = std::move(datagram.fds[1]);
+        frames = std::move(datagram.fds[2]);
     }
 };
 
@@ -38,9 +38,9 @@ struct RawRing {
 
 private:
     static Welcome read_welcome(const RawPeer& peer) {
-        const RawPeer::Packet packet = peer.receive();
+        const RawPeer::Datagram datagram = peer.receive();
         Welcome welcome = {};
-        std::memcpy(&welcome, packet.bytes.data(), std::min(packet.bytes.size(), sizeof(welcome)));
+        std::memcpy(&welcome, datagram.bytes.data(), std::min(datagram.bytes.size(), sizeof(welcome)));
         if (welcome.header.type != static_cast<uint32_t>(MessageType::welcome)) {
             throw std::runtime_error("not the welcome that the protocol promises");
         }

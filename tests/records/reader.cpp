@@ -16,8 +16,8 @@ namespace {
 
 class RecordsRead final : public AdoptedGeneration {
 public:
-    static Result<std::shared_ptr<AdoptedGeneration>> open(std::shared_ptr<Link> link, const Packet& packet) {
-        auto mapped = map(packet, 2);
+    static Result<std::shared_ptr<AdoptedGeneration>> open(std::shared_ptr<Link> link, const Datagram& datagram) {
+        auto mapped = map(datagram, 2);
         if (!mapped) {
             return mapped.error();
         }
@@ -119,8 +119,9 @@ Result<RecordReader::Item> RecordReader::next(int64_t timeout_ms) {
     return item_;
 }
 
-Result<std::shared_ptr<AdoptedGeneration>> RecordReader::open(const std::shared_ptr<Link>& link, const Packet& packet) {
-    return RecordsRead::open(link, packet);
+Result<std::shared_ptr<AdoptedGeneration>> RecordReader::open(const std::shared_ptr<Link>& link,
+                                                              const Datagram& datagram) {
+    return RecordsRead::open(link, datagram);
 }
 
 Result<Found> RecordReader::take(AdoptedGeneration& generation) {

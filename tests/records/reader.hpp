@@ -32,7 +32,7 @@ private:
     const char* item() const override { return "record"; }
     size_t descriptors() const override { return 2; }
     core::Result<std::shared_ptr<core::AdoptedGeneration>> open(const std::shared_ptr<core::Link>& link,
-                                                                const core::Packet& packet) override;
+                                                                const core::Datagram& datagram) override;
     core::Result<core::Found> take(core::AdoptedGeneration& generation) override;
     void keep(const core::Arrival& arrival) override;
 

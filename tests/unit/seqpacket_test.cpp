@@ -51,8 +51,8 @@ struct SocketPair {
         const MessageHeader header = {7, sizeof(MessageHeader)};
         return send(&header, sizeof(header), fds);
     }
-    Packet::Kind receive() {
-        const Packet::Kind kind = inbox.receive(connection)[0].kind;
+    Datagram::Kind receive() {
+        const Datagram::Kind kind = inbox.receive(connection)[0].kind;
         inbox.clear();
         return kind;
     }
@@ -104,15 +104,15 @@ TEST(Messages, OnesThatAreOffAreCalledMalformed) {
         return pair.receive();
     };
     std::array<char, 600> large = {};
-    EXPECT_EQ(kind_of("abc", 3), Packet::Kind::malformed);
-    EXPECT_EQ(kind_of(large.data(), large.size()), Packet::Kind::malformed) << "longer than any message";
+    EXPECT_EQ(kind_of("abc", 3), Datagram::Kind::malformed);
+    EXPECT_EQ(kind_of(large.data(), large.size()), Datagram::Kind::malformed) << "longer than any message";
     const MessageHeader lying = {1, 100};
-    EXPECT_EQ(kind_of(&lying, sizeof(lying)), Packet::Kind::malformed);
+    EXPECT_EQ(kind_of(&lying, sizeof(lying)), Datagram::Kind::malformed);
     const MessageHeader unknown = {4711, sizeof(MessageHeader)};
-    EXPECT_EQ(kind_of(&unknown, sizeof(unknown)), Packet::Kind::message) << "of a later version: to be ignored";
-    EXPECT_EQ(pair.receive(), Packet::Kind::nothing_yet);
+    EXPECT_EQ(kind_of(&unknown, sizeof(unknown)), Datagram::Kind::message) << "of a later version: to be ignored";
+    EXPECT_EQ(pair.receive(), Datagram::Kind::nothing_yet);
     pair.raw.reset();
-    EXPECT_EQ(pair.receive(), Packet::Kind::hang_up);
+    EXPECT_EQ(pair.receive(), Datagram::Kind::hang_up);
 }
 
 // So many come in one call, and the rest in the next.
@@ -124,8 +124,8 @@ TEST(Messages, ComeInBatches) {
     EXPECT_EQ(pair.inbox.receive(pair.connection).size(), Inbox::room);
     const auto rest = pair.inbox.receive(pair.connection);
     ASSERT_GE(rest.size(), 3u);
-    EXPECT_EQ(rest[2].kind, Packet::Kind::message);
-    EXPECT_EQ(pair.receive(), Packet::Kind::nothing_yet);
+    EXPECT_EQ(rest[2].kind, Datagram::Kind::message);
+    EXPECT_EQ(pair.receive(), Datagram::Kind::nothing_yet);
 }
 
 // A peer that closes with something unread in its socket resets the connection. What it said before is heard all the same.
@@ -134,7 +134,7 @@ TEST(Messages, LastWordsAreHeard) {
     EXPECT_EQ(pair.connection.send(Wake{}), Sent::yes);
     ASSERT_TRUE(pair.send_message({}));
     pair.raw.reset();
-    EXPECT_EQ(pair.inbox.receive(pair.connection)[0].kind, Packet::Kind::message);
+    EXPECT_EQ(pair.inbox.receive(pair.connection)[0].kind, Datagram::Kind::message);
 }
 
 TEST(Messages, SurplusDescriptorsAreClosed) {
@@ -142,17 +142,17 @@ TEST(Messages, SurplusDescriptorsAreClosed) {
     const auto before = open_fds();
     for (const size_t count : {4u, 8u}) {
         ASSERT_TRUE(pair.send_message(std::vector<int>(count, pair.raw.get())));
-        EXPECT_EQ(pair.receive(), Packet::Kind::malformed) << count;
+        EXPECT_EQ(pair.receive(), Datagram::Kind::malformed) << count;
         EXPECT_TRUE(test::eventually([&] { return open_fds() == before; }));
     }
 }
 
-// A packet without a byte is no message, but may bring descriptors.
+// A datagram without a byte is no message, but may bring descriptors.
 TEST(Messages, DescriptorsOfAnEmptyPacketAreClosed) {
     SocketPair pair;
     const auto before = open_fds();
     ASSERT_TRUE(pair.send(nullptr, 0, std::vector<int>(3, pair.raw.get())));
-    EXPECT_EQ(pair.receive(), Packet::Kind::hang_up);
+    EXPECT_EQ(pair.receive(), Datagram::Kind::hang_up);
     EXPECT_TRUE(test::eventually([&] { return open_fds() == before; }));
 }
 
@@ -166,7 +166,7 @@ TEST(Messages, OwnShortageOfDescriptorsIsCalledThat) {
                   }
                   const rlimit limit = {static_cast<rlim_t>(event.get()) + 2, 1024};
                   ::setrlimit(RLIMIT_NOFILE, &limit);
-                  return pair.receive() == Packet::Kind::out_of_descriptors ? "out of descriptors" : "something else";
+                  return pair.receive() == Datagram::Kind::out_of_descriptors ? "out of descriptors" : "something else";
               }),
               "out of descriptors");
 }
@@ -181,7 +181,7 @@ TEST(Messages, DescriptorsThatAreSlowToCloseAreNotWaitedFor) {
         slow.fd.reset(); // Not the last: quick.
     }
     EXPECT_LT(seconds([&] {
-                  EXPECT_EQ(read.receive(), Packet::Kind::message);
+                  EXPECT_EQ(read.receive(), Datagram::Kind::message);
                   read.connection.close();
                   unread.connection.close();
               }),

@@ -39,8 +39,8 @@ Result<UniqueFd> make_socket() {
     return fd;
 }
 
-/// Takes every descriptor, so that none leaks even from a packet that is then refused.
-void collect_fds(msghdr& message, Packet& packet) {
+/// Takes every descriptor, so that none leaks even from a datagram that is then refused.
+void collect_fds(msghdr& message, Datagram& datagram) {
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
             continue;
@@ -50,33 +50,34 @@ void collect_fds(msghdr& message, Packet& packet) {
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
             ForeignFd owned(fd);
-            if (packet.fd_count < packet.fds.size()) {
-                packet.fds[packet.fd_count++] = std::move(owned);
+            if (datagram.fd_count < datagram.fds.size()) {
+                datagram.fds[datagram.fd_count++] = std::move(owned);
             }
         }
     }
 }
 
-/// One packet of a batch, as the kernel wrote it.
-void read_packet(msghdr& message, size_t size, Packet& packet) {
-    collect_fds(message, packet);
+/// One datagram of a batch, as the kernel wrote it.
+void read_datagram(msghdr& message, size_t size, Datagram& datagram) {
+    collect_fds(message, datagram);
     if (size == 0) {
-        packet.kind = Packet::Kind::hang_up;
+        datagram.kind = Datagram::Kind::hang_up;
         return;
     }
-    packet.size = size;
-    packet.kind = Packet::Kind::malformed;
+    datagram.size = size;
+    datagram.kind = Datagram::Kind::malformed;
     if (message.msg_flags & MSG_CTRUNC) {
         // Fewer than there is room for: it was not room in the message that was missing.
-        packet.kind = packet.fd_count < max_message_fds ? Packet::Kind::out_of_descriptors : Packet::Kind::malformed;
+        datagram.kind =
+            datagram.fd_count < max_message_fds ? Datagram::Kind::out_of_descriptors : Datagram::Kind::malformed;
         return;
     }
     MessageHeader header = {};
     if (!(message.msg_flags & MSG_TRUNC) && size >= sizeof(header)) {
-        std::memcpy(&header, packet.bytes.data(), sizeof(header));
+        std::memcpy(&header, datagram.bytes.data(), sizeof(header));
         if (header.size == size) {
-            packet.kind = Packet::Kind::message;
-            packet.type = static_cast<MessageType>(header.type);
+            datagram.kind = Datagram::Kind::message;
+            datagram.type = static_cast<MessageType>(header.type);
         }
     }
 }
@@ -142,7 +143,7 @@ Sent Connection::send_bytes(const void* bytes, size_t size, std::span<const int>
     return errno == EAGAIN ? Sent::not_read : is_shortage(errno) ? Sent::shortage : Sent::gone;
 }
 
-std::span<Packet> Inbox::receive(const Connection& connection) {
+std::span<Datagram> Inbox::receive(const Connection& connection) {
     struct Frame {
         iovec part;
         alignas(cmsghdr) std::array<char, control_size> control;
@@ -151,7 +152,7 @@ std::span<Packet> Inbox::receive(const Connection& connection) {
     std::array<mmsghdr, room> batch = {};
     clear();
     for (size_t i = 0; i < room; ++i) {
-        frames[i].part = {packets_[i].bytes.data(), packets_[i].bytes.size()};
+        frames[i].part = {datagrams_[i].bytes.data(), datagrams_[i].bytes.size()};
         batch[i].msg_hdr.msg_iov = &frames[i].part;
         batch[i].msg_hdr.msg_iovlen = 1;
         batch[i].msg_hdr.msg_control = frames[i].control.data();
@@ -166,21 +167,22 @@ std::span<Packet> Inbox::receive(const Connection& connection) {
     } while (got < 0 && (errno == EINTR || (errno == ECONNRESET && attempts < 4)));
     size_t count = 0;
     while (count < static_cast<size_t>(std::max(got, 0))) {
-        Packet& packet = packets_[count];
-        read_packet(batch[count].msg_hdr, batch[count].msg_len, packet);
+        Datagram& datagram = datagrams_[count];
+        read_datagram(batch[count].msg_hdr, batch[count].msg_len, datagram);
         count += 1;
     }
     if (got < 0) {
-        packets_[0].kind = errno == EAGAIN || is_shortage(errno) ? Packet::Kind::nothing_yet : Packet::Kind::hang_up;
+        datagrams_[0].kind =
+            errno == EAGAIN || is_shortage(errno) ? Datagram::Kind::nothing_yet : Datagram::Kind::hang_up;
         count = 1;
     }
     used_ = count;
-    return {packets_.data(), count};
+    return {datagrams_.data(), count};
 }
 
 void Inbox::clear() {
     for (; used_ > 0; --used_) {
-        packets_[used_ - 1] = Packet();
+        datagrams_[used_ - 1] = Datagram();
     }
 }
 

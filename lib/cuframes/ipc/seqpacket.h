@@ -14,8 +14,8 @@
 
 namespace cuframes::core {
 
-/// One received packet.
-struct Packet {
+/// One received datagram.
+struct Datagram {
     /// out_of_descriptors: some came that this process had no room for.
     enum class Kind { message, nothing_yet, hang_up, malformed, out_of_descriptors };
 
@@ -26,7 +26,7 @@ struct Packet {
     std::array<ForeignFd, max_message_fds> fds;
     size_t fd_count = 0;
 
-    /// The packet as message M, if it is one: of its exact size and with `fds_expected` descriptors.
+    /// The datagram as message M, if it is one: of its exact size and with `fds_expected` descriptors.
     template <class M>
     bool as(M& out, size_t fds_expected) const {
         if (type != M::type || size != sizeof(M) || fd_count != fds_expected) {
@@ -80,20 +80,20 @@ private:
     UniqueFd socket_;
 };
 
-/// Room for the packets of one call. Large: one serves many connections, one after the other.
+/// Room for the datagrams of one call. Large: one serves many connections, one after the other.
 class Inbox {
 public:
     static constexpr size_t room = 16;
 
     /// Takes what has arrived, oldest first, in one call. As many as there is room for: more may be there. Nothing counts
     /// behind one that is no message. Valid until the next call.
-    std::span<Packet> receive(const Connection& connection);
+    std::span<Datagram> receive(const Connection& connection);
 
     /// Closes what descriptors nobody took.
     void clear();
 
 private:
-    std::array<Packet, room> packets_;
+    std::array<Datagram, room> datagrams_;
     size_t used_ = 0;
 };
 

@@ -21,7 +21,7 @@
 ///
 /// Hello, Welcome and the messages about a generation are the same for every content; Want and Granted are of frames.
 ///
-/// Each message is one packet of exactly `size` bytes that begins with a MessageHeader. A receiver ignores types it does
+/// Each message is one datagram of exactly `size` bytes that begins with a MessageHeader. A receiver ignores types it does
 /// not know; everything else that is off closes the connection.
 ///
 /// When a new version is due: peers speak only with their own, as both ends of a host are usually upgraded together and a

@@ -43,7 +43,7 @@ public:
     virtual uint64_t joins_after() const = 0;
 
     /// A message that is not membership's own, from a member, in the service thread. False: it misbehaves.
-    virtual bool hear([[maybe_unused]] Member& member, [[maybe_unused]] const Packet& packet) { return true; }
+    virtual bool hear([[maybe_unused]] Member& member, [[maybe_unused]] const Datagram& datagram) { return true; }
     /// Tries again what could not be sent to a member, as something was short. Sent::shortage: it still is.
     virtual Sent settle([[maybe_unused]] Member& member) { return Sent::yes; }
 

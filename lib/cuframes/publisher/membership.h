@@ -128,7 +128,7 @@ private:
     void goodbye(const Guest& member) override;
     void progress() override;
     void supply(const Guest& member, const Need& need) override;
-    bool hear(const Guest& member, const Packet& packet) override { return content_.hear(*member, packet); }
+    bool hear(const Guest& member, const Datagram& datagram) override { return content_.hear(*member, datagram); }
     bool owes() const override { return owes_.load(); }
     void serve() override;
 

@@ -28,7 +28,7 @@ public:
     /// Sends what a subscriber asks for, as far as that is there.
     virtual void supply(const Guest& member, const Need& need) = 0;
     /// A message that the content may know. False: it is known and damaged.
-    virtual bool hear(const Guest& member, const Packet& packet) = 0;
+    virtual bool hear(const Guest& member, const Datagram& datagram) = 0;
 
     /// Whether something was short, so that serve() has to be called in a moment.
     virtual bool owes() const = 0;

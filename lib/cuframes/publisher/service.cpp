@@ -144,20 +144,20 @@ void Service::settle() {
 Service::Fate Service::hear(Peer& peer) {
     bool progress = false;
     Fate fate = Fate::stays;
-    for (const Packet& packet : inbox_.receive(*peer.connection)) {
-        if (packet.kind == Packet::Kind::nothing_yet) {
+    for (const Datagram& datagram : inbox_.receive(*peer.connection)) {
+        if (datagram.kind == Datagram::Kind::nothing_yet) {
             break;
         }
-        if (packet.kind == Packet::Kind::hang_up) {
+        if (datagram.kind == Datagram::Kind::hang_up) {
             fate = Fate::closed;
             break;
         }
         Progress moved;
-        if (peer.member && packet.as(moved, 0)) {
+        if (peer.member && datagram.as(moved, 0)) {
             progress = true; // One look at everything serves for all of them.
             continue;
         }
-        fate = packet.kind == Packet::Kind::message ? handle(peer, packet) : Fate::misbehaved;
+        fate = datagram.kind == Datagram::Kind::message ? handle(peer, datagram) : Fate::misbehaved;
         if (fate != Fate::stays) {
             break;
         }
@@ -169,31 +169,31 @@ Service::Fate Service::hear(Peer& peer) {
     return fate;
 }
 
-Service::Fate Service::handle(Peer& peer, const Packet& packet) {
+Service::Fate Service::handle(Peer& peer, const Datagram& datagram) {
     if (!peer.member) {
-        return handle_hello(peer, packet);
+        return handle_hello(peer, datagram);
     }
     Goodbye goodbye;
     Need need;
-    if (packet.as(goodbye, 0)) {
+    if (datagram.as(goodbye, 0)) {
         reception_.goodbye(peer.member);
-    } else if (packet.as(need, 0)) {
+    } else if (datagram.as(need, 0)) {
         reception_.supply(peer.member, need);
-    } else if (packet.type == MessageType::progress || packet.type == MessageType::goodbye ||
-               packet.type == MessageType::need || packet.type == MessageType::hello) {
+    } else if (datagram.type == MessageType::progress || datagram.type == MessageType::goodbye ||
+               datagram.type == MessageType::need || datagram.type == MessageType::hello) {
         return Fate::misbehaved;
     } else {
-        return reception_.hear(peer.member, packet) ? Fate::stays : Fate::misbehaved;
+        return reception_.hear(peer.member, datagram) ? Fate::stays : Fate::misbehaved;
     }
     return Fate::stays;
 }
 
-Service::Fate Service::handle_hello(Peer& peer, const Packet& packet) {
+Service::Fate Service::handle_hello(Peer& peer, const Datagram& datagram) {
     uint32_t version = 0;
-    if (peer.hello || packet.type != MessageType::hello || packet.size < sizeof(MessageHeader) + sizeof(version)) {
+    if (peer.hello || datagram.type != MessageType::hello || datagram.size < sizeof(MessageHeader) + sizeof(version)) {
         return Fate::misbehaved;
     }
-    std::memcpy(&version, packet.bytes.data() + sizeof(MessageHeader), sizeof(version));
+    std::memcpy(&version, datagram.bytes.data() + sizeof(MessageHeader), sizeof(version));
     if (version != protocol_version) {
         peer.connection->send(
             refusal({CUFRAMES_ERROR_VERSION_MISMATCH,
@@ -202,7 +202,7 @@ Service::Fate Service::handle_hello(Peer& peer, const Packet& packet) {
         return Fate::refused;
     }
     Hello hello;
-    if (!packet.as(hello, 0)) {
+    if (!datagram.as(hello, 0)) {
         return Fate::misbehaved;
     }
     // Shown to users and in logs, who want text.

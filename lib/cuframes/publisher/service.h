@@ -63,8 +63,8 @@ private:
     void remove_silent_strangers();
 
     Fate hear(Peer& peer);
-    Fate handle(Peer& peer, const Packet& packet);
-    Fate handle_hello(Peer& peer, const Packet& packet);
+    Fate handle(Peer& peer, const Datagram& datagram);
+    Fate handle_hello(Peer& peer, const Datagram& datagram);
     Fate admit(Peer& peer);
     void bury(const Peer& peer, Fate fate);
     void remove(size_t index, Fate fate);

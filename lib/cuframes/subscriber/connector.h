@@ -128,12 +128,12 @@ private:
     void lose_publisher();
     Error out_of_descriptors() const;
     Error damaged(const char* what) const;
-    void handle(Packet& packet);
-    void handle_welcome(const Packet& packet);
-    void handle_refused(const Packet& packet);
-    void handle_generation(Packet& packet);
-    void handle_part(Packet& packet);
-    void handle_ended(const Packet& packet);
+    void handle(Datagram& datagram);
+    void handle_welcome(const Datagram& datagram);
+    void handle_refused(const Datagram& datagram);
+    void handle_generation(Datagram& datagram);
+    void handle_part(Datagram& datagram);
+    void handle_ended(const Datagram& datagram);
 
     // Sleeping.
     void clear_interrupt();
@@ -164,8 +164,8 @@ private:
     std::shared_ptr<AdoptedGeneration> generation_;
     /// What announced a generation, and the parts of memory that followed.
     struct Announcement {
-        Packet generation;
-        std::vector<Packet> parts;
+        Datagram generation;
+        std::vector<Datagram> parts;
     };
     std::optional<Announcement> announced_; ///< Not adopted: the generation before is read to its end first.
     uint64_t received_epoch_ = 0;           ///< Of the generation announced last.

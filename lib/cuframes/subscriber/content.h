@@ -46,13 +46,13 @@ public:
     /// That publisher is left: what is held of it may be used on.
     virtual void leave() {}
     /// A message that is not the connector's own. False: it is known and damaged.
-    virtual bool hear([[maybe_unused]] const Packet& packet) { return true; }
+    virtual bool hear([[maybe_unused]] const Datagram& datagram) { return true; }
 
     /// Descriptors that come with a generation.
     virtual size_t descriptors() const = 0;
     /// Takes up what a Generation message brought. Items are taken from it once adopt() was called.
     virtual Result<std::shared_ptr<AdoptedGeneration>> open(const std::shared_ptr<Link>& link,
-                                                            const Packet& packet) = 0;
+                                                            const Datagram& datagram) = 0;
     virtual void adopt([[maybe_unused]] const std::shared_ptr<AdoptedGeneration>& generation) {}
 
     /// Takes the next item of the generation adopted last. An error is the caller's to hear.

@@ -129,7 +129,7 @@ Result<> Connector::adopt_next() {
     if (!opened) {
         return opened.error();
     }
-    for (const Packet& part : announced.parts) {
+    for (const Datagram& part : announced.parts) {
         if (auto added = (*opened)->add_part(part); !added) {
             return added;
         }

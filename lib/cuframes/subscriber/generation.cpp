@@ -3,16 +3,16 @@
 
 namespace cuframes::core {
 
-Result<AdoptedGeneration::Mapped> AdoptedGeneration::map(const Packet& packet, size_t descriptors) {
+Result<AdoptedGeneration::Mapped> AdoptedGeneration::map(const Datagram& datagram, size_t descriptors) {
     Generation message;
-    if (!packet.as(message, descriptors)) {
+    if (!datagram.as(message, descriptors)) {
         return Error{CUFRAMES_ERROR_PROTOCOL, "the publisher sent a damaged generation message"};
     }
-    auto control = map_shared_memory(packet.fds[0], message.control_size, Access::read_only);
+    auto control = map_shared_memory(datagram.fds[0], message.control_size, Access::read_only);
     if (!control) {
         return control.error();
     }
-    auto page = map_shared_memory(packet.fds[1], reader_page_size, Access::read_write);
+    auto page = map_shared_memory(datagram.fds[1], reader_page_size, Access::read_write);
     if (!page) {
         return page.error();
     }
@@ -23,8 +23,8 @@ void AdoptedGeneration::tell_adopted(const Mapping& page) {
     ring::adopt(reinterpret_cast<ReaderPage*>(page.data())->adopted);
 }
 
-Result<> AdoptedGeneration::pass_over(const Packet& packet) {
-    auto page = map_shared_memory(packet.fds[1], reader_page_size, Access::read_write);
+Result<> AdoptedGeneration::pass_over(const Datagram& datagram) {
+    auto page = map_shared_memory(datagram.fds[1], reader_page_size, Access::read_write);
     if (!page) {
         return page.error();
     }
@@ -32,12 +32,12 @@ Result<> AdoptedGeneration::pass_over(const Packet& packet) {
     return {};
 }
 
-bool AdoptedGeneration::is_superseded(const Packet& packet) {
+bool AdoptedGeneration::is_superseded(const Datagram& datagram) {
     Generation message;
-    if (!packet.as(message, packet.fd_count) || message.control_size < sizeof(ControlHeader)) {
+    if (!datagram.as(message, datagram.fd_count) || message.control_size < sizeof(ControlHeader)) {
         return false; // map() says what is wrong.
     }
-    auto control = map_shared_memory(packet.fds[0], sizeof(ControlHeader), Access::read_only);
+    auto control = map_shared_memory(datagram.fds[0], sizeof(ControlHeader), Access::read_only);
     return control && reinterpret_cast<const ControlHeader*>(control->data())->state.stream.load() ==
                           static_cast<uint32_t>(StreamState::superseded);
 }

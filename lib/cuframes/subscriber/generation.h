@@ -22,9 +22,9 @@ public:
     virtual ~AdoptedGeneration() = default;
 
     /// Tells the publisher that the generation which a message brought was taken up, without mapping the rest of it.
-    static Result<> pass_over(const Packet& packet);
+    static Result<> pass_over(const Datagram& datagram);
     /// Whether a newer generation than the one that the message brought has taken its place.
-    static bool is_superseded(const Packet& packet);
+    static bool is_superseded(const Datagram& datagram);
 
     uint64_t epoch() const { return header_.epoch; }
     uint64_t first_sequence() const { return header_.first_sequence; }
@@ -37,7 +37,7 @@ public:
     virtual uint64_t tell_end() = 0;
 
     /// Maps one more part of the content's memory.
-    virtual Result<> add_part([[maybe_unused]] const Packet& packet) {
+    virtual Result<> add_part([[maybe_unused]] const Datagram& datagram) {
         return Error{CUFRAMES_ERROR_PROTOCOL, "the publisher sent a part of memory that this content does not have"};
     }
     /// Parts that were added.
@@ -62,7 +62,7 @@ protected:
         Mapping control;
         Mapping page;
     };
-    static Result<Mapped> map(const Packet& packet, size_t descriptors);
+    static Result<Mapped> map(const Datagram& datagram, size_t descriptors);
 
     /// `header`: of that control memory, checked.
     AdoptedGeneration(std::shared_ptr<Link> link, Mapped mapped, const ControlDescription& header)

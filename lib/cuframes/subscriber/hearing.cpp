@@ -18,21 +18,21 @@ bool Connector::hear() {
         return false;
     }
     sleeps_unheard_ = 0;
-    const auto packets = inbox_.receive(link_->connection);
-    for (Packet& packet : packets) {
-        switch (packet.kind) {
-        case Packet::Kind::nothing_yet:
+    const auto datagrams = inbox_.receive(link_->connection);
+    for (Datagram& datagram : datagrams) {
+        switch (datagram.kind) {
+        case Datagram::Kind::nothing_yet:
             return false;
-        case Packet::Kind::message:
-            handle(packet);
+        case Datagram::Kind::message:
+            handle(datagram);
             break;
-        case Packet::Kind::out_of_descriptors:
+        case Datagram::Kind::out_of_descriptors:
             damage_ = out_of_descriptors();
             break;
-        case Packet::Kind::malformed:
+        case Datagram::Kind::malformed:
             damage_ = damaged("a malformed message");
             break;
-        case Packet::Kind::hang_up:
+        case Datagram::Kind::hang_up:
             lose_publisher();
             return false;
         }
@@ -40,7 +40,7 @@ bool Connector::hear() {
             return false;
         }
     }
-    const bool more = packets.size() == Inbox::room;
+    const bool more = datagrams.size() == Inbox::room;
     inbox_.clear();
     if (more) {
         poller_.tell_again(link_->connection.fd(), Poller::Source::messages);
@@ -69,34 +69,34 @@ Error Connector::out_of_descriptors() const {
                                         "): it cannot take those of the ring \"", options_.key, "\"")};
 }
 
-void Connector::handle(Packet& packet) {
-    switch (packet.type) {
+void Connector::handle(Datagram& datagram) {
+    switch (datagram.type) {
     case MessageType::welcome:
-        handle_welcome(packet);
+        handle_welcome(datagram);
         break;
     case MessageType::refused:
-        handle_refused(packet);
+        handle_refused(datagram);
         break;
     case MessageType::generation:
-        handle_generation(packet);
+        handle_generation(datagram);
         break;
     case MessageType::chunk:
-        handle_part(packet);
+        handle_part(datagram);
         break;
     case MessageType::ended:
-        handle_ended(packet);
+        handle_ended(datagram);
         break;
     default:
-        if (phase_ == Phase::attached && !content_.hear(packet)) {
+        if (phase_ == Phase::attached && !content_.hear(datagram)) {
             damage_ = damaged("a damaged message about what it carries");
         }
         break;
     }
 }
 
-void Connector::handle_welcome(const Packet& packet) {
+void Connector::handle_welcome(const Datagram& datagram) {
     Welcome welcome;
-    const bool whole = packet.as(welcome, 0);
+    const bool whole = datagram.as(welcome, 0);
     if (whole && welcome.version != protocol_version) {
         damage_ = Error{CUFRAMES_ERROR_VERSION_MISMATCH,
                         text("the publisher of \"", options_.key, "\" speaks protocol version ", welcome.version,
@@ -128,42 +128,42 @@ void Connector::handle_welcome(const Packet& packet) {
     enter(Phase::attached);
 }
 
-void Connector::handle_generation(Packet& packet) {
+void Connector::handle_generation(Datagram& datagram) {
     Generation generation;
-    if (phase_ != Phase::attached || announced_ || !packet.as(generation, content_.descriptors())) {
+    if (phase_ != Phase::attached || announced_ || !datagram.as(generation, content_.descriptors())) {
         damage_ = damaged("a damaged generation, or one out of turn");
         return;
     }
     received_epoch_ = generation.epoch;
     needs_ = passed_over_ = false;
-    announced_.emplace(Announcement{std::move(packet), {}});
+    announced_.emplace(Announcement{std::move(datagram), {}});
 }
 
 /// Memory of the generation that was announced last.
-void Connector::handle_part(Packet& packet) {
+void Connector::handle_part(Datagram& datagram) {
     constexpr size_t most = 256; // Before it is adopted: each holds a descriptor.
     needs_ = false;
     if (announced_ && announced_->parts.size() < most) {
-        announced_->parts.push_back(std::move(packet));
+        announced_->parts.push_back(std::move(datagram));
     } else if (generation_ && !announced_ && !passed_over_) {
-        if (auto added = generation_->add_part(packet); !added) {
+        if (auto added = generation_->add_part(datagram); !added) {
             damage_ = added.error();
         }
     }
 }
 
-void Connector::handle_ended(const Packet& packet) {
+void Connector::handle_ended(const Datagram& datagram) {
     Ended ended;
-    if (!packet.as(ended, 0) || phase_ != Phase::attached) {
+    if (!datagram.as(ended, 0) || phase_ != Phase::attached) {
         damage_ = damaged("a damaged end");
         return;
     }
     link_->ends = ended.ends;
 }
 
-void Connector::handle_refused(const Packet& packet) {
+void Connector::handle_refused(const Datagram& datagram) {
     Refused refused;
-    if (!packet.as(refused, 0) || refused.error >= 0) {
+    if (!datagram.as(refused, 0) || refused.error >= 0) {
         damage_ = damaged("a damaged refusal");
         return;
     }

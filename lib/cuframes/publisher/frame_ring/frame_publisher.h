@@ -50,7 +50,7 @@ private:
     Result<std::unique_ptr<Share>> admit(const Hello& hello, Lock& lock) override;
     void tell(const Share& share, Welcome& welcome) const override;
     uint64_t joins_after() const override;
-    bool hear(Member& member, const Packet& packet) override;
+    bool hear(Member& member, const Datagram& datagram) override;
     Sent settle(Member& member) override;
     uint32_t patience(const Share& share) const override;
     uint32_t capacity() const override { return CUFRAMES_MAX_SLOTS; }

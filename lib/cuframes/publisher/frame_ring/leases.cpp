@@ -159,12 +159,12 @@ uint32_t FramePublisher::patience(const Share& share) const {
     return frames.granted() + frames.copies() + 1;
 }
 
-bool FramePublisher::hear(Member& member, const Packet& packet) {
-    if (packet.type != MessageType::want) {
+bool FramePublisher::hear(Member& member, const Datagram& datagram) {
+    if (datagram.type != MessageType::want) {
         return true;
     }
     Want want;
-    if (!packet.as(want, 0)) {
+    if (!datagram.as(want, 0)) {
         return false;
     }
     grant(member, want);

@@ -11,9 +11,10 @@
 namespace cuframes::core {
 
 Result<std::shared_ptr<AttachedRing>> AttachedRing::open(std::shared_ptr<Link> link,
-                                                         std::shared_ptr<LeaseAccount> account, const Packet& packet,
-                                                         cuframes_mode mode, const ReadOptions& options) {
-    auto mapped = map(packet, descriptors);
+                                                         std::shared_ptr<LeaseAccount> account,
+                                                         const Datagram& datagram, cuframes_mode mode,
+                                                         const ReadOptions& options) {
+    auto mapped = map(datagram, descriptors);
     if (!mapped) {
         return mapped.error();
     }
@@ -23,9 +24,9 @@ Result<std::shared_ptr<AttachedRing>> AttachedRing::open(std::shared_ptr<Link> l
         return description.error();
     }
     auto frames = description->memory == CUFRAMES_MEMORY_CUDA
-                      ? open_cuda_frames(packet.fds[2], *description, mapped->page.data(), options.cuda_device,
+                      ? open_cuda_frames(datagram.fds[2], *description, mapped->page.data(), options.cuda_device,
                                          options.cuda_context, options.release)
-                      : open_host_frames(packet.fds[2], *description);
+                      : open_host_frames(datagram.fds[2], *description);
     if (!frames) {
         return frames.error();
     }
@@ -64,13 +65,13 @@ std::span<const SlotRecord> AttachedRing::records() const {
     return {reinterpret_cast<const SlotRecord*>(control(description_.records_offset)), description_.slot_count};
 }
 
-Result<> AttachedRing::add_part(const Packet& packet) {
+Result<> AttachedRing::add_part(const Datagram& datagram) {
     Chunk chunk;
-    if (!packet.as(chunk, 1) || chunk.index != next_chunk_ || next_chunk_ >= description_.chunk_count()) {
+    if (!datagram.as(chunk, 1) || chunk.index != next_chunk_ || next_chunk_ >= description_.chunk_count()) {
         return Error{CUFRAMES_ERROR_PROTOCOL, "the publisher sent a damaged chunk message"};
     }
     next_chunk_ += 1;
-    return frames_->add_chunk(packet.fds[0]);
+    return frames_->add_chunk(datagram.fds[0]);
 }
 
 uint32_t AttachedRing::spare() const {

@@ -28,7 +28,7 @@ class AttachedRing final : public AdoptedGeneration {
 public:
     /// Maps what a Generation message brought.
     static Result<std::shared_ptr<AttachedRing>> open(std::shared_ptr<Link> link, std::shared_ptr<LeaseAccount> account,
-                                                      const Packet& packet, cuframes_mode mode,
+                                                      const Datagram& datagram, cuframes_mode mode,
                                                       const ReadOptions& options);
     /// Descriptors that such a message has.
     static constexpr size_t descriptors = 3;
@@ -46,7 +46,7 @@ public:
     uint64_t pass_to(uint64_t sequence) override;
     uint64_t tell_end() override;
     /// Maps one more chunk of a growing ring.
-    Result<> add_part(const Packet& packet) override;
+    Result<> add_part(const Datagram& datagram) override;
     uint32_t parts_added() const override { return next_chunk_ - 1; }
 
     /// Under way: the GPU is about to end one, and then the link's `poke` is woken. Lost: the driver will end none of those

@@ -56,8 +56,8 @@ void FrameSubscriber::leave() {
 }
 
 Result<std::shared_ptr<AdoptedGeneration>> FrameSubscriber::open(const std::shared_ptr<Link>& link,
-                                                                 const Packet& packet) {
-    auto opened = AttachedRing::open(link, account_, packet, options_.connector.mode, options_.read);
+                                                                 const Datagram& datagram) {
+    auto opened = AttachedRing::open(link, account_, datagram, options_.connector.mode, options_.read);
     if (!opened) {
         return opened.error();
     }

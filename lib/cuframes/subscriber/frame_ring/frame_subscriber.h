@@ -50,9 +50,10 @@ private:
     void ask(Hello& hello) const override;
     bool welcome(const Welcome& welcome) override;
     void leave() override;
-    bool hear(const Packet& packet) override;
+    bool hear(const Datagram& datagram) override;
     size_t descriptors() const override { return AttachedRing::descriptors; }
-    Result<std::shared_ptr<AdoptedGeneration>> open(const std::shared_ptr<Link>& link, const Packet& packet) override;
+    Result<std::shared_ptr<AdoptedGeneration>> open(const std::shared_ptr<Link>& link,
+                                                    const Datagram& datagram) override;
     void adopt(const std::shared_ptr<AdoptedGeneration>& generation) override;
     Result<Found> take(AdoptedGeneration& generation) override;
     void keep(const Arrival& arrival) override;

@@ -56,12 +56,12 @@ void FrameSubscriber::want(uint32_t leases, uint32_t frames) {
     set_asked(connector_->link()->connection.send(message) == Sent::yes);
 }
 
-bool FrameSubscriber::hear(const Packet& packet) {
-    if (packet.type != MessageType::granted) {
+bool FrameSubscriber::hear(const Datagram& datagram) {
+    if (datagram.type != MessageType::granted) {
         return true;
     }
     Granted granted;
-    if (!packet.as(granted, 0) || granted.leases < account_->granted || granted.leases > CUFRAMES_MAX_HELD) {
+    if (!datagram.as(granted, 0) || granted.leases < account_->granted || granted.leases > CUFRAMES_MAX_HELD) {
         return false;
     }
     set_asked(false);
