@@ -29,6 +29,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -124,6 +125,7 @@ private:
 
     // Hearing it.
     bool hear();
+    bool handle_all(std::span<Datagram> datagrams);
     bool expects_messages() const;
     void lose_publisher();
     Error out_of_descriptors() const;

@@ -19,6 +19,16 @@ bool Connector::hear() {
     }
     sleeps_unheard_ = 0;
     const auto datagrams = inbox_.receive(link_->connection);
+    const bool more = handle_all(datagrams) && datagrams.size() == Inbox::room;
+    inbox_.clear(); // Also after a hang-up: what nobody took may keep memory of a publisher that is gone.
+    if (more) {
+        poller_.tell_again(link_->connection.fd(), Poller::Source::messages);
+    }
+    return more;
+}
+
+/// False: what is behind it does not count, or there is nothing.
+bool Connector::handle_all(std::span<Datagram> datagrams) {
     for (Datagram& datagram : datagrams) {
         switch (datagram.kind) {
         case Datagram::Kind::nothing_yet:
@@ -40,12 +50,7 @@ bool Connector::hear() {
             return false;
         }
     }
-    const bool more = datagrams.size() == Inbox::room;
-    inbox_.clear();
-    if (more) {
-        poller_.tell_again(link_->connection.fd(), Poller::Source::messages);
-    }
-    return more;
+    return true;
 }
 
 /// One that never admitted us has left nothing.
