@@ -2,6 +2,7 @@
 #include "ipc/shared_memory.h"
 
 #include "ipc/available_memory.h"
+#include "ipc/seqpacket.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -110,6 +111,15 @@ Result<> commit(int fd, uint64_t offset, uint64_t size, const char* what) {
         }
     }
     return {};
+}
+
+Result<UniqueFd> open_for_readers(const UniqueFd& fd) {
+    ::fchmod(fd.get(), 0400);
+    UniqueFd opened(::open(text("/proc/self/fd/", fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened && is_shortage(errno)) {
+        return system_error("open shared memory for readers", errno, CUFRAMES_ERROR_NO_MEMORY);
+    }
+    return opened;
 }
 
 Result<Mapping> map_shared_memory(const UniqueFd& fd, uint64_t size, Access access) {

@@ -109,14 +109,12 @@ Result<std::unique_ptr<FrameStore>> create_host_store(uint64_t slot_stride, uint
     if (!memory) {
         return memory.error();
     }
-    // One that can only be read. Who writes to a file, though the seals refuse that in the end, can hold its lock
-    // meanwhile, for which growing would wait. Nor may other users open it again.
-    ::fchmod(memory->fd.get(), 0400);
-    UniqueFd for_readers(::open(text("/proc/self/fd/", memory->fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
-    if (!for_readers && is_shortage(errno)) {
-        return system_error("open the frames for readers", errno, CUFRAMES_ERROR_NO_MEMORY);
+    auto for_readers = open_for_readers(memory->fd);
+    if (!for_readers) {
+        return for_readers.error();
     }
-    return std::unique_ptr<FrameStore>(std::make_unique<HostStore>(std::move(*memory), std::move(for_readers), layout));
+    return std::unique_ptr<FrameStore>(
+        std::make_unique<HostStore>(std::move(*memory), std::move(*for_readers), layout));
 }
 
 Result<std::unique_ptr<FrameAccess>> open_host_frames(const UniqueFd& fd, const RingDescription& ring) {
