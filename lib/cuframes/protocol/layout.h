@@ -35,6 +35,25 @@
 ///   parts           chunks of frames.chunk_slots slots, frames.chunk_stride bytes from one to the next: a sealed memfd
 ///                   with one chunk, or CUDA VMM allocations, one for each chunk, side by side in one address range
 ///
+/// Packets:
+///
+///   control memfd
+///     +--------------------+ sizeof(ControlHeader)
+///     | PacketsHeader      |   written once, but for the words of PacketWords
+///     +--------------------+ packets.entries_offset
+///     | PacketEntry[count] |   packet n in entry n mod count
+///     +--------------------+ packets.caps_offset
+///     | CapsEntry[count]   |   caps of version n in entry n mod packet_caps; pages never used are never committed
+///     +--------------------+ header.control_size
+///
+///   page memfd      ReaderPage alone
+///
+///   parts           one: a sealed memfd with the packets' bytes, each packet's in a row, wherever there is room
+///
+/// What is there are the packets from PacketWords.tail to PacketWords.newest. The publisher overwrites entries, bytes and caps of
+/// those before the tail only, after it has moved that (ring/tail.h). A subscriber copies a packet out and looks at the tail
+/// afterwards: if that has passed the packet, what it copied may be anything.
+///
 /// A generation's layout never changes; new caps or a new publisher make a new one with a new epoch. The layout has
 /// room for the most slots that the ring may grow to: growing writes to more of them, of which FrameWords.slots_in_use
 /// tells. Host memory is sparse; GPU memory comes chunk by chunk, which a subscriber asks for when it meets them.
@@ -68,6 +87,7 @@ inline constexpr uint64_t control_magic = 0x31676e6972756366; // "fcuring1", lit
 /// What a publisher carries. A reader says in its Hello which it takes, by bit: 1 << kind.
 enum class ContentKind : uint32_t {
     frames = 1,
+    packets = 2,
     experiment = 31, ///< None that is delivered: for tests, and for who tries one out.
 };
 
@@ -185,6 +205,52 @@ struct alignas(64) SlotRecord {
     uint32_t metadata_size;
 };
 
+/// The words of the packets' section that change. Written by the publisher only.
+struct PacketWords {
+    alignas(64) std::atomic<uint64_t> newest; ///< Latest, of slot 0.
+    std::atomic<uint64_t> tail; ///< The first packet that is there. Steps back only before anything is overwritten.
+};
+
+/// Media types that are kept: of those packets that are there, so many at most.
+inline constexpr uint32_t packet_caps = 64;
+
+/// Bytes that a packet begins at a multiple of.
+inline constexpr uint32_t packet_alignment = 64;
+
+/// What the control memory of packets has behind ControlHeader.
+struct PacketsHeader {
+    uint64_t max_time;  ///< Nanoseconds that are kept.
+    uint32_t max_count; ///< Entries.
+    uint32_t entries_offset;
+    uint32_t caps_offset;
+    uint32_t reserved;
+    PacketWords words;
+};
+
+/// Metadata of a packet lies behind its data. Written before PacketWords.newest names it. All words are read one by one, as
+/// they may be overwritten meanwhile.
+struct alignas(64) PacketEntry {
+    static constexpr uint32_t nothing =
+        UINT32_MAX; ///< As `size`: a number that was given to a packet that is not there.
+    static constexpr uint32_t no_keyframe = UINT32_MAX;
+
+    std::atomic<uint64_t> offset; ///< In the packets' memory.
+    std::atomic<uint64_t> pts, dts, duration;
+    std::atomic<uint64_t> publish_time;
+    std::atomic<uint32_t> size;
+    std::atomic<uint32_t> metadata_size;
+    std::atomic<uint32_t> flags;
+    std::atomic<uint32_t> caps;           ///< Version; 0: none.
+    std::atomic<uint32_t> since_keyframe; ///< Numbers since the keyframe of its GOP. 0: it is one.
+    uint32_t reserved;
+};
+
+struct CapsEntry {
+    std::atomic<uint32_t> size;
+    uint32_t reserved;
+    char text[max_caps_size];
+};
+
 /// Words of one subscriber, whatever it reads. The publisher reads each once a use, masks it and checks its range.
 struct ReaderPage {
     std::atomic<uint32_t> sleeping; ///< Not 0: send Wake after publishing. Another value for each sleep.
@@ -217,6 +283,11 @@ static_assert(offsetof(FramesHeader, slot_count) == 16 && offsetof(FramesHeader,
               offsetof(FramesHeader, geometry) == 64 && offsetof(FramesHeader, words) == 256 &&
               sizeof(FramesHeader) == 320 && sizeof(ControlHeader) % alignof(FramesHeader) == 0);
 static_assert(sizeof(SlotRecord) == 64);
+static_assert(std::is_standard_layout_v<PacketsHeader> && std::is_standard_layout_v<PacketEntry> &&
+              std::is_standard_layout_v<CapsEntry>);
+static_assert(offsetof(PacketsHeader, words) == 64 && sizeof(PacketsHeader) == 128 && sizeof(PacketEntry) == 64 &&
+              offsetof(PacketEntry, size) == 40 && sizeof(CapsEntry) == 8 + max_caps_size &&
+              sizeof(ControlHeader) % alignof(PacketsHeader) == 0);
 static_assert(offsetof(ReaderPage, position) == 8 && offsetof(ReaderPage, adopted) == 40 &&
               offsetof(LeasePage, leases) == 64 && sizeof(LeasePage) <= reader_page_size);
 

@@ -105,6 +105,7 @@ std::string names_of_contents(uint32_t bits) {
         if ((bits >> kind & 1) != 0) {
             out += out.empty() ? "" : " or ";
             out += kind == static_cast<uint32_t>(ContentKind::frames)       ? "frames"
+                   : kind == static_cast<uint32_t>(ContentKind::packets)    ? "packets"
                    : kind == static_cast<uint32_t>(ContentKind::experiment) ? "an experiment"
                                                                             : text("content ", kind);
         }
@@ -159,6 +160,24 @@ Result<ControlDescription> read_control_header(const void* control, uint64_t con
         return bad_header("its sizes contradict the message that brought it");
     }
     return ControlDescription{h.epoch, h.first_sequence, h.control_size, h.parts_size};
+}
+
+Result<LogDescription> read_log_header(const void* control, uint64_t control_size, uint64_t parts_size) {
+    auto common = read_control_header(control, control_size, parts_size, ContentKind::packets);
+    if (!common) {
+        return common.error();
+    }
+    if (control_size - sizeof(ControlHeader) < sizeof(PacketsHeader)) {
+        return bad_header(text("only ", control_size, " bytes of it"));
+    }
+    const Copy<PacketsHeader> copy(static_cast<const std::byte*>(control) + sizeof(ControlHeader));
+    const PacketsHeader& h = *copy;
+    if (h.max_count == 0 || h.entries_offset % alignof(PacketEntry) != 0 || h.caps_offset % alignof(CapsEntry) != 0 ||
+        !fits(h.entries_offset, h.max_count, sizeof(PacketEntry), control_size) ||
+        !fits(h.caps_offset, packet_caps, sizeof(CapsEntry), control_size)) {
+        return bad_header(text(h.max_count, " packets, or their caps, reach beyond the control memory"));
+    }
+    return LogDescription{*common, h.max_time, h.max_count, h.entries_offset, h.caps_offset};
 }
 
 Result<RingDescription> read_ring_header(const void* control, uint64_t control_size, uint64_t parts_size) {

@@ -58,6 +58,18 @@ struct RingDescription {
     }
 };
 
+/// The same of the section for packets.
+struct LogDescription {
+    ControlDescription control;
+    uint64_t max_time;
+    uint32_t max_count;
+    uint32_t entries_offset;
+    uint32_t caps_offset;
+};
+
+/// Copies and checks both headers at `control`.
+Result<LogDescription> read_log_header(const void* control, uint64_t control_size, uint64_t parts_size);
+
 /// Copies and checks both headers at `control`.
 Result<RingDescription> read_ring_header(const void* control, uint64_t control_size, uint64_t parts_size);
 
