@@ -44,12 +44,12 @@ private:
 
 Result<std::unique_ptr<RecordPublisher>> RecordPublisher::create(MembershipOptions options, uint32_t count) {
     std::unique_ptr<RecordPublisher> publisher(new RecordPublisher(count));
-    auto membership = Membership::create(std::move(options), *publisher);
+    auto membership = Membership::create(std::move(options));
     if (!membership) {
         return membership.error();
     }
     publisher->membership_ = std::move(*membership);
-    if (auto opened = publisher->membership_->open(); !opened) {
+    if (auto opened = publisher->membership_->open(*publisher); !opened) {
         return opened.error();
     }
     return publisher;

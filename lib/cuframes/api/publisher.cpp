@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "api/api.h"
+#include "api/publisher_handle.h"
 #include "base/utf8.h"
 #include "protocol/validate.h"
-#include "publisher/frame_ring/frame_publisher.h"
 #include "publisher/frame_ring/slot.h"
 
 #include <algorithm>
 
 using namespace cuframes::core;
-using Publisher = FramePublisher;
-
-struct cuframes_publisher {
-    std::shared_ptr<Publisher> impl;
-    uint32_t forks = fork_count();
-};
+using api::check;
 
 /// A producer's hold on a slot.
 struct cuframes_slot {
@@ -23,52 +17,103 @@ struct cuframes_slot {
 
 namespace {
 
-template <class Handle>
-Result<> check(const Handle* handle) {
-    if (!handle) {
-        return api::null_error("the handle");
+Result<MembershipOptions> read_membership(const cuframes_publisher_options& o) {
+    if (auto key = check_key(o.key); !key) {
+        return key.error();
     }
-    if (handle->forks != fork_count()) {
-        return api::forked_error();
+    auto access = AccessRule::parse(o.access);
+    if (!access) {
+        return access.error();
+    }
+    if (o.policy != CUFRAMES_POLICY_DROP && o.policy != CUFRAMES_POLICY_WAIT) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("policy ", static_cast<int>(o.policy), " is not known")};
+    }
+    return MembershipOptions{o.key,
+                             o.directory && *o.directory ? o.directory : default_directory(),
+                             std::move(*access),
+                             o.policy,
+                             o.wait_timeout_ms ? o.wait_timeout_ms : CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS,
+                             o.max_subscribers ? o.max_subscribers : CUFRAMES_DEFAULT_MAX_SUBSCRIBERS,
+                             o.on_subscriber_added,
+                             o.on_subscriber_removed,
+                             o.user_data};
+}
+
+Result<RingOptions> read_ring(const cuframes_publisher_options& o) {
+    if (o.slots && (o.slots < CUFRAMES_MIN_RING_SLOTS || o.slots > CUFRAMES_MAX_RING_SLOTS)) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     text("slots=", o.slots, " is out of range; use ", CUFRAMES_MIN_RING_SLOTS, " to ",
+                          CUFRAMES_MAX_RING_SLOTS, ", or 0 for a ring that grows by itself")};
+    }
+    if (o.max_slots && (o.max_slots < CUFRAMES_MIN_RING_SLOTS || o.max_slots > CUFRAMES_MAX_RING_SLOTS)) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("max-slots=", o.max_slots, " is out of range; use ",
+                                                           CUFRAMES_MIN_RING_SLOTS, " to ", CUFRAMES_MAX_RING_SLOTS)};
+    }
+    const uint32_t most = o.slots ? o.slots : o.max_slots ? o.max_slots : CUFRAMES_DEFAULT_MAX_SLOTS;
+    return RingOptions{o.slots ? o.slots : std::min<uint32_t>(CUFRAMES_DEFAULT_SLOTS, most), most};
+}
+
+Result<LogConfig> read_log(const cuframes_publisher_options& o) {
+    constexpr uint64_t fewest_bytes = 64 << 10, most_bytes = uint64_t{64} << 30;
+    const uint64_t bytes = o.max_bytes ? o.max_bytes : CUFRAMES_DEFAULT_MAX_BYTES;
+    if (bytes < fewest_bytes || bytes > most_bytes) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     text("max-bytes=", bytes, " is out of range; use ", fewest_bytes, " to ", most_bytes)};
+    }
+    return LogConfig{o.max_time ? o.max_time : CUFRAMES_DEFAULT_MAX_TIME, bytes};
+}
+
+Result<> check_content(const cuframes_publisher_options& o) {
+    if (o.content != CUFRAMES_CONTENT_FRAMES && o.content != CUFRAMES_CONTENT_PACKETS &&
+        o.content != CUFRAMES_CONTENT_UNDECIDED) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("content ", static_cast<int>(o.content), " is not known")};
+    }
+    if (o.content == CUFRAMES_CONTENT_PACKETS && (o.slots || o.max_slots)) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     "slots and max_slots are of frames; packets are bounded by max_time and max_bytes"};
+    }
+    if (o.content == CUFRAMES_CONTENT_FRAMES && (o.max_time || o.max_bytes)) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     "max_time and max_bytes are of packets; frames are bounded by slots and max_slots"};
     }
     return {};
 }
 
-Result<PublisherOptions> read_options(const cuframes_publisher_options* given) {
+/// What to make of the caller's options.
+Result<std::unique_ptr<cuframes_publisher>> make_handle(const cuframes_publisher_options* given) {
     auto o = api::versioned(given, "options");
     if (!o) {
         return o.error();
     }
-    if (auto key = check_key(o->key); !key) {
-        return key.error();
+    auto options = read_membership(*o);
+    if (!options) {
+        return options.error();
     }
-    auto access = AccessRule::parse(o->access);
-    if (!access) {
-        return access.error();
+    if (auto sound = check_content(*o); !sound) {
+        return sound.error();
     }
-    if (o->slots && (o->slots < CUFRAMES_MIN_RING_SLOTS || o->slots > CUFRAMES_MAX_RING_SLOTS)) {
-        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
-                     text("slots=", o->slots, " is out of range; use ", CUFRAMES_MIN_RING_SLOTS, " to ",
-                          CUFRAMES_MAX_RING_SLOTS, ", or 0 for a ring that grows by itself")};
+    auto ring = read_ring(*o);
+    if (!ring) {
+        return ring.error();
     }
-    if (o->max_slots && (o->max_slots < CUFRAMES_MIN_RING_SLOTS || o->max_slots > CUFRAMES_MAX_RING_SLOTS)) {
-        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("max-slots=", o->max_slots, " is out of range; use ",
-                                                           CUFRAMES_MIN_RING_SLOTS, " to ", CUFRAMES_MAX_RING_SLOTS)};
+    auto log = read_log(*o);
+    if (!log) {
+        return log.error();
     }
-    const uint32_t most = o->slots ? o->slots : o->max_slots ? o->max_slots : CUFRAMES_DEFAULT_MAX_SLOTS;
-    if (o->policy != CUFRAMES_POLICY_DROP && o->policy != CUFRAMES_POLICY_WAIT) {
-        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("policy ", static_cast<int>(o->policy), " is not known")};
+    auto membership = Membership::create(std::move(*options));
+    if (!membership) {
+        return membership.error();
     }
-    return PublisherOptions{{o->key, o->directory && *o->directory ? o->directory : default_directory(),
-                             std::move(*access), o->policy,
-                             o->wait_timeout_ms ? o->wait_timeout_ms : CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS,
-                             o->max_subscribers ? o->max_subscribers : CUFRAMES_DEFAULT_MAX_SUBSCRIBERS,
-                             o->on_subscriber_added, o->on_subscriber_removed, o->user_data},
-                            o->slots ? o->slots : std::min<uint32_t>(CUFRAMES_DEFAULT_SLOTS, most),
-                            most};
+    auto handle = std::make_unique<cuframes_publisher>(std::move(*membership), *ring, *log);
+    if (o->content != CUFRAMES_CONTENT_UNDECIDED) {
+        if (auto decided = handle->decide(o->content); !decided) {
+            return decided.error();
+        }
+    }
+    return handle;
 }
 
-Result<GenerationConfig> read_config(const cuframes_ring_config* given, const PublisherOptions& options) {
+Result<GenerationConfig> read_config(const cuframes_ring_config* given, const RingOptions& options) {
     auto c = api::versioned(given, "config");
     if (!c) {
         return c.error();
@@ -107,9 +152,9 @@ Result<GenerationConfig> read_config(const cuframes_ring_config* given, const Pu
                             c->metadata_size ? c->metadata_size : CUFRAMES_DEFAULT_METADATA_SIZE};
 }
 
-/// The checks that every call on a live handle begins with, and the fence against exceptions.
-template <class Handle, class Body>
-int call(Handle* handle, Body&& body) {
+/// The checks that every call on a live slot begins with, and the fence against exceptions.
+template <class Body>
+int call(cuframes_slot* handle, Body&& body) {
     return api::guarded([&] {
         if (auto sound = check(handle); !sound) {
             return api::fail(sound.error());
@@ -127,15 +172,11 @@ int cuframes_publisher_create(const cuframes_publisher_options* options, cuframe
         if (!publisher) {
             return api::fail(api::null_error("publisher"));
         }
-        auto read = read_options(options);
-        if (!read) {
-            return api::fail(read.error());
-        }
-        auto made = Publisher::create(std::move(*read));
+        auto made = make_handle(options);
         if (!made) {
             return api::fail(made.error());
         }
-        *publisher = new cuframes_publisher{std::move(*made)};
+        *publisher = made->release();
         return static_cast<int>(CUFRAMES_OK);
     });
 }
@@ -144,19 +185,19 @@ void cuframes_publisher_destroy(cuframes_publisher* publisher) {
     if (!publisher || publisher->forks != fork_count()) {
         return;
     }
-    publisher->impl->close();
+    publisher->close();
     delete publisher;
 }
 
 int cuframes_publisher_configure(cuframes_publisher* publisher, const cuframes_ring_config* config) {
-    return call(publisher, [&](Publisher& p) {
+    return api::call_frames(publisher, api::Undecided::decides, [&](FramePublisher& p) {
         auto read = read_config(config, p.options());
         return read ? api::finish(p.configure(*read)) : api::fail(read.error());
     });
 }
 
 int cuframes_publisher_acquire(cuframes_publisher* publisher, cuframes_acquire_flags flags, cuframes_slot** slot) {
-    return call(publisher, [&](Publisher& p) {
+    return api::call_frames(publisher, api::Undecided::is_refused, [&](FramePublisher& p) {
         if (!slot) {
             return api::fail(api::null_error("slot"));
         }
@@ -170,51 +211,60 @@ int cuframes_publisher_acquire(cuframes_publisher* publisher, cuframes_acquire_f
 }
 
 int cuframes_publisher_drop(cuframes_publisher* publisher) {
-    return call(publisher, [](Publisher& p) {
-        p.membership().drop();
+    return api::call(publisher, [](cuframes_publisher& p) {
+        if (auto* packets = p.packets()) {
+            packets->drop();
+        } else {
+            p.membership().drop();
+        }
         return static_cast<int>(CUFRAMES_OK);
     });
 }
 
 int cuframes_publisher_set_latency(cuframes_publisher* publisher, uint64_t latency) {
-    return call(publisher, [&](Publisher& p) {
+    return api::call(publisher, [&](cuframes_publisher& p) {
         p.membership().set_latency(latency);
         return static_cast<int>(CUFRAMES_OK);
     });
 }
 
 int cuframes_publisher_eos(cuframes_publisher* publisher) {
-    return call(publisher, [](Publisher& p) {
+    return api::call(publisher, [](cuframes_publisher& p) {
+        if (auto decided = p.decide_if_undecided(CUFRAMES_CONTENT_FRAMES); !decided) {
+            return api::fail(decided.error());
+        }
         p.membership().eos();
         return static_cast<int>(CUFRAMES_OK);
     });
 }
 
 int cuframes_publisher_wait_subscribers(cuframes_publisher* publisher, uint32_t count, int64_t timeout_ms) {
-    return call(publisher,
-                [&](Publisher& p) { return api::finish(p.membership().wait_subscribers(count, timeout_ms)); });
+    return api::call(publisher, [&](cuframes_publisher& p) {
+        return api::finish(p.membership().wait_subscribers(count, timeout_ms));
+    });
 }
 
 void cuframes_publisher_set_interrupted(cuframes_publisher* publisher, bool interrupted) {
     if (check(publisher)) {
-        publisher->impl->membership().set_interrupted(interrupted);
+        publisher->membership().set_interrupted(interrupted);
     }
 }
 
 int cuframes_publisher_get_stats(cuframes_publisher* publisher, cuframes_publisher_stats* stats) {
-    return call(publisher, [&](Publisher& p) { return api::fill(stats, p.membership().stats(), "stats"); });
+    return api::call(publisher,
+                     [&](cuframes_publisher& p) { return api::fill(stats, p.membership().stats(), "stats"); });
 }
 
 int cuframes_publisher_get_subscribers(cuframes_publisher* publisher, cuframes_subscriber_info* infos,
                                        size_t capacity) {
-    return call(publisher, [&](Publisher& p) {
+    return api::call(publisher, [&](cuframes_publisher& p) {
         const auto all = p.membership().subscribers();
         return api::fill_array(infos, capacity, all, "infos");
     });
 }
 
 const char* cuframes_publisher_socket_path(const cuframes_publisher* publisher) {
-    return publisher ? publisher->impl->membership().path().c_str() : "";
+    return publisher ? publisher->membership().path().c_str() : "";
 }
 
 void* cuframes_slot_data(const cuframes_slot* slot) { return slot->impl->data(); }

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "api/api.h"
+#include "api/subscriber_handle.h"
 #include "base/release_wish.h"
 #include "protocol/validate.h"
-#include "subscriber/frame_ring/frame_subscriber.h"
 
 #include <cerrno>
 
 using namespace cuframes::core;
-using Subscriber = FrameSubscriber;
-
-struct cuframes_subscriber {
-    std::unique_ptr<Subscriber> impl;
-    uint32_t forks = fork_count();
-};
 
 namespace {
 
@@ -39,57 +32,108 @@ Result<ReleaseScope> read_release(cuframes_release given) {
     return *wish ? ReleaseScope::context : ReleaseScope::streams;
 }
 
-Result<SubscriberOptions> read_options(const cuframes_subscriber_options* given) {
+Result<ConnectorOptions> read_connector(const cuframes_subscriber_options& o) {
+    if (auto key = check_key(o.key); !key) {
+        return key.error();
+    }
+    if (o.mode != CUFRAMES_MODE_NEWEST && o.mode != CUFRAMES_MODE_STRICT) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("mode ", static_cast<int>(o.mode), " is not known")};
+    }
+    const std::string directory = o.directory && *o.directory ? o.directory : "";
+    const std::string path = socket_path(directory.empty() ? default_directory() : directory, o.key);
+    if (auto fits = check_socket_path(path); !fits) {
+        return fits.error();
+    }
+    return ConnectorOptions{o.key,
+                            directory,
+                            o.name && *o.name ? o.name : program_invocation_short_name,
+                            o.mode,
+                            o.connect_timeout_ms,
+                            o.end_when_gone,
+                            o.on_state,
+                            o.user_data};
+}
+
+Result<SubscriberOptions> read_frames(const cuframes_subscriber_options& o, ConnectorOptions connector) {
+    if (o.max_held > CUFRAMES_MAX_HELD) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("max_held ", o.max_held, " is out of range; use 1 to ",
+                                                           CUFRAMES_MAX_HELD, ", or 0 for as many as it takes")};
+    }
+    const uint32_t max_held = o.max_held ? o.max_held : CUFRAMES_DEFAULT_MAX_HELD;
+    if (o.min_held > max_held) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     text("min_held ", o.min_held, " is more than the ", max_held, " frames of max_held")};
+    }
+    if (o.start != CUFRAMES_START_LIVE || o.preroll || o.start_time.plus_one) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, "frames have no past to start in: start is of packets"};
+    }
+    auto release = read_release(o.release);
+    if (!release) {
+        return release.error();
+    }
+    return SubscriberOptions{std::move(connector),
+                             {api::ordinal_of(o.cuda_device), o.cuda_context, *release},
+                             max_held,
+                             o.min_held   ? o.min_held
+                             : o.max_held ? max_held
+                                          : 1,
+                             o.max_held == 0,
+                             o.copies};
+}
+
+Result<StartWish> read_start(const cuframes_subscriber_options& o) {
+    if (o.max_held || o.min_held || o.copies) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
+                     "max_held, min_held and copies are of frames; packets are copied out and held by nobody"};
+    }
+    if (o.start < CUFRAMES_START_LIVE || o.start > CUFRAMES_START_TIME) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("start ", static_cast<int>(o.start), " is not known")};
+    }
+    if (o.preroll && o.start != CUFRAMES_START_PREROLL) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, "preroll is given, but start is not CUFRAMES_START_PREROLL"};
+    }
+    if ((o.start_time.plus_one != 0) != (o.start == CUFRAMES_START_TIME)) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, "start_time goes with CUFRAMES_START_TIME, and that with it"};
+    }
+    return StartWish{o.start, o.preroll, number_or_none(o.start_time)};
+}
+
+Result<std::unique_ptr<cuframes_subscriber>> make_handle(const cuframes_subscriber_options* given) {
     auto o = api::versioned(given, "options");
     if (!o) {
         return o.error();
     }
-    if (auto key = check_key(o->key); !key) {
-        return key.error();
+    auto connector = read_connector(*o);
+    if (!connector) {
+        return connector.error();
     }
-    if (o->max_held > CUFRAMES_MAX_HELD) {
-        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("max_held ", o->max_held, " is out of range; use 1 to ",
-                                                           CUFRAMES_MAX_HELD, ", or 0 for as many as it takes")};
+    auto handle = std::make_unique<cuframes_subscriber>();
+    if (o->content == CUFRAMES_CONTENT_PACKETS) {
+        auto wish = read_start(*o);
+        if (!wish) {
+            return wish.error();
+        }
+        auto made = PacketSubscriber::create(std::move(*connector), *wish);
+        if (!made) {
+            return made.error();
+        }
+        handle->packets = std::move(*made);
+        return handle;
     }
-    const uint32_t max_held = o->max_held ? o->max_held : CUFRAMES_DEFAULT_MAX_HELD;
-    if (o->min_held > max_held) {
+    if (o->content != CUFRAMES_CONTENT_FRAMES) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
-                     text("min_held ", o->min_held, " is more than the ", max_held, " frames of max_held")};
+                     text("content ", static_cast<int>(o->content), " is none that a subscriber can read")};
     }
-    if (o->mode != CUFRAMES_MODE_NEWEST && o->mode != CUFRAMES_MODE_STRICT) {
-        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, text("mode ", static_cast<int>(o->mode), " is not known")};
+    auto options = read_frames(*o, std::move(*connector));
+    if (!options) {
+        return options.error();
     }
-    auto release = read_release(o->release);
-    if (!release) {
-        return release.error();
+    auto made = FrameSubscriber::create(std::move(*options));
+    if (!made) {
+        return made.error();
     }
-    const std::string directory = o->directory && *o->directory ? o->directory : "";
-    const std::string path = socket_path(directory.empty() ? default_directory() : directory, o->key);
-    if (auto fits = check_socket_path(path); !fits) {
-        return fits.error();
-    }
-    return SubscriberOptions{{o->key, directory, o->name && *o->name ? o->name : program_invocation_short_name, o->mode,
-                              o->connect_timeout_ms, o->end_when_gone, o->on_state, o->user_data},
-                             {api::ordinal_of(o->cuda_device), o->cuda_context, *release},
-                             max_held,
-                             o->min_held   ? o->min_held
-                             : o->max_held ? max_held
-                                           : 1,
-                             o->max_held == 0,
-                             o->copies};
-}
-
-template <class Body>
-int call(cuframes_subscriber* handle, Body&& body) {
-    return api::guarded([&] {
-        if (!handle) {
-            return api::fail(api::null_error("the handle"));
-        }
-        if (handle->forks != fork_count()) {
-            return api::fail(api::forked_error());
-        }
-        return body(*handle->impl);
-    });
+    handle->frames = std::move(*made);
+    return handle;
 }
 
 } // namespace
@@ -101,15 +145,11 @@ int cuframes_subscriber_create(const cuframes_subscriber_options* options, cufra
         if (!subscriber) {
             return api::fail(api::null_error("subscriber"));
         }
-        auto read = read_options(options);
-        if (!read) {
-            return api::fail(read.error());
-        }
-        auto made = Subscriber::create(std::move(*read));
+        auto made = make_handle(options);
         if (!made) {
             return api::fail(made.error());
         }
-        *subscriber = new cuframes_subscriber{std::move(*made)};
+        *subscriber = made->release();
         return static_cast<int>(CUFRAMES_OK);
     });
 }
@@ -121,14 +161,14 @@ void cuframes_subscriber_destroy(cuframes_subscriber* subscriber) {
 }
 
 int cuframes_subscriber_connect(cuframes_subscriber* subscriber, int64_t timeout_ms) {
-    return call(subscriber, [&](Subscriber& s) { return api::finish(s.attach(timeout_ms)); });
+    return api::call(subscriber, [&](cuframes_subscriber& s) { return api::finish(s.connector().attach(timeout_ms)); });
 }
 
 int cuframes_subscriber_next(cuframes_subscriber* subscriber, int64_t timeout_ms, cuframes_frame** frame) {
     if (frame) {
         *frame = nullptr;
     }
-    return call(subscriber, [&](Subscriber& s) {
+    return api::call_frames(subscriber, [&](FrameSubscriber& s) {
         if (!frame) {
             return api::fail(api::null_error("frame"));
         }
@@ -141,41 +181,47 @@ int cuframes_subscriber_next(cuframes_subscriber* subscriber, int64_t timeout_ms
     });
 }
 
-int cuframes_subscriber_fd(const cuframes_subscriber* subscriber) { return subscriber ? subscriber->impl->fd() : -1; }
+int cuframes_subscriber_fd(const cuframes_subscriber* subscriber) {
+    return subscriber ? subscriber->connector().fd() : -1;
+}
 
 void cuframes_subscriber_set_interrupted(cuframes_subscriber* subscriber, bool interrupted) {
     if (subscriber && subscriber->forks == fork_count()) {
-        subscriber->impl->set_interrupted(interrupted);
+        subscriber->connector().set_interrupted(interrupted);
     }
 }
 
 int cuframes_subscriber_wait_lease(cuframes_subscriber* subscriber, int64_t timeout_ms) {
-    return call(subscriber, [&](Subscriber& s) { return api::finish(s.wait_lease(timeout_ms)); });
+    return api::call_frames(subscriber, [&](FrameSubscriber& s) { return api::finish(s.wait_lease(timeout_ms)); });
 }
 
 int cuframes_subscriber_want(cuframes_subscriber* subscriber, uint32_t max_held, uint32_t frames) {
-    return call(subscriber, [&](Subscriber& s) {
+    return api::call_frames(subscriber, [&](FrameSubscriber& s) {
         s.want(max_held, frames);
         return static_cast<int>(CUFRAMES_OK);
     });
 }
 
 int cuframes_subscriber_set_latency(cuframes_subscriber* subscriber, uint64_t latency) {
-    return call(subscriber, [&](Subscriber& s) {
-        s.set_latency(latency);
+    return api::call(subscriber, [&](cuframes_subscriber& s) {
+        if (s.frames) { // Packets are passed over for nobody.
+            s.frames->set_latency(latency);
+        }
         return static_cast<int>(CUFRAMES_OK);
     });
 }
 
 int cuframes_subscriber_add_cuda_context(cuframes_subscriber* subscriber, void* cuda_context) {
-    return call(subscriber, [&](Subscriber& s) {
+    return api::call_frames(subscriber, [&](FrameSubscriber& s) {
         return cuda_context ? api::finish(s.add_cuda_context(cuda_context))
                             : api::fail(api::null_error("cuda_context"));
     });
 }
 
 int cuframes_subscriber_get_stats(cuframes_subscriber* subscriber, cuframes_subscriber_stats* stats) {
-    return call(subscriber, [&](Subscriber& s) { return api::fill(stats, s.stats(), "stats"); });
+    return api::call(subscriber, [&](cuframes_subscriber& s) {
+        return api::fill(stats, s.frames ? s.frames->stats() : s.packets->connector().stats(), "stats");
+    });
 }
 
 const cuframes_frame_view* cuframes_frame_get(const cuframes_frame* frame) { return &from_handle(frame)->view(); }

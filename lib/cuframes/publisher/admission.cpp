@@ -39,7 +39,7 @@ Result<> Membership::check_hello(const Hello& hello) const {
         return Error{CUFRAMES_ERROR_PROTOCOL,
                      text("contents ", hello.contents, ", or mode ", hello.mode, " is out of range")};
     }
-    if (const uint32_t carried = bit_of(content_.kind()); (hello.contents & carried) == 0) {
+    if (const uint32_t carried = bit_of(content_->kind()); (hello.contents & carried) == 0) {
         return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
                      text("\"", options_.key, "\" carries ", names_of_contents(carried), ", and the subscriber reads ",
                           names_of_contents(hello.contents), " only")};
@@ -64,13 +64,13 @@ Result<Reception::Guest> Membership::admit(const Hello& hello, const std::shared
     if (auto seats = check_seats(); !seats) {
         return seats.error();
     }
-    auto share = content_.admit(hello, lock);
+    auto share = content_->admit(hello, lock);
     if (!share) {
         return share.error();
     }
     auto member = std::make_shared<Member>(next_id_++, hello, std::move(*share), peer_credentials(connection->fd()).pid,
                                            connection);
-    member->forget_wait(content_.patience(member->share()));
+    member->forget_wait(content_->patience(member->share()));
     if (const Sent sent = welcome(*member); sent != Sent::yes) {
         return sent == Sent::shortage ? shortage()
                                       : Error{CUFRAMES_ERROR_PUBLISHER_GONE, "it left before it was admitted"};
@@ -88,17 +88,17 @@ Result<Reception::Guest> Membership::admit(const Hello& hello, const std::shared
 Sent Membership::welcome(Member& member) {
     Welcome message = {};
     message.version = protocol_version;
-    message.content = static_cast<uint32_t>(content_.kind());
+    message.content = static_cast<uint32_t>(content_->kind());
     message.pid = ::getpid();
     message.ends = ends_before_now();
-    content_.tell(member.share(), message);
+    content_->tell(member.share(), message);
     if (const Sent sent = member.connection().send(message); sent != Sent::yes) {
         return sent;
     }
     if (!generation_) {
         return ended_before_generation_ ? member.connection().send(ended_before_generation()) : Sent::yes;
     }
-    const Sent sent = member.serve(*generation_, content_.joins_after());
+    const Sent sent = member.serve(*generation_, content_->joins_after());
     return sent == Sent::shortage ? Sent::yes : sent; // Then it gets it later.
 }
 
@@ -119,7 +119,7 @@ bool Membership::serve_all() {
     bool is_short = false;
     for (const auto& member : members_) {
         is_short |= !serve(*member);
-        is_short |= content_.settle(*member) == Sent::shortage;
+        is_short |= content_->settle(*member) == Sent::shortage;
     }
     return is_short;
 }
@@ -165,7 +165,7 @@ void Membership::announce(const Guest& member) {
         std::lock_guard lock(mutex_);
         info = this->info(*member);
     }
-    story::attached(options_.key, info, content_.item());
+    story::attached(options_.key, info, content_->item());
     if (options_.on_added) {
         options_.on_added(&info, options_.user_data);
     }

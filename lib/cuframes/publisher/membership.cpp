@@ -26,21 +26,25 @@ uint64_t random_epoch() {
 
 } // namespace
 
-Result<std::unique_ptr<Membership>> Membership::create(MembershipOptions options, Content& content) {
+Result<std::unique_ptr<Membership>> Membership::create(MembershipOptions options) {
     auto key = KeyHolder::take(options.directory, options.key, options.access);
     if (!key) {
         return key.error();
     }
     (void)static_cast<bool>(boot_id()); // While there are descriptors to read it.
-    return std::unique_ptr<Membership>(new Membership(std::move(options), std::move(*key), content));
+    return std::unique_ptr<Membership>(new Membership(std::move(options), std::move(*key)));
 }
 
-Membership::Membership(MembershipOptions options, KeyHolder key, Content& content)
-    : options_(std::move(options)), content_(content), key_(std::move(key)), next_epoch_(random_epoch()) {}
+Membership::Membership(MembershipOptions options, KeyHolder key)
+    : options_(std::move(options)), key_(std::move(key)), next_epoch_(random_epoch()) {}
 
 Membership::~Membership() = default;
 
-Result<> Membership::open() {
+Result<> Membership::open(Content& content) {
+    {
+        std::lock_guard lock(mutex_);
+        content_ = &content;
+    }
     auto service = Service::start(*this);
     if (!service) {
         return service.error();
@@ -136,10 +140,14 @@ void Membership::count_lapped(uint64_t sequence) {
     }
 }
 
-void Membership::drop() {
-    std::lock_guard lock(mutex_);
+void Membership::count_dropped() {
     stats_.last_sequence += 1;
     stats_.dropped += 1;
+}
+
+void Membership::drop() {
+    std::lock_guard lock(mutex_);
+    count_dropped();
     if (generation_) {
         generation_->state().last_sequence.store(stats_.last_sequence);
     }
@@ -202,7 +210,9 @@ cuframes_publisher_stats Membership::stats() {
     std::lock_guard lock(mutex_);
     cuframes_publisher_stats out = stats_;
     out.subscribers = present();
-    content_.add_to(out);
+    if (content_) {
+        content_->add_to(out);
+    }
     return out;
 }
 
@@ -217,7 +227,7 @@ std::vector<cuframes_subscriber_info> Membership::subscribers() {
 
 cuframes_subscriber_info Membership::info(const Member& member) const {
     cuframes_subscriber_info out = member.info(stats_.last_sequence);
-    content_.add_to(out, member);
+    content_->add_to(out, member);
     return out;
 }
 

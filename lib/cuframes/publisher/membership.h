@@ -53,12 +53,12 @@ public:
     using Members = std::vector<std::shared_ptr<Member>>;
     using Maker = std::function<Result<std::shared_ptr<ContentGeneration>>(const GenerationPlace&)>;
 
-    /// Takes the key. The content has to live until close() has returned.
-    static Result<std::unique_ptr<Membership>> create(MembershipOptions options, Content& content);
+    /// Takes the key: readers may connect, and wait to be admitted.
+    static Result<std::unique_ptr<Membership>> create(MembershipOptions options);
     ~Membership();
 
-    /// Begins to admit readers.
-    Result<> open();
+    /// Begins to admit readers. The content has to live until close() has returned.
+    Result<> open(Content& content);
     /// Lets all go, and gives the key back.
     void close();
 
@@ -102,6 +102,8 @@ public:
     }
     /// Whether some reader must not lose an item yet.
     bool is_needed(uint64_t sequence) const;
+    /// The next number goes to an item that nobody will see.
+    void count_dropped();
     /// An item is overwritten. 0: there was none.
     void count_lapped(uint64_t sequence);
     /// A reader has more than before, or something else that is waited for happened.
@@ -116,7 +118,7 @@ public:
     void tell_shortage();
 
 private:
-    Membership(MembershipOptions options, KeyHolder key, Content& content);
+    Membership(MembershipOptions options, KeyHolder key);
 
     // Reception.
     const std::string& key() const override { return options_.key; }
@@ -128,7 +130,7 @@ private:
     void goodbye(const Guest& member) override;
     void progress() override;
     void supply(const Guest& member, const Need& need) override;
-    bool hear(const Guest& member, const Datagram& datagram) override { return content_.hear(*member, datagram); }
+    bool hear(const Guest& member, const Datagram& datagram) override { return content_->hear(*member, datagram); }
     bool owes() const override { return owes_.load(); }
     void serve() override;
 
@@ -152,10 +154,10 @@ private:
     bool give_up_if_late(Member& member, uint64_t wanted, Deadline& look_again);
 
     const MembershipOptions options_;
-    Content& content_;
     KeyHolder key_;
 
     std::mutex mutex_;
+    Content* content_ = nullptr;      ///< From open() on, and before the service thread begins.
     std::condition_variable changed_; ///< A reader moved on, came or went; or somebody interrupted.
     uint32_t waiters_ = 0;            ///< Threads in wait_for_room().
     std::shared_ptr<ContentGeneration> generation_;

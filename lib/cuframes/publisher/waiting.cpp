@@ -21,7 +21,7 @@ Result<> Membership::await_those_behind(Lock& lock) {
         return member.needs(stats_.last_sequence) && member.behind(*generation_);
     };
     // Two generations lie before a reader at most.
-    forget_wait(2 * content_.capacity());
+    forget_wait(2 * content_->capacity());
     Result<> result;
     for (;;) {
         Deadline look_again; // Of the first that is in the way, and empty if none is.
@@ -65,7 +65,7 @@ bool Membership::wait_for_room(Lock& lock, const Room& room) {
 
 void Membership::forget_wait(uint32_t more) {
     for (const auto& member : members_) {
-        member->forget_wait(content_.patience(member->share()) + more);
+        member->forget_wait(content_->patience(member->share()) + more);
     }
 }
 

@@ -16,6 +16,9 @@
  *       cuframes_slot_release(slot)
  *     cuframes_publisher_destroy()                  cuframes_subscriber_destroy()
  *
+ * A key carries one *content*: frames, or the *packets* that an encoder made of them, with the past seconds. See
+ * "packets" below, and cuframes_content.
+ *
  * ## What is promised
  *
  * - A frame that a subscriber holds is never overwritten, whoever is killed and when. A held frame stays readable and
@@ -113,12 +116,17 @@ static inline cuframes_optional cuframes_some(uint64_t value) {
 #define CUFRAMES_DEFAULT_MAX_SUBSCRIBERS 64
 #define CUFRAMES_DEFAULT_METADATA_SIZE (256 * 1024)
 #define CUFRAMES_DEFAULT_MAX_HELD 3 /**< To begin with: what a sink shows, what it waits to show, and one more. */
+#define CUFRAMES_DEFAULT_MAX_TIME UINT64_C(15000000000) /**< Packets: nanoseconds of the past. */
+#define CUFRAMES_DEFAULT_MAX_BYTES UINT64_C(0x4000000)  /**< Packets: 64 MiB, which is 15 s at 35 Mbit/s. */
 
 /** Most slots of a ring, those set aside for the producer included: the lease scan stays within a few cache lines. */
 #define CUFRAMES_MAX_SLOTS 256
 
 /** Most frames one subscriber may ask to hold. */
 #define CUFRAMES_MAX_HELD 64
+
+/** Largest packet, in bytes. */
+#define CUFRAMES_MAX_PACKET_SIZE (64 * 1024 * 1024)
 
 /** Longest key, in bytes; legal characters are `A-Z a-z 0-9 . _ -`. */
 #define CUFRAMES_MAX_KEY 64
@@ -264,6 +272,15 @@ typedef struct cuframes_image {
 typedef struct cuframes_publisher cuframes_publisher;
 typedef struct cuframes_slot cuframes_slot;
 
+/** What a key carries. A subscriber of the other one is refused, and told which it is. */
+typedef enum cuframes_content {
+    CUFRAMES_CONTENT_FRAMES = 0,
+    CUFRAMES_CONTENT_PACKETS = 1,
+    CUFRAMES_CONTENT_UNDECIDED =
+        2, /**< Of a publisher: cuframes_publisher_configure(), _set_caps() or _eos(), whichever comes
+                                         first, decides. Until then subscribers connect, and wait to be admitted. */
+} cuframes_content;
+
 typedef enum cuframes_policy {
     CUFRAMES_POLICY_DROP = 0, /**< Never wait. A strict subscriber that lags by the whole ring is lapped, and told. */
     CUFRAMES_POLICY_WAIT = 1, /**< Wait for strict subscribers; lap one that is in the way and has taken nothing for
@@ -317,6 +334,11 @@ typedef struct cuframes_publisher_options {
     void* user_data;
     uint32_t
         max_slots; /**< With slots 0: the most frames the ring may grow to, 3 to 128; 0: CUFRAMES_DEFAULT_MAX_SLOTS. */
+    cuframes_content content; /**< With packets, slots and max_slots must be 0. */
+    uint64_t max_time;        /**< Packets: nanoseconds of the past that are kept; 0: CUFRAMES_DEFAULT_MAX_TIME. */
+    uint64_t
+        max_bytes; /**< Packets: bytes that are kept at most, 64 KiB to 64 GiB; 0: CUFRAMES_DEFAULT_MAX_BYTES. Memory is
+                             got as it is needed. */
 } cuframes_publisher_options;
 
 /**
@@ -515,6 +537,19 @@ typedef enum cuframes_release {
                                      Needs a driver of CUDA 12.5; with an older one it is as CUFRAMES_RELEASE_STREAMS. */
 } cuframes_release;
 
+/** Packets: where a subscriber begins, with the first publisher that it finds. With later ones it begins with the first
+ *  packet that they still have, as what came between is what it missed. */
+typedef enum cuframes_start {
+    CUFRAMES_START_LIVE =
+        0, /**< With the next keyframe that comes: up to a GOP from now. What it passes over until then
+                                      counts nowhere. */
+    CUFRAMES_START_KEYFRAME = 1, /**< With the newest keyframe that there is: something to decode at once. */
+    CUFRAMES_START_PREROLL = 2, /**< With the newest keyframe at or before `preroll` before now; the oldest there is, if
+                                      they are all later. 0: as CUFRAMES_START_LIVE. */
+    CUFRAMES_START_TIME = 3,    /**< With the newest keyframe at or before `start_time`, as of the pts of a frame; the
+                                      oldest there is, if they are all later. */
+} cuframes_start;
+
 typedef struct cuframes_subscriber_options {
     uint32_t struct_size;
     const char* key;       /**< Required. */
@@ -534,7 +569,11 @@ typedef struct cuframes_subscriber_options {
     bool
         copies; /**< One frame more may be taken than max_held, for the time of a copy: `spare` in its view is 0 then, and
                       it is given back before the next is taken. The ring sets no slot aside for it. */
-    cuframes_release release; /**< For rings in GPU memory. */
+    cuframes_release release;     /**< For rings in GPU memory. */
+    cuframes_content content;     /**< With packets, what is of frames and leases must be 0. */
+    cuframes_start start;         /**< Packets: where to begin with the first publisher. */
+    uint64_t preroll;             /**< With CUFRAMES_START_PREROLL: nanoseconds. */
+    cuframes_optional start_time; /**< With CUFRAMES_START_TIME: nanoseconds of CLOCK_MONOTONIC. */
 } cuframes_subscriber_options;
 
 /**
@@ -692,6 +731,119 @@ CUFRAMES_API int cuframes_frame_record_stream(cuframes_frame* frame, cuframes_cu
  * captures a graph. Thread-safe.
  */
 CUFRAMES_API int cuframes_frame_read(const cuframes_frame* frame, const cuframes_image* image);
+
+// --------------------------------------------------------------------------------------------------------- packets
+
+/*
+ * Packets are what an encoder makes: one access unit each, or a piece of sound, or a record of metadata. A publisher made
+ * with CUFRAMES_CONTENT_PACKETS keeps those of the past `max_time` in a *packet log* in host memory, and subscribers begin
+ * where they like in it. All else, from keys to statistics, is as with frames.
+ *
+ *     cuframes_publisher_create(key, CUFRAMES_CONTENT_PACKETS)     cuframes_subscriber_create(key, CUFRAMES_CONTENT_PACKETS,
+ *     cuframes_publisher_set_caps(caps)                                                       start)
+ *     loop:                                                        loop:
+ *       cuframes_publisher_publish_packet(data, size, info)          cuframes_subscriber_next_packet() -> packet
+ *                                                                    … cuframes_packet_get(packet) …
+ *     cuframes_publisher_destroy()                                   cuframes_packet_unref(packet)
+ *
+ * What leaves first are whole GOPs (a keyframe and what depends on it): the oldest goes when what is left still covers
+ * `max_time`, or when there is no room for the next packet in `max_bytes`. So the window begins with a keyframe, unless one
+ * GOP alone is larger than `max_bytes`: then its beginning goes, and there is nothing to begin with before the next one.
+ *
+ * Both modes read every packet in order. Under CUFRAMES_POLICY_DROP the publisher never waits: a subscriber that is slower
+ * than the window is long loses what left it, goes on with the oldest packet that is there, and is told how many it missed.
+ * Under CUFRAMES_POLICY_WAIT nothing leaves the log that a subscriber in CUFRAMES_MODE_STRICT has yet to take; one that takes
+ * nothing for wait_timeout_ms of waiting is given up, as with frames.
+ *
+ * A subscriber gets a copy of each packet, which it may keep for as long as it likes: nothing of the log is held by it.
+ */
+
+/**
+ * The media type of the packets that follow: caps as GStreamer writes them, codec data included, any UTF-8 up to 16 KiB;
+ * NULL or "": none. Each packet keeps that which it was published with. It may change at any time; at most 64 of them are
+ * kept, then the oldest packets leave. Thread-safe. Waits as cuframes_publisher_publish_packet() does.
+ */
+CUFRAMES_API int cuframes_publisher_set_caps(cuframes_publisher* publisher, const char* caps);
+
+/** What travels with a packet. Times are nanoseconds of CLOCK_MONOTONIC, those of the frame that it was made of. */
+typedef struct cuframes_packet_info {
+    uint32_t struct_size;
+    uint32_t flags; /**< Opaque to the log (the elements put GstBufferFlags here). */
+    bool
+        delta; /**< It can only be decoded after those before it. false: a keyframe, or sound, or whatever stands alone. */
+    cuframes_optional pts; /**< When what it shows was captured. */
+    cuframes_optional dts; /**< Likewise, in the order of decoding. */
+    cuframes_optional duration;
+    const void* metadata; /**< Opaque to the log. Copied. */
+    size_t metadata_size;
+} cuframes_packet_info;
+
+/**
+ * Appends a packet, which is copied, and wakes subscribers that sleep. `data` may be NULL if `size` is 0.
+ * CUFRAMES_ERROR_NO_MEMORY if the packet is larger than CUFRAMES_MAX_PACKET_SIZE or than the log: it is counted as dropped,
+ * and the stream goes on. CUFRAMES_ERROR_INTERRUPTED: it was not published. Waits for nobody under CUFRAMES_POLICY_DROP.
+ * Thread-safe.
+ */
+CUFRAMES_API int cuframes_publisher_publish_packet(cuframes_publisher* publisher, const void* data, size_t size,
+                                                   const cuframes_packet_info* info);
+
+/** What a packet log holds at a moment. */
+typedef struct cuframes_packet_window {
+    uint32_t struct_size;
+    uint32_t keyframes;
+    uint64_t packets;
+    uint64_t bytes;
+    uint64_t
+        oldest_time; /**< Of the oldest packet: its pts, else its dts, else when it was published. CUFRAMES_TIME_NONE:
+                               there is none. */
+    uint64_t newest_time;   /**< Of the newest packet. */
+    uint64_t keyframe_time; /**< Of the newest keyframe; CUFRAMES_TIME_NONE: there is none. */
+    uint64_t bit_rate;      /**< Bits per second over the window; 0: not known yet. */
+} cuframes_packet_window;
+
+/** Thread-safe; does not wait. */
+CUFRAMES_API int cuframes_publisher_get_packet_window(cuframes_publisher* publisher, cuframes_packet_window* window);
+
+typedef struct cuframes_packet cuframes_packet;
+
+/** As cuframes_subscriber_next(), of a subscriber of packets. Leases there are none. Thread-bound. */
+CUFRAMES_API int cuframes_subscriber_next_packet(cuframes_subscriber* subscriber, int64_t timeout_ms,
+                                                 cuframes_packet** packet);
+
+/** The same as its publisher is told. CUFRAMES_ERROR_INVALID_STATE while attached to none. Thread-bound. */
+CUFRAMES_API int cuframes_subscriber_get_packet_window(cuframes_subscriber* subscriber, cuframes_packet_window* window);
+
+/** A packet. All pointers are valid until its last unref. */
+typedef struct cuframes_packet_view {
+    uint32_t struct_size;
+    uint32_t flags; /**< As the publisher's cuframes_packet_info said. */
+    const void* data;
+    size_t size;
+    const char* caps;      /**< The media type that it was published with; "" if there was none. */
+    uint64_t caps_version; /**< Another number for each change of caps. With `epoch` it names them. */
+    uint64_t epoch;
+    uint64_t sequence;  /**< 1-based, counts for the publisher's life. */
+    uint64_t missed;    /**< Packets lost or skipped between the one before and this one. */
+    bool discontinuity; /**< First packet from this publisher, or packets are missing. */
+    bool delta;
+    uint64_t pts; /**< CUFRAMES_TIME_NONE: unknown. So for dts and duration. */
+    uint64_t dts, duration;
+    const void* metadata;
+    size_t metadata_size;
+    uint64_t publish_time; /**< CLOCK_MONOTONIC when it became visible. */
+    uint64_t latency;      /**< As cuframes_publisher_set_latency() told; CUFRAMES_TIME_NONE: not told. */
+    uint64_t behind; /**< Packets that were published after it when it was taken. For the first one: what the past has
+                                to give, and where it meets the present. */
+} cuframes_packet_view;
+
+/** Never NULL for a packet. Thread-safe. */
+CUFRAMES_API const cuframes_packet_view* cuframes_packet_get(const cuframes_packet* packet);
+
+/** Thread-safe. */
+CUFRAMES_API cuframes_packet* cuframes_packet_ref(cuframes_packet* packet);
+
+/** NULL is ignored. Thread-safe. */
+CUFRAMES_API void cuframes_packet_unref(cuframes_packet* packet);
 
 // ------------------------------------------------------------------------------------------------------------ CUDA
 

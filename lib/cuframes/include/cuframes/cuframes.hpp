@@ -127,6 +127,13 @@ inline cuframes_frame_info frame_info(std::uint64_t pts = CUFRAMES_TIME_NONE) {
     return out;
 }
 
+inline cuframes_packet_info packet_info(std::uint64_t pts = CUFRAMES_TIME_NONE, bool delta = false) {
+    auto out = make<cuframes_packet_info>();
+    out.pts = cuframes_some(pts);
+    out.delta = delta;
+    return out;
+}
+
 /// A CUstream and its CUcontext; {}: the legacy default stream of the ring's own context.
 using Stream = cuframes_cuda_stream;
 
@@ -191,6 +198,19 @@ public:
             return last_error(code);
         }
         return Slot(slot);
+    }
+    /// Of packets: the media type of those that follow.
+    Status set_caps(const char* caps) { return Status::of(cuframes_publisher_set_caps(get(), caps)); }
+    Status publish_packet(const void* data, std::size_t size, const cuframes_packet_info& info = packet_info()) {
+        return Status::of(cuframes_publisher_publish_packet(get(), data, size, &info));
+    }
+    Result<cuframes_packet_window> packet_window() const {
+        auto out = make<cuframes_packet_window>();
+        const int code = cuframes_publisher_get_packet_window(get(), &out);
+        if (code < 0) {
+            return last_error(code);
+        }
+        return out;
     }
     /// How long after its capture a frame becomes visible at the latest, in nanoseconds.
     Status set_latency(std::uint64_t latency) { return Status::of(cuframes_publisher_set_latency(get(), latency)); }
@@ -266,6 +286,29 @@ private:
     detail::Handle<cuframes_frame, cuframes_frame_unref> handle_;
 };
 
+/// A packet. Copies share it. May outlive its subscriber and its publisher.
+class Packet {
+public:
+    explicit Packet(cuframes_packet* owned) : handle_(owned) {}
+    Packet(const Packet& other) : handle_(other.handle_ ? cuframes_packet_ref(other.handle_.get()) : nullptr) {}
+    Packet(Packet&&) noexcept = default;
+    Packet& operator=(Packet other) noexcept {
+        handle_.swap(other.handle_);
+        return *this;
+    }
+    ~Packet() = default;
+
+    const cuframes_packet_view& view() const { return *cuframes_packet_get(handle_.get()); }
+    const cuframes_packet_view* operator->() const { return cuframes_packet_get(handle_.get()); }
+
+    cuframes_packet* get() const noexcept { return handle_.get(); }
+    /// Hands the reference over to the caller.
+    cuframes_packet* release() noexcept { return handle_.release(); }
+
+private:
+    detail::Handle<cuframes_packet, cuframes_packet_unref> handle_;
+};
+
 class Subscriber {
 public:
     explicit Subscriber(cuframes_subscriber* owned) : handle_(owned) {}
@@ -289,6 +332,22 @@ public:
             return last_error(code);
         }
         return Frame(frame);
+    }
+    Result<Packet> next_packet(Timeout timeout = forever) {
+        cuframes_packet* packet = nullptr;
+        const int code = cuframes_subscriber_next_packet(get(), timeout.count(), &packet);
+        if (code < 0) {
+            return last_error(code);
+        }
+        return Packet(packet);
+    }
+    Result<cuframes_packet_window> packet_window() const {
+        auto out = make<cuframes_packet_window>();
+        const int code = cuframes_subscriber_get_packet_window(get(), &out);
+        if (code < 0) {
+            return last_error(code);
+        }
+        return out;
     }
     Status wait_lease(Timeout timeout = forever) {
         return Status::of(cuframes_subscriber_wait_lease(get(), timeout.count()));

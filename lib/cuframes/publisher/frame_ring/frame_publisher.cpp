@@ -10,14 +10,10 @@
 
 namespace cuframes::core {
 
-Result<std::shared_ptr<FramePublisher>> FramePublisher::create(PublisherOptions options) {
-    std::shared_ptr<FramePublisher> publisher(new FramePublisher(std::move(options)));
-    auto membership = Membership::create(publisher->options_.membership, *publisher);
-    if (!membership) {
-        return membership.error();
-    }
-    publisher->membership_ = std::move(*membership);
-    if (auto opened = publisher->membership_->open(); !opened) {
+Result<std::shared_ptr<FramePublisher>> FramePublisher::create(std::unique_ptr<Membership> membership,
+                                                               RingOptions options) {
+    std::shared_ptr<FramePublisher> publisher(new FramePublisher(std::move(membership), options));
+    if (auto opened = publisher->membership_->open(*publisher); !opened) {
         return opened.error();
     }
     return publisher;
@@ -50,7 +46,7 @@ Result<std::unique_ptr<Slot>> FramePublisher::acquire(uint32_t flags) {
                      text("the ring \"", key(), "\" has no geometry yet; call cuframes_publisher_configure()")};
     }
     auto generation = std::static_pointer_cast<RingGeneration>(membership_->generation());
-    const bool waits = options_.membership.policy == CUFRAMES_POLICY_WAIT;
+    const bool waits = membership_->options().policy == CUFRAMES_POLICY_WAIT;
     // Readers may lease so many, and one more is needed to publish what lies in no slot yet.
     const ring::SlotTable& slots = generation->slots();
     if ((flags & CUFRAMES_ACQUIRE_SPARE) && slots.held() > 0 && slots.held() + granted() + 2 >= slots.usable()) {

@@ -15,8 +15,7 @@ namespace cuframes::core {
 
 class Slot;
 
-struct PublisherOptions {
-    MembershipOptions membership;
+struct RingOptions {
     uint32_t slots;     ///< Frames kept for readers; in an elastic ring the fewest.
     uint32_t max_slots; ///< The most: the same where the ring does not grow.
 
@@ -25,7 +24,7 @@ struct PublisherOptions {
 
 class FramePublisher final : public std::enable_shared_from_this<FramePublisher>, private Content {
 public:
-    static Result<std::shared_ptr<FramePublisher>> create(PublisherOptions options);
+    static Result<std::shared_ptr<FramePublisher>> create(std::unique_ptr<Membership> membership, RingOptions options);
     ~FramePublisher();
 
     void close() { membership_->close(); }
@@ -39,10 +38,11 @@ public:
 
     /// What a stream of any content has.
     Membership& membership() { return *membership_; }
-    const PublisherOptions& options() const { return options_; }
+    const RingOptions& options() const { return options_; }
 
 private:
-    explicit FramePublisher(PublisherOptions options) : options_(std::move(options)) {}
+    FramePublisher(std::unique_ptr<Membership> membership, RingOptions options)
+        : options_(options), membership_(std::move(membership)) {}
 
     // Content.
     ContentKind kind() const override { return ContentKind::frames; }
@@ -57,7 +57,7 @@ private:
     void add_to(cuframes_publisher_stats& stats) const override;
     void add_to(cuframes_subscriber_info& info, const Member& member) const override;
 
-    const std::string& key() const { return options_.membership.key; }
+    const std::string& key() const { return membership_->options().key; }
     /// NULL: there is none yet.
     RingGeneration* ring() const { return static_cast<RingGeneration*>(membership_->generation().get()); }
 
@@ -78,7 +78,7 @@ private:
     void grant(Member& member, const Want& want);
     Sent answer(Member& member);
 
-    const PublisherOptions options_;
+    const RingOptions options_;
     std::unique_ptr<Membership> membership_;
     cuframes_publisher_stats own_ = {}; ///< What is counted of frames. Under the mutex.
     mutable uint64_t leases_told_ = 0;  ///< When the log was last told who holds frames for long.

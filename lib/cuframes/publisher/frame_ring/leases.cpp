@@ -46,7 +46,7 @@ uint32_t FramePublisher::leases_left() const {
 uint32_t FramePublisher::leases_to_join(const FrameWish& wish) const {
     constexpr uint32_t guess_in_fixed_ring = 2;
     const bool fixed = !options_.elastic();
-    const bool many_seats = options_.membership.max_subscribers > CUFRAMES_DEFAULT_MAX_SUBSCRIBERS;
+    const bool many_seats = membership_->options().max_subscribers > CUFRAMES_DEFAULT_MAX_SUBSCRIBERS;
     const uint32_t left = leases_left();
     if (left < wish.least) {
         return 0;

@@ -29,14 +29,12 @@ public:
     static Result<std::unique_ptr<FrameSubscriber>> create(SubscriberOptions options);
     ~FrameSubscriber();
 
-    Result<> attach(int64_t timeout_ms) { return connector_->attach(timeout_ms); }
     Result<Frame*> next(int64_t timeout_ms);
     Result<> wait_lease(int64_t timeout_ms);
     void want(uint32_t leases, uint32_t frames);
     void set_latency(uint64_t latency) { latency_.store(latency, std::memory_order_relaxed); }
 
-    int fd() { return connector_->fd(); }
-    void set_interrupted(bool interrupted) { connector_->set_interrupted(interrupted); }
+    Connector& connector() { return *connector_; }
     Result<> add_cuda_context(void* context);
     cuframes_subscriber_stats stats();
 

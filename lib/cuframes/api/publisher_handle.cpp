@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "api/publisher_handle.h"
+
+using namespace cuframes::core;
+
+Result<> cuframes_publisher::decide(cuframes_content content) {
+    std::lock_guard lock(mutex_);
+    if (!undecided_) {
+        return frames() || packets() ? Result<>()
+                                     : Error{CUFRAMES_ERROR_INVALID_STATE,
+                                             "this publisher could not begin to admit subscribers; make another one"};
+    }
+    if (content == CUFRAMES_CONTENT_PACKETS) {
+        auto made = PacketPublisher::create(std::move(undecided_), log_);
+        if (!made) {
+            return made.error();
+        }
+        packets_ = std::move(*made);
+        packets_now_.store(packets_.get());
+        return {};
+    }
+    auto made = FramePublisher::create(std::move(undecided_), ring_);
+    if (!made) {
+        return made.error();
+    }
+    frames_ = std::move(*made);
+    frames_now_.store(frames_.get());
+    return {};
+}
+
+void cuframes_publisher::close() {
+    if (frames_ || packets_ || undecided_) {
+        membership_->close();
+    }
+}
+
+namespace cuframes::core::api {
+
+Error carries_other(const cuframes_publisher& handle, const char* wanted) {
+    const std::string& key = handle.membership().options().key;
+    if (!handle.frames() && !handle.packets()) {
+        return {CUFRAMES_ERROR_INVALID_STATE, text("it is not decided yet what \"", key,
+                                                   "\" carries: call cuframes_publisher_configure() for frames, or "
+                                                   "cuframes_publisher_set_caps() for packets")};
+    }
+    return {CUFRAMES_ERROR_INVALID_STATE, text("the publisher of \"", key, "\" carries ",
+                                               handle.packets() ? "packets" : "frames", ", and not ", wanted)};
+}
+
+} // namespace cuframes::core::api
