@@ -168,7 +168,7 @@ TEST_P(Members, MaxSubscribersIsKept) {
 
 CUFRAMES_OVER_CONTENTS(Members);
 
-// A reader of something else is refused, with a sentence that says what there is and what it reads.
+// A reader of something else is refused, with a sentence that says what there is, what it asked for, and what to do.
 TEST(Contents, ReaderOfAnotherIsRefused) {
     const TempDir temp;
     for (const bool of_records : {false, true}) {
@@ -180,10 +180,12 @@ TEST(Contents, ReaderOfAnotherIsRefused) {
         publisher.call("publisher");
         reader.call("subscriber");
         const Message refusal = reader.ask("connect timeout=5000");
-        EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_INVALID_ARGUMENT) << refusal.text("text");
-        for (const char* named : {"frames", "an experiment"}) {
-            EXPECT_NE(refusal.text("text").find(named), std::string::npos) << refusal.text("text");
-        }
+        EXPECT_EQ(refusal.number("code"), CUFRAMES_ERROR_OTHER_CONTENT) << refusal.text("text");
+        const std::string sentence =
+            of_records
+                ? "\"cam\" carries an experiment, and the subscriber asks for frames: ask for an experiment, or for"
+                : "\"cam\" carries frames, and the subscriber asks for an experiment: ask for frames, or for";
+        EXPECT_NE(refusal.text("text").find(sentence), std::string::npos) << refusal.text("text");
     }
 }
 

@@ -105,6 +105,7 @@ TEST_F(Protocol, ReaderOfAnotherContentIsRefused) {
     ASSERT_EQ(datagram.bytes.size(), sizeof(refused));
     std::memcpy(&refused, datagram.bytes.data(), sizeof(refused));
     EXPECT_EQ(refused.header.type, static_cast<uint32_t>(MessageType::refused));
+    EXPECT_EQ(refused.error, CUFRAMES_ERROR_OTHER_CONTENT);
     const std::string sentence = refused.message;
     for (const char* named : {"frames", "content 9", "an experiment"}) {
         EXPECT_NE(sentence.find(named), std::string::npos) << sentence;

@@ -22,6 +22,7 @@ BASES = {
     "KeyInUse": cuframes.Error,
     "AccessDenied": PermissionError,
     "RingFull": cuframes.Error,
+    "OtherContent": cuframes.Error,
     "NoFreeSlot": cuframes.Error,
     "LeasesExhausted": cuframes.Error,
     "Forked": RuntimeError,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: the C ABI tells every mistake by value and by sentence, and takes structs of older headers.
+#include "base/error_list.h"
 #include "base/log.h"
 #include "cuframes/cuframes.h"
 #include "temp_dir.hpp"
@@ -13,17 +14,21 @@
 
 namespace {
 
+#define CUFRAMES_ERROR_COUNT(name, python, sentence) +1
+constexpr int error_count = CUFRAMES_ERROR_LIST(CUFRAMES_ERROR_COUNT);
+
 TEST(Errors, EachValueHasItsOwnNameAndSentence) {
     std::set<std::string> names;
     std::set<std::string> sentences;
-    for (int code = CUFRAMES_OK; code >= CUFRAMES_ERROR_INVALID_STATE; --code) {
+    for (int code = CUFRAMES_OK; code >= -error_count; --code) {
         names.insert(cuframes_error_name(code));
         sentences.insert(cuframes_error_string(code));
     }
-    EXPECT_EQ(names.size(), size_t{1 - CUFRAMES_ERROR_INVALID_STATE});
+    EXPECT_EQ(names.size(), size_t{error_count + 1});
     EXPECT_EQ(sentences.size(), names.size());
     EXPECT_FALSE(names.contains("unknown"));
-    EXPECT_STREQ(cuframes_error_name(CUFRAMES_ERROR_INVALID_STATE - 1), "unknown");
+    EXPECT_STREQ(cuframes_error_name(-error_count - 1), "unknown");
+    EXPECT_STREQ(cuframes_error_string(-error_count - 1), "Unknown error value.");
     EXPECT_STREQ(cuframes_error_name(1), "unknown");
     EXPECT_STREQ(cuframes_error_name(CUFRAMES_ERROR_KEY_IN_USE), "CUFRAMES_ERROR_KEY_IN_USE");
     EXPECT_STREQ(cuframes_error_name(CUFRAMES_OK), "CUFRAMES_OK");

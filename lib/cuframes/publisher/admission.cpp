@@ -40,9 +40,10 @@ Result<> Membership::check_hello(const Hello& hello) const {
                      text("contents ", hello.contents, ", or mode ", hello.mode, " is out of range")};
     }
     if (const uint32_t carried = bit_of(content_->kind()); (hello.contents & carried) == 0) {
-        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT,
-                     text("\"", options_.key, "\" carries ", names_of_contents(carried), ", and the subscriber reads ",
-                          names_of_contents(hello.contents), " only")};
+        const std::string there_is = names_of_contents(carried);
+        return Error{CUFRAMES_ERROR_OTHER_CONTENT,
+                     text("\"", options_.key, "\" carries ", there_is, ", and the subscriber asks for ",
+                          names_of_contents(hello.contents), ": ask for ", there_is, ", or for another key")};
     }
     return {};
 }

@@ -119,7 +119,8 @@ class Subscriber:
     def connect(self, timeout_ms: int = -1) -> Self:
         """Waits until a publisher has admitted us, and takes no frame. -1: for ever. Returns this subscriber.
 
-        PublisherGone: none came in time. RingFull, AccessDenied, ProtocolMismatch: it refused us, and said why.
+        PublisherGone: none came in time. RingFull, AccessDenied, ProtocolMismatch, OtherContent: it refused us, and said
+        why.
         """
         timeout_ms = milliseconds(timeout_ms)
         try:
@@ -428,7 +429,8 @@ def subscribe(
     """Subscribes to a publisher, and waits until it admits us: up to `connect_timeout_ms`, -1: for ever.
 
     The other arguments are those of `Subscriber`. Blocks with the interpreter lock released; Ctrl-C ends it.
-    PublisherGone: no publisher came in time. RingFull, AccessDenied, ProtocolMismatch: it refused us, and said why.
+    PublisherGone: no publisher came in time. RingFull, AccessDenied, ProtocolMismatch, OtherContent: it refused us, and
+    said why.
     """
     subscriber = Subscriber(
         key,

@@ -35,6 +35,7 @@ __all__ = [
     "KeyInUse",
     "LeasesExhausted",
     "NoFreeSlot",
+    "OtherContent",
     "OutOfMemory",
     "ProtocolMismatch",
     "PublisherGone",
@@ -99,6 +100,10 @@ class KeyInUse(Error):
 
 class AccessDenied(Error, PermissionError):
     """The publisher's access rule does not admit this user."""
+
+
+class OtherContent(Error):
+    """The key carries another content than was asked for; the message says which. Ask for that one, or another key."""
 
 
 class RingFull(Error):

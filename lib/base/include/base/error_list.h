@@ -32,7 +32,8 @@
     X(PROTOCOL, ProtocolMismatch, "The peer sent something malformed.") \
     X(SYSTEM, ShmError, "A system call failed.") \
     X(FORKED, Forked, "The handle was made in another process, before fork().") \
-    X(INVALID_STATE, InvalidArgument, "The call does not fit the handle's state.")
+    X(INVALID_STATE, InvalidArgument, "The call does not fit the handle's state.") \
+    X(OTHER_CONTENT, OtherContent, "The key carries another content.")
 // clang-format on
 
 namespace cuframes::core {

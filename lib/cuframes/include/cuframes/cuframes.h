@@ -160,6 +160,7 @@ typedef enum cuframes_error {
     CUFRAMES_ERROR_SYSTEM = -23,           /**< A system call failed; the message names it. */
     CUFRAMES_ERROR_FORKED = -24,           /**< The handle was made in another process, before fork(). */
     CUFRAMES_ERROR_INVALID_STATE = -25,    /**< The call does not fit the handle's state. */
+    CUFRAMES_ERROR_OTHER_CONTENT = -26,    /**< The key carries another content; the message says which. */
 } cuframes_error;
 
 /** One sentence for an error value. Static; never NULL. Thread-safe. */
@@ -606,8 +607,8 @@ CUFRAMES_API int cuframes_subscriber_connect(cuframes_subscriber* subscriber, in
  * - CUFRAMES_ERROR_EOS once for each end of stream, in its place among the frames, also when the stream was revived before
  *   this call; a further call waits for what follows;
  * - CUFRAMES_ERROR_PUBLISHER_GONE with end_when_gone;
- * - why attaching failed: CUFRAMES_ERROR_RING_FULL, _ACCESS_DENIED, _VERSION_MISMATCH, _NO_DRIVER, …. A further call
- *   tries again.
+ * - why attaching failed: CUFRAMES_ERROR_RING_FULL, _ACCESS_DENIED, _VERSION_MISMATCH, _OTHER_CONTENT, _NO_DRIVER, …. A
+ *   further call tries again.
  * When the publisher dies, frames that it had published are still delivered first (strict: all that are left). Then
  * the subscriber waits for its successor. Thread-bound.
  */
