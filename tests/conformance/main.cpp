@@ -3,7 +3,8 @@
 // The conformance suite: what cuframes.h promises, shown between real processes. The program starts itself again in the
 // role "agent" for each publisher and subscriber, and tells them what to do line by line (tests/harness).
 //
-//     conformance [--backend=host|cuda] [GoogleTest options]      host: with records
+//     conformance [--backend=host|cuda] [GoogleTest options]      host: with packets and records
+#include "packet_agent.hpp"
 #include "ring_test.hpp"
 
 #include <gtest/gtest.h>
@@ -38,6 +39,9 @@ int main(int argc, char** argv) {
     std::vector<char*> arguments(argv, argv + argc);
     if (argc == 2 && std::string(argv[1]) == "--role=agent") {
         return agent_main();
+    }
+    if (argc == 2 && std::string(argv[1]) == "--role=packet-agent") {
+        return packet_agent_main();
     }
     const std::string backend = take_backend(arguments);
     if (backend == "cuda" && !absence_of(Backend::cuda).empty() && !std::getenv("CUFRAMES_TEST_REQUIRE_CUDA")) {

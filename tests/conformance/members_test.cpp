@@ -41,6 +41,9 @@ TEST_P(Members, ReaderGoesOnWithTheSuccessorOfAKilledPublisher) {
 
 // The same in newest mode: it gets the newest of what the dead one left, then the successor's frames.
 TEST_P(Members, NewestReaderGoesOnToo) {
+    if (GetParam() == Backend::packets) {
+        GTEST_SKIP() << "packets are read in order, in newest mode too";
+    }
     auto publisher = std::make_unique<PublisherProcess>(*this, "slots=8 incarnation=1");
     SubscriberProcess reader(*this, "mode=newest max_held=2");
     reader.attach();

@@ -48,6 +48,7 @@ std::string records_agent() {
 ChildOptions RingTest::in_directory() const {
     ChildOptions options = options_for(directory());
     options.program = GetParam() == Backend::records ? records_agent() : std::string();
+    options.role = GetParam() == Backend::packets ? "packet-agent" : options.role;
     return options;
 }
 

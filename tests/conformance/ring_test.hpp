@@ -10,12 +10,13 @@
 
 namespace cuframes::test {
 
-/// Frames in either memory; or records, the smallest content there can be (tests/records), which only suites about what
-/// holds for every content have.
-enum class Backend { host, cuda, records };
+/// Frames in either memory; or, in suites about what holds for every content, packets, and records, the smallest content
+/// there can be (tests/records).
+enum class Backend { host, cuda, packets, records };
 
 inline std::string name_of(Backend backend) {
-    return backend == Backend::host ? "host" : backend == Backend::cuda ? "cuda" : "records";
+    static const char* const names[] = {"host", "cuda", "packets", "records"};
+    return names[static_cast<size_t>(backend)];
 }
 
 /// The agent that publishes and reads records.
@@ -100,10 +101,10 @@ bool all_threads_sleep(pid_t pid);
     INSTANTIATE_TEST_SUITE_P(                                                                                          \
         Backends, Suite, ::testing::Values(Backend::host, Backend::cuda),                                              \
         [](const ::testing::TestParamInfo<Backend>& instance) { return name_of(instance.param); })
-/// For what has nothing to do with what is carried: over records too.
+/// For what has nothing to do with what is carried: over packets and records too.
 #define CUFRAMES_OVER_CONTENTS(Suite)                                                                                  \
     INSTANTIATE_TEST_SUITE_P(                                                                                          \
-        Contents, Suite, ::testing::Values(Backend::host, Backend::cuda, Backend::records),                            \
+        Contents, Suite, ::testing::Values(Backend::host, Backend::cuda, Backend::packets, Backend::records),          \
         [](const ::testing::TestParamInfo<Backend>& instance) { return name_of(instance.param); })
 #define CUFRAMES_OVER_CUDA(Suite)                                                                                      \
     INSTANTIATE_TEST_SUITE_P(                                                                                          \

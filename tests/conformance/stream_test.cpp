@@ -98,11 +98,13 @@ TEST_P(Stream, EndThatIsRevivedIsToldInItsPlace) {
     EXPECT_EQ(strict.ask("next timeout=0").number("code"), CUFRAMES_ERROR_TIMEOUT);
     EXPECT_EQ(strict.stat("lost"), 0u);
 
-    EXPECT_TRUE(is_told(newest));
-    EXPECT_EQ(newest.call("next").number("sequence"), 4);
-    EXPECT_TRUE(is_told(newest));
-    EXPECT_EQ(newest.call("next").number("sequence"), 5);
-    EXPECT_EQ(newest.stat("skipped"), 3u);
+    if (GetParam() != Backend::packets) { // Which are read in order, in newest mode too.
+        EXPECT_TRUE(is_told(newest));
+        EXPECT_EQ(newest.call("next").number("sequence"), 4);
+        EXPECT_TRUE(is_told(newest));
+        EXPECT_EQ(newest.call("next").number("sequence"), 5);
+        EXPECT_EQ(newest.stat("skipped"), 3u);
+    }
 
     SubscriberProcess late(*this, "mode=strict");
     EXPECT_EQ(late.call("next").number("sequence"), 5) << "what ended before it came is not its business";
@@ -144,6 +146,9 @@ TEST_P(Stream, EndOfAnEmptyStreamIsReported) {
 // A strict subscriber that sleeps through a reconfiguration finds every frame of both generations. Through more of them it
 // is kept the first and the last, and what it lost between is counted.
 TEST_P(Stream, SleeperFindsTheGenerationThatFollowedAndTheLast) {
+    if (GetParam() == Backend::packets) {
+        GTEST_SKIP() << "a packet log has one generation: caps change within it";
+    }
     PublisherProcess publisher(*this, "slots=8");
     SubscriberProcess reader(*this, "mode=strict max_held=1");
     reader.attach();
@@ -162,6 +167,9 @@ TEST_P(Stream, SleeperFindsTheGenerationThatFollowedAndTheLast) {
 // The policy "wait" waits for that too: a strict subscriber that takes a frame in the time-out gets every frame of every
 // generation.
 TEST_P(Stream, WaitPolicyLosesNoGeneration) {
+    if (GetParam() == Backend::packets) {
+        GTEST_SKIP() << "a packet log has one generation: caps change within it";
+    }
     PublisherProcess publisher(*this, "slots=8 policy=wait wait_ms=300");
     SubscriberProcess reader(*this, "mode=strict max_held=1");
     reader.attach();

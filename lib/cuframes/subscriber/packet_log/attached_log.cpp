@@ -87,9 +87,9 @@ void AttachedLog::move_to(uint64_t sequence) {
     give_back([&] { tell_position(sequence); });
 }
 
-/// None of those is to be had any more. Which counts only for who has begun.
+/// None of those is to be had any more.
 void AttachedLog::miss_to(uint64_t sequence) {
-    missed_ += looks_for_keyframe_ ? 0 : sequence - position_;
+    missed_ += sequence - position_;
     move_to(sequence);
 }
 
@@ -101,7 +101,7 @@ bool AttachedLog::end_comes_before(uint64_t sequence) const {
 }
 
 uint64_t AttachedLog::pass_to(uint64_t sequence) {
-    const uint64_t more = sequence > position_ && !looks_for_keyframe_ ? sequence - position_ : 0;
+    const uint64_t more = sequence > position_ ? sequence - position_ : 0;
     if (sequence > position_) {
         position_ = sequence;
         tell_position(position_);

@@ -31,7 +31,7 @@ std::optional<uint64_t> AttachedLog::choose(const StartWish& wish) const {
     case CUFRAMES_START_LIVE:
         return {};
     case CUFRAMES_START_KEYFRAME:
-        return keyframe_of(newest());
+        return keyframe_at_or_before(UINT64_MAX);
     case CUFRAMES_START_PREROLL:
         return wish.preroll > 0 ? keyframe_at_or_before(now > wish.preroll ? now - wish.preroll : 0) : std::nullopt;
     case CUFRAMES_START_TIME:
@@ -87,10 +87,11 @@ std::optional<uint64_t> AttachedLog::keyframe_of(uint64_t sequence) const {
     return is_there ? std::optional(sequence - since) : std::nullopt;
 }
 
-/// The newest such keyframe; the oldest there is where all are later.
+/// The newest such keyframe of those that were there when the publisher admitted us, as what came since is to be read; the
+/// oldest where all are later.
 std::optional<uint64_t> AttachedLog::keyframe_at_or_before(uint64_t time) const {
     std::optional<uint64_t> found;
-    for (auto keyframe = keyframe_of(newest()); keyframe; keyframe = keyframe_of(*keyframe - 1)) {
+    for (auto keyframe = keyframe_of(position_); keyframe; keyframe = keyframe_of(*keyframe - 1)) {
         found = keyframe;
         if (time_of(*keyframe) <= time) {
             break;
