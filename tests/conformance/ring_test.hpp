@@ -106,6 +106,10 @@ bool all_threads_sleep(pid_t pid);
     INSTANTIATE_TEST_SUITE_P(                                                                                          \
         Contents, Suite, ::testing::Values(Backend::host, Backend::cuda, Backend::packets, Backend::records),          \
         [](const ::testing::TestParamInfo<Backend>& instance) { return name_of(instance.param); })
+#define CUFRAMES_OVER_PACKETS(Suite)                                                                                   \
+    INSTANTIATE_TEST_SUITE_P(                                                                                          \
+        Packets, Suite, ::testing::Values(Backend::packets),                                                           \
+        [](const ::testing::TestParamInfo<Backend>& instance) { return name_of(instance.param); })
 #define CUFRAMES_OVER_CUDA(Suite)                                                                                      \
     INSTANTIATE_TEST_SUITE_P(                                                                                          \
         Backends, Suite, ::testing::Values(Backend::cuda),                                                             \

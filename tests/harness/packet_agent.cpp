@@ -12,6 +12,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -69,6 +70,7 @@ public:
     }
 
     void interrupt(bool on) {
+        interrupted_.store(on);
         if (publisher_) {
             publisher_->set_interrupted(on);
         }
@@ -97,8 +99,8 @@ private:
     }
 
     Message publish(const Message& request) {
-        const int64_t count = request.number("count", 1);
-        for (int64_t done = 0; done < count; ++done) {
+        const int64_t count = request.number("count", 1); // 0: until interrupted.
+        for (int64_t done = 0; count == 0 ? !interrupted_.load() : done < count; ++done) {
             const std::vector<uint64_t> words(words_, incarnation_ << 40 | (last_ + 1));
             must(publisher_->publish_packet(words.data(), words.size() * sizeof(uint64_t)));
             last_ += 1;
@@ -142,6 +144,7 @@ private:
 
     std::mutex mutex_;
     std::string departures_;
+    std::atomic<bool> interrupted_{false};
     uint64_t incarnation_ = 1;
     uint64_t last_ = 0;
     size_t words_ = 0; ///< In each packet.

@@ -55,7 +55,11 @@ Result<AttachedLog::Took> AttachedLog::take() {
         if (newest <= position_) {
             return Took(Nothing::no_packet);
         }
-        if (const uint64_t there = tail(); there > next) {
+        const uint64_t there = tail();
+        if (!can_hold(there, newest)) {
+            return damaged(newest);
+        }
+        if (there > next) {
             miss_to(there - 1);
             continue;
         }
@@ -188,8 +192,8 @@ cuframes_packet_window AttachedLog::window() const {
     cuframes_packet_window out = {};
     out.struct_size = sizeof(out);
     out.oldest_time = out.newest_time = out.keyframe_time = CUFRAMES_TIME_NONE;
-    const uint64_t newest = this->newest();
-    for (uint64_t sequence = tail(); sequence <= newest; ++sequence) {
+    const uint64_t newest = this->newest(), oldest = tail();
+    for (uint64_t sequence = oldest; sequence <= newest && can_hold(oldest, newest); ++sequence) {
         const PacketEntry& one = entry(sequence);
         const uint32_t size = one.size.load(std::memory_order_relaxed);
         const bool key = one.since_keyframe.load(std::memory_order_relaxed) == 0;

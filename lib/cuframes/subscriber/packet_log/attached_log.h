@@ -57,6 +57,10 @@ private:
     }
     uint64_t newest() const;
     uint64_t tail() const { return header().words.tail.load(std::memory_order_acquire); }
+    /// Whether so many packets fit into the log: no loop over them is longer than a sound publisher makes it.
+    bool can_hold(uint64_t tail, uint64_t newest) const {
+        return newest < tail || newest - tail < description_.max_count;
+    }
     bool ends_left(uint32_t ends) const { return static_cast<int32_t>(ends - link().ends_told) > 0; }
     bool end_comes_before(uint64_t sequence) const;
     void move_to(uint64_t sequence);

@@ -91,6 +91,9 @@ std::optional<uint64_t> AttachedLog::keyframe_of(uint64_t sequence) const {
 /// oldest where all are later.
 std::optional<uint64_t> AttachedLog::keyframe_at_or_before(uint64_t time) const {
     std::optional<uint64_t> found;
+    if (!can_hold(tail(), position_)) {
+        return found;
+    }
     for (auto keyframe = keyframe_of(position_); keyframe; keyframe = keyframe_of(*keyframe - 1)) {
         found = keyframe;
         if (time_of(*keyframe) <= time) {
