@@ -2,7 +2,7 @@
 //
 // A publisher gone mad, whose packet log says anything: its reader gets packets or errors, and neither crashes nor spins.
 #include "cuframes/cuframes.hpp"
-#include "protocol/layout.h"
+#include "raw_peer.hpp"
 #include "ring_test.hpp"
 
 #include <cinttypes>
@@ -62,7 +62,7 @@ TEST_F(PacketNonsense, AnyWordsAreSurvived) {
         }
         const std::span<std::byte> control = control_of_publisher();
         // The words of the stream, of packets, and the first entries and caps.
-        const size_t begin = offsetof(core::ControlHeader, state), end = std::min<size_t>(control.size(), 16 * 1024);
+        const size_t begin = offsetof(ControlHeader, state), end = std::min<size_t>(control.size(), 16 * 1024);
         for (int words = 0; words < 40; ++words) {
             const size_t at = (begin + random() % (end - begin)) / 8 * 8;
             const uint64_t value = random() >> random() % 64;

@@ -230,8 +230,8 @@ struct PacketsHeader {
 /// Metadata of a packet lies behind its data. Written before PacketWords.newest names it. All words are read one by one, as
 /// they may be overwritten meanwhile.
 struct alignas(64) PacketEntry {
-    static constexpr uint32_t nothing =
-        UINT32_MAX; ///< As `size`: a number that was given to a packet that is not there.
+    /// As `size`: a number that was given to a packet that is not there.
+    static constexpr uint32_t nothing = UINT32_MAX;
     static constexpr uint32_t no_keyframe = UINT32_MAX;
 
     std::atomic<uint64_t> offset; ///< In the packets' memory.
