@@ -63,7 +63,7 @@ GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_s
         G_TYPE_UINT64, now.copied, "lapped", G_TYPE_UINT64, now.lapped, "bytes", G_TYPE_UINT64, now.bytes, "waited",
         G_TYPE_UINT64, now.waited_ns, "metas-not-serialized", G_TYPE_UINT64, metas_not_serialized, "metadata-too-large",
         G_TYPE_UINT64, now.metadata_dropped, "slots", G_TYPE_UINT, now.slots, "memory", G_TYPE_UINT64, now.memory,
-        nullptr);
+        "refused", G_TYPE_UINT64, now.refused, nullptr);
     set_subscribers(stats, publisher);
     return stats;
 }

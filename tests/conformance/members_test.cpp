@@ -161,6 +161,7 @@ TEST_P(Members, MaxSubscribersIsKept) {
     first.call("next");
     second.call("next");
     EXPECT_EQ(third.ask("next").number("code"), CUFRAMES_ERROR_TOO_MANY_SUBSCRIBERS);
+    EXPECT_EQ(publisher.stat("refused"), 1u);
     second.call("release");
     second.call("destroy_subscriber");
     ASSERT_TRUE(eventually([&] { return third.ask("next").verb() == "ok"; }));
@@ -186,6 +187,7 @@ TEST(Contents, ReaderOfAnotherIsRefused) {
                 ? "\"cam\" carries an experiment, and the subscriber asks for frames: ask for an experiment, or for"
                 : "\"cam\" carries frames, and the subscriber asks for an experiment: ask for frames, or for";
         EXPECT_NE(refusal.text("text").find(sentence), std::string::npos) << refusal.text("text");
+        EXPECT_EQ(publisher.call("publisher_stats").number("refused"), 1);
     }
 }
 

@@ -71,6 +71,7 @@ TEST_F(Protocol, OtherVersionIsRefused) {
         peer.send(hello_with([&](Hello& hello) { hello.version = version; }));
         EXPECT_EQ(peer.await_close(), CUFRAMES_ERROR_VERSION_MISMATCH);
     }
+    EXPECT_EQ(publisher_.stat("refused"), 3u);
     expect_unharmed();
 }
 

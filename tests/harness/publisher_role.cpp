@@ -271,7 +271,8 @@ Message PublisherRole::stats(const Message&) {
         .set("lapped", stats.lapped)
         .set("bytes", stats.bytes)
         .set("waited_ns", stats.waited_ns)
-        .set("metadata_dropped", stats.metadata_dropped);
+        .set("metadata_dropped", stats.metadata_dropped)
+        .set("refused", stats.refused);
 }
 
 Message PublisherRole::subscribers(const Message&) {

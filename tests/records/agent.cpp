@@ -119,7 +119,8 @@ private:
             .set("published", stats.published)
             .set("dropped", stats.dropped)
             .set("lapped", stats.lapped)
-            .set("waited_ns", stats.waited_ns);
+            .set("waited_ns", stats.waited_ns)
+            .set("refused", stats.refused);
     }
 
     Message subscribers() {

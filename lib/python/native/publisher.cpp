@@ -298,6 +298,8 @@ nb::dict Publisher::stats() {
     out["lapped"] = stats.lapped;
     out["bytes"] = stats.bytes;
     out["waited_ns"] = stats.waited_ns;
+    out["metadata_dropped"] = stats.metadata_dropped;
+    out["refused"] = stats.refused;
     return out;
 }
 

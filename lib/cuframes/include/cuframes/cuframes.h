@@ -424,6 +424,7 @@ typedef struct cuframes_publisher_stats {
 CUFRAMES_API int cuframes_publisher_get_stats(cuframes_publisher* publisher, cuframes_publisher_stats* stats);
 
 /**
+    uint64_t refused; /**< Attempts to attach that were refused, for whatever reason; the log at info tells which. */
  * Fills at most `capacity` entries; returns how many subscribers there are, or an error. `infos` is an array of structs of
  * the first one's `struct_size`: call CUFRAMES_INIT() on that. NULL with capacity 0 only asks for the number. Thread-safe.
  */
