@@ -277,9 +277,8 @@ private:
     }
 
     static void state_changed(cuframes_subscriber_state state, uint64_t, int32_t, void* self) {
-        static const char* const names[] = {"waiting", "attached", "ended", "gone"};
         auto& role = *static_cast<RecordReaderRole*>(self);
-        const std::string name = names[state];
+        const std::string name = cuframes_state_name(state);
         const std::string all = ' ' + role.states_;
         if (all.size() < name.size() + 1 || all.compare(all.size() - name.size() - 1, std::string::npos, ' ' + name)) {
             role.states_ += (role.states_.empty() ? "" : " ") + name;

@@ -34,6 +34,22 @@ TEST(Errors, EachValueHasItsOwnNameAndSentence) {
     EXPECT_STREQ(cuframes_error_name(CUFRAMES_OK), "CUFRAMES_OK");
 }
 
+TEST(Names, AreTheWordsOfTheDocumentation) {
+    EXPECT_STREQ(cuframes_mode_name(CUFRAMES_MODE_NEWEST), "newest");
+    EXPECT_STREQ(cuframes_mode_name(CUFRAMES_MODE_STRICT), "strict");
+    EXPECT_STREQ(cuframes_leave_reason_name(CUFRAMES_LEFT_CLOSED), "closed");
+    EXPECT_STREQ(cuframes_leave_reason_name(CUFRAMES_LEFT_DIED), "died");
+    EXPECT_STREQ(cuframes_leave_reason_name(CUFRAMES_LEFT_PROTOCOL), "protocol");
+    EXPECT_STREQ(cuframes_state_name(CUFRAMES_STATE_WAITING), "waiting");
+    EXPECT_STREQ(cuframes_state_name(CUFRAMES_STATE_ATTACHED), "attached");
+    EXPECT_STREQ(cuframes_state_name(CUFRAMES_STATE_ENDED), "ended");
+    EXPECT_STREQ(cuframes_state_name(CUFRAMES_STATE_GONE), "gone");
+}
+
+TEST(Names, AreThereForAValueOfANewerLibrary) {
+    EXPECT_STREQ(cuframes_leave_reason_name(static_cast<cuframes_leave_reason>(3)), "unknown");
+}
+
 TEST(Arguments, MissingOnesAreNamed) {
     cuframes_publisher* publisher = nullptr;
     EXPECT_EQ(cuframes_publisher_create(nullptr, &publisher), CUFRAMES_ERROR_INVALID_ARGUMENT);
