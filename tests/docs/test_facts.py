@@ -112,6 +112,18 @@ STATISTICS = {
     },
 }
 
+FRAME = {
+    "cuframes_frame_info": {
+        ("lib/cuframes/protocol/frame_record.h", "info"): {"metadata", "metadata_size"},
+        ("tests/harness/publisher_role.cpp", "info"): set(),
+    },
+    "SlotRecord": {("lib/cuframes/protocol/frame_record.h", "record"): {"sequence", "metadata_size"}},
+    "cuframes_frame_view": {
+        ("lib/python/native/frame.cpp", r"view(?:_|\(\))"): {"geometry", "offset", "offset_end"}
+        | {"latency", "spare", "fd", "fd_offset"},
+    },
+}
+
 
 class LibraryTest(unittest.TestCase):
     def test_every_error_has_cause_and_cure(self):
@@ -122,10 +134,13 @@ class LibraryTest(unittest.TestCase):
     def test_every_statistic_is_passed_on(self):
         self.check_passed_on(STATISTICS)
 
+    def test_every_field_of_a_frame_is_passed_on(self):
+        self.check_passed_on(FRAME)
+
     def check_passed_on(self, structs):
         for struct, hands in structs.items():
             for (path, variable), left_out in hands.items():
-                fields = set(facts.struct_fields(struct)) - {"struct_size"} - left_out
+                fields = set(facts.struct_fields(struct)) - {"struct_size", "reserved"} - left_out
                 self.assertEqual(fields - facts.members_of(variable, path), set(), f"{struct} in {path}")
 
     def test_every_function_is_in_the_guide(self):
