@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <stdexcept>
 #include <thread>
 
 namespace cuframes::test {
@@ -102,7 +103,11 @@ Message PublisherRole::create(const Message& request) {
 }
 
 Message PublisherRole::configure(const Message& request) {
-    const bool cuda = request.text("memory", "host") == "cuda";
+    const std::string memory = request.text("memory", "host");
+    const bool cuda = memory == "cuda";
+    if (!cuda && memory != "host") {
+        throw std::runtime_error("the agent knows no memory called " + memory);
+    }
     const std::string caps = request.text("caps", "video/x-raw");
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
