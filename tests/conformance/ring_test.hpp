@@ -4,6 +4,7 @@
 #include "agent.hpp"
 #include "temp_dir.hpp"
 
+#include <cuframes/cuframes.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -16,6 +17,11 @@ enum class Backend { host, cuda, records };
 
 inline std::string name_of(Backend backend) {
     return backend == Backend::host ? "host" : backend == Backend::cuda ? "cuda" : "records";
+}
+
+/// Where the frames of a backend lie that has frames.
+inline cuframes_memory memory_of(Backend backend) {
+    return backend == Backend::cuda ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST;
 }
 
 /// The agent that publishes and reads records.
