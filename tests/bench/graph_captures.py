@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """CUDA graphs captured beside a reader: none may break, and no frame may be torn.
 
-    python3 tests/bench/graph-captures.py
+    python3 tests/bench/graph_captures.py
 
 One process captures graphs with `torch.cuda.graph`, and with `torch.compile(mode="reduce-overhead")`, while another of its
 threads reads frames: each is compared on the GPU behind slow work, and let go before that work has run. A second process

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How many slots of a ring an appsink keeps that nobody is busy with.
 
-    ./dev run python3 tests/bench/pinned-slots.py
+    ./dev run python3 tests/bench/pinned_slots.py
 
 A pipeline `cuframessrc ! appsink` pulls three samples, and then does nothing. For each setting of appsink it
 is printed how many slots the publisher says are held: after it went on for a while; the same with tensors of

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a frame costs in Python, in host memory, beside what people do without cuframes.
 
-    ./dev run python3 tests/bench/python-overhead.py
+    ./dev run python3 tests/bench/python_overhead.py
 
 First the time of single calls. Then one producer and one reader, each a process of its own, with numpy
 arrays: the producer has a picture, and the reader wants to see it. Beside cuframes that is a ring of

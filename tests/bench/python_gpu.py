@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a GPU frame costs in Python, beside torch.multiprocessing, which shares CUDA tensors through a Queue.
 
-    python3 tests/bench/python-gpu.py
+    python3 tests/bench/python_gpu.py
 
 One producer and one reader, each a process of its own, 1080p NV12 as one tensor of 1620 rows. The producer writes the
 frame's number on the GPU; the reader takes the tensor, reads the number on the GPU and fetches it. Latency is from before
