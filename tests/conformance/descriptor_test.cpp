@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // The descriptor in a frame's view leads to its pixels, and to no way to change them.
-#include "picture.hpp"
-#include "ring_test.hpp"
+#include "picture.h"
+#include "ring_test.h"
 
 #include <cuframes/cuframes.hpp>
 #include <unistd.h>

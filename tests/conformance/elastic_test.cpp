@@ -2,9 +2,9 @@
 //
 // Rings that grow: a default reader of a default publisher is never refused, gets more frames when it holds more, and
 // loses none by it.
-#include "deadline.hpp"
-#include "picture.hpp"
-#include "ring_test.hpp"
+#include "deadline.h"
+#include "picture.h"
+#include "ring_test.h"
 
 #include <cuframes/cuframes.hpp>
 

@@ -4,7 +4,7 @@
 // role "agent" for each publisher and subscriber, and tells them what to do line by line (tests/harness).
 //
 //     conformance [--backend=host|cuda] [GoogleTest options]      host: with records
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <gtest/gtest.h>
 

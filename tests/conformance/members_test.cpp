@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Who is attached to whom, whatever is carried: keys, attaching, deaths on either side, seats.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <csignal>
 #include <filesystem>

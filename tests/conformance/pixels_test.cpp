@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Every visible byte arrives as it was, in every layout, by every way into a slot and out of it.
-#include "picture.hpp"
-#include "ring_test.hpp"
+#include "picture.h"
+#include "ring_test.h"
 
 #include <vector>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Peers that do not keep to the protocol: they are closed, and nobody else notices.
-#include "raw_ring.hpp"
-#include "ring_test.hpp"
+#include "raw_ring.h"
+#include "ring_test.h"
 
 #include <fcntl.h>
 #include <poll.h>

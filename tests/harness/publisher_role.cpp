@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "publisher_role.hpp"
+#include "publisher_role.h"
 
 #include <chrono>
 #include <cstring>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "subscriber_role.hpp"
+#include "subscriber_role.h"
 
 #include <poll.h>
 

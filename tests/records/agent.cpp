@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // The agent of the conformance suite, with the same verbs, for records in the place of frames.
-#include "agent.hpp"
+#include "agent.h"
 
 #include "api/api.h"
-#include "deadline.hpp"
-#include "plain_verbs.hpp"
-#include "publisher.hpp"
-#include "reader.hpp"
+#include "deadline.h"
+#include "plain_verbs.h"
+#include "publisher.h"
+#include "reader.h"
 
 #include <poll.h>
 

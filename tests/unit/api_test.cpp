@@ -3,7 +3,7 @@
 #include "base/error_list.h"
 #include "base/log.h"
 #include "cuframes/cuframes.h"
-#include "temp_dir.hpp"
+#include "temp_dir.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "config.hpp"
-#include "driver_api.hpp"
+#include "driver_api.h"
+#include "knobs.h"
 
 #include <array>
 #include <atomic>
@@ -18,7 +18,7 @@
 #include <vector>
 
 // The objects of the driver. One mutex, Driver::mutex, guards every member here that is not atomic;
-// the memory of the process has its own lock (address_map.hpp) and the two are never held together.
+// the memory of the process has its own lock (address_map.h) and the two are never held together.
 namespace fake_cuda {
 
 struct Stream;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "child.hpp"
+#include "child.h"
 #include "cuframes/cuframes.h"
-#include "verbs.hpp"
+#include "verbs.h"
 
 #include <functional>
 #include <string>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "agent.hpp"
-#include "cuda_driver.hpp"
+#include "agent.h"
+#include "cuda_driver.h"
 
 #include <memory>
 

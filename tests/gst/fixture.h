@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "pipeline.hpp"
-#include "publisher.hpp"
-#include "temp_dir.hpp"
+#include "pipeline.h"
+#include "publisher.h"
+#include "temp_dir.h"
 
 #include <cuframes/cuframes.h>
 #include <gst/gst.h>

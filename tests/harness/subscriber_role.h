@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "agent.hpp"
-#include "picture.hpp"
+#include "agent.h"
+#include "picture.h"
 
 #include <atomic>
 #include <deque>

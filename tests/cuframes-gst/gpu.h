@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "cuda_driver.hpp"
-#include "deadline.hpp"
+#include "cuda_driver.h"
+#include "deadline.h"
 #include "fake_cuda.h"
-#include "foreign.hpp"
-#include "objects.hpp"
+#include "foreign.h"
+#include "objects.h"
 
 #include <gst/cuda/gstcuda.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "stream.hpp"
+#include "stream.h"
 
 #include <set>
 #include <string_view>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "driver_api.hpp"
+#include "driver_api.h"
 
 #include <string>
 #include <string_view>

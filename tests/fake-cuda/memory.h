@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "address_map.hpp"
-#include "stream.hpp"
+#include "address_map.h"
+#include "stream.h"
 
 namespace fake_cuda {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cuframes/cuframes.h"
-#include "message.hpp"
+#include "message.h"
 
 #include <functional>
 #include <map>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "agent.hpp"
+#include "agent.h"
 
 namespace cuframes::test {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "agent.hpp"
-#include "temp_dir.hpp"
+#include "agent.h"
+#include "temp_dir.h"
 
 #include <cuframes/cuframes.h>
 #include <gtest/gtest.h>

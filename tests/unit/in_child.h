@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "deadline.hpp"
+#include "deadline.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>

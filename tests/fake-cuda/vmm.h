@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "address_map.hpp"
+#include "address_map.h"
 
 namespace fake_cuda {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "protocol/messages.h"
-#include "unique_fd.hpp"
+#include "unique_fd.h"
 
 #include <cstddef>
 #include <string>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "agent.hpp"
-#include "cuda_driver.hpp"
-#include "picture.hpp"
+#include "agent.h"
+#include "cuda_driver.h"
+#include "picture.h"
 
 #include <atomic>
 #include <memory>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "config.hpp"
+#include "knobs.h"
 
 #include <algorithm>
 #include <cstdlib>

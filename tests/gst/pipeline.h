@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "deadline.hpp"
-#include "digest.hpp"
+#include "deadline.h"
+#include "digest.h"
 
 #include <gst/gst.h>
 

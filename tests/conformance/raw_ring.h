@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "raw_peer.hpp"
+#include "raw_peer.h"
 
 #include <sys/mman.h>
 

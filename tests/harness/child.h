@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "deadline.hpp"
-#include "message.hpp"
-#include "unique_fd.hpp"
+#include "deadline.h"
+#include "message.h"
+#include "unique_fd.h"
 
 #include <sys/types.h>
 

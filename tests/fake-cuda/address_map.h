@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "config.hpp"
-#include "driver_api.hpp"
+#include "driver_api.h"
+#include "knobs.h"
 
 #include <array>
 #include <cstddef>
