@@ -15,10 +15,10 @@ void append(GValue* array, GstStructure* entry) {
 
 GstStructure* describe(const cuframes_subscriber_info& who) {
     return gst_structure_new("subscriber", "name", G_TYPE_STRING, who.name, "pid", G_TYPE_INT, who.pid, "mode",
-                             G_TYPE_STRING, who.mode == CUFRAMES_MODE_STRICT ? "strict" : "newest", "max-held",
-                             G_TYPE_UINT, who.max_held, "held", G_TYPE_UINT, who.held, "lag", G_TYPE_UINT64, who.lag,
-                             "received", G_TYPE_UINT64, who.received, "skipped", G_TYPE_UINT64, who.skipped, "lost",
-                             G_TYPE_UINT64, who.lost, nullptr);
+                             G_TYPE_STRING, cuframes_mode_name(who.mode), "max-held", G_TYPE_UINT, who.max_held, "held",
+                             G_TYPE_UINT, who.held, "lag", G_TYPE_UINT64, who.lag, "received", G_TYPE_UINT64,
+                             who.received, "skipped", G_TYPE_UINT64, who.skipped, "lost", G_TYPE_UINT64, who.lost,
+                             nullptr);
 }
 
 void set_subscribers(GstStructure* stats, cuframes_publisher* publisher) {
@@ -63,7 +63,7 @@ GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_s
         G_TYPE_UINT64, now.copied, "lapped", G_TYPE_UINT64, now.lapped, "bytes", G_TYPE_UINT64, now.bytes, "waited",
         G_TYPE_UINT64, now.waited_ns, "metas-not-serialized", G_TYPE_UINT64, metas_not_serialized, "metadata-too-large",
         G_TYPE_UINT64, now.metadata_dropped, "slots", G_TYPE_UINT, now.slots, "memory", G_TYPE_UINT64, now.memory,
-        nullptr);
+        "refused", G_TYPE_UINT64, now.refused, nullptr);
     set_subscribers(stats, publisher);
     return stats;
 }
@@ -74,27 +74,13 @@ GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, 
     if (subscriber) {
         cuframes_subscriber_get_stats(subscriber, &now);
     }
-    return gst_structure_new("cuframes-subscriber-stats", "state", G_TYPE_STRING, state_name(now.state), "epoch",
-                             G_TYPE_UINT64, now.epoch, "last-sequence", G_TYPE_UINT64, now.last_sequence, "received",
-                             G_TYPE_UINT64, now.received, "skipped", G_TYPE_UINT64, now.skipped, "lost", G_TYPE_UINT64,
-                             now.lost, "early", G_TYPE_UINT64, early, "reconnects", G_TYPE_UINT64, now.reconnects,
-                             "copied", G_TYPE_UINT64, copied, "held", G_TYPE_UINT, now.held, "max-held", G_TYPE_UINT,
-                             now.max_held, "metas-skipped", G_TYPE_UINT64, metas_skipped, "publisher-pid", G_TYPE_INT,
-                             now.publisher_pid, nullptr);
-}
-
-const char* state_name(cuframes_subscriber_state state) {
-    switch (state) {
-    case CUFRAMES_STATE_WAITING:
-        return "waiting";
-    case CUFRAMES_STATE_ATTACHED:
-        return "attached";
-    case CUFRAMES_STATE_ENDED:
-        return "ended";
-    case CUFRAMES_STATE_GONE:
-        return "gone";
-    }
-    return "unknown";
+    return gst_structure_new("cuframes-subscriber-stats", "state", G_TYPE_STRING, cuframes_state_name(now.state),
+                             "epoch", G_TYPE_UINT64, now.epoch, "last-sequence", G_TYPE_UINT64, now.last_sequence,
+                             "received", G_TYPE_UINT64, now.received, "skipped", G_TYPE_UINT64, now.skipped, "lost",
+                             G_TYPE_UINT64, now.lost, "early", G_TYPE_UINT64, early, "reconnects", G_TYPE_UINT64,
+                             now.reconnects, "copied", G_TYPE_UINT64, copied, "held", G_TYPE_UINT, now.held, "max-held",
+                             G_TYPE_UINT, now.max_held, "metas-skipped", G_TYPE_UINT64, metas_skipped, "publisher-pid",
+                             G_TYPE_INT, now.publisher_pid, nullptr);
 }
 
 } // namespace cuframes::gst

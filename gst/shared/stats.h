@@ -19,7 +19,4 @@ GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_s
 /// not be read here.
 GstStructure* subscriber_stats(cuframes_subscriber* subscriber, guint64 copied, guint64 early, guint64 metas_skipped);
 
-/// "waiting", "attached", "ended", "gone".
-const char* state_name(cuframes_subscriber_state state);
-
 } // namespace cuframes::gst

@@ -41,7 +41,7 @@ void install_sink_signals(GType type) {
 void deliver_subscriber_event(GstElement* sink, const SubscriberEvents::Event& event) {
     if (event.left) {
         g_signal_emit(sink, signals[SIGNAL_SUBSCRIBER_REMOVED], 0, event.name.c_str(), event.pid,
-                      leave_reason_name(*event.left));
+                      cuframes_leave_reason_name(*event.left));
     } else {
         g_signal_emit(sink, signals[SIGNAL_SUBSCRIBER_ADDED], 0, event.name.c_str(), event.pid);
     }

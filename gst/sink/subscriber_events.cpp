@@ -29,16 +29,4 @@ void SubscriberEvents::drain() {
     delivering_ = false;
 }
 
-const char* leave_reason_name(cuframes_leave_reason reason) {
-    switch (reason) {
-    case CUFRAMES_LEFT_CLOSED:
-        return "closed";
-    case CUFRAMES_LEFT_DIED:
-        return "died";
-    case CUFRAMES_LEFT_PROTOCOL:
-        return "protocol";
-    }
-    return "unknown";
-}
-
 } // namespace cuframes::gst

@@ -37,7 +37,4 @@ private:
     bool delivering_ = false;
 };
 
-/// "closed", "died", "protocol".
-const char* leave_reason_name(cuframes_leave_reason reason);
-
 } // namespace cuframes::gst

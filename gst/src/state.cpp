@@ -101,10 +101,10 @@ GstStructure* SrcState::stats() const {
 }
 
 void SrcState::state_changed(cuframes_subscriber_state state, uint64_t epoch, int32_t pid) {
-    GST_INFO_OBJECT(src_, "publisher is %s, pid %d, epoch %" G_GUINT64_FORMAT, state_name(state), pid, epoch);
-    GstStructure* news =
-        gst_structure_new("cuframes-publisher", "state", G_TYPE_STRING, state_name(state), "epoch", G_TYPE_UINT64,
-                          epoch, "pid", G_TYPE_INT, pid, "key", G_TYPE_STRING, settings_.copy().key.c_str(), nullptr);
+    GST_INFO_OBJECT(src_, "publisher is %s, pid %d, epoch %" G_GUINT64_FORMAT, cuframes_state_name(state), pid, epoch);
+    GstStructure* news = gst_structure_new("cuframes-publisher", "state", G_TYPE_STRING, cuframes_state_name(state),
+                                           "epoch", G_TYPE_UINT64, epoch, "pid", G_TYPE_INT, pid, "key", G_TYPE_STRING,
+                                           settings_.copy().key.c_str(), nullptr);
     gst_element_post_message(element_, gst_message_new_element(GST_OBJECT_CAST(src_), news));
 }
 

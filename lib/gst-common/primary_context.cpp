@@ -8,7 +8,7 @@
 namespace cuframes::gst {
 namespace {
 
-/// The two driver calls that libgstcuda does not pass on.
+/// The two driver calls that libgstcuda does not pass on; relaxed_capture.h says why not by way of the core.
 struct PrimaryContextCalls {
     CUresult (*retain)(CUcontext*, CUdevice) = nullptr;
     CUresult (*release)(CUdevice) = nullptr;

@@ -6,8 +6,8 @@
 //     bench-publisher --element "cuframessink key=bench sync=false" --memory cuda --rate 120 --frames 600
 //
 // It pushes warm-up frames until "g" arrives on stdin, then the measured ones, then end frames until "q" arrives.
-#include "bench.hpp"
-#include "picture.hpp"
+#include "bench.h"
+#include "picture.h"
 
 #ifdef HAVE_CUDA
 #include <gst/cuda/gstcuda.h>

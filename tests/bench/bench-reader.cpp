@@ -4,8 +4,8 @@
 // had them. Ends with the first end frame after measured ones.
 //
 //     bench-reader --element "cuframessrc key=bench"
-#include "bench.hpp"
-#include "picture.hpp"
+#include "bench.h"
+#include "picture.h"
 
 #include <glib-unix.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "bench.hpp"
+#include "bench.h"
 
 #include <poll.h>
 #include <sys/resource.h>

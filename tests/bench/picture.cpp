@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "picture.hpp"
+#include "picture.h"
 
 #ifdef HAVE_CUDA
 #include <gst/cuda/gstcuda.h>

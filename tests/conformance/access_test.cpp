@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Which directories and publishers are trusted, and which access rules understood.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <unistd.h>
 

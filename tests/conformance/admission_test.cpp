@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Who is admitted, with how many leases, and what a refusal says.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 namespace cuframes::test {
 

@@ -2,8 +2,8 @@
 //
 // Input that cannot work: each has an error value of its own and a message that names what was wrong, the process lives
 // on, and nothing is left on disk.
-#include "picture.hpp"
-#include "ring_test.hpp"
+#include "picture.h"
+#include "ring_test.h"
 
 #include <algorithm>
 #include <cstring>

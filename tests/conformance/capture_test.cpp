@@ -2,7 +2,7 @@
 //
 // CUDA graphs that a process captures beside what this library does in it: on the stand-in, which breaks them as a GPU
 // was seen to, and on a GPU.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 namespace cuframes::test {
 

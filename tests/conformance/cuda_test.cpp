@@ -2,7 +2,7 @@
 //
 // What is promised for GPU memory alone. Faults and old drivers are played by the stand-in; on a real driver those are
 // skipped.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 namespace cuframes::test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // What survives a process that is killed, stopped or gone, on either side.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <csignal>
 #include <filesystem>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Which frames arrive, in which order, and that none is unaccounted for.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 namespace cuframes::test {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // The descriptor in a frame's view leads to its pixels, and to no way to change them.
-#include "picture.hpp"
-#include "ring_test.hpp"
+#include "picture.h"
+#include "ring_test.h"
 
 #include <cuframes/cuframes.hpp>
 #include <unistd.h>
@@ -26,10 +26,8 @@ protected:
         const std::string path = directory();
         options.directory = path.c_str();
         auto made = Publisher::create(options);
-        const bool cuda = GetParam() == Backend::cuda;
-        const cuframes_geometry geometry = make_geometry("GRAY8", 64, 48, cuda ? 512 : 64, 0);
-        EXPECT_TRUE(
-            made->configure(cuframes::ring_config(cuda ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST, &geometry)));
+        const cuframes_geometry geometry = make_geometry("GRAY8", 64, 48, GetParam() == Backend::cuda ? 512 : 64, 0);
+        EXPECT_TRUE(made->configure(cuframes::ring_config(memory_of(GetParam()), &geometry)));
         return std::move(*made);
     }
 
@@ -44,7 +42,7 @@ protected:
     static void publish(Publisher& publisher, int value) {
         auto slot = publisher.acquire();
         ASSERT_TRUE(slot);
-        if (GetParam() == Backend::host) {
+        if (GetParam() != Backend::cuda) {
             std::memset(slot->data(), value, 64 * 48);
         }
         ASSERT_TRUE(slot->publish(cuframes::frame_info(CUFRAMES_TIME_NONE)));

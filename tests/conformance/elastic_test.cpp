@@ -2,9 +2,9 @@
 //
 // Rings that grow: a default reader of a default publisher is never refused, gets more frames when it holds more, and
 // loses none by it.
-#include "deadline.hpp"
-#include "picture.hpp"
-#include "ring_test.hpp"
+#include "deadline.h"
+#include "picture.h"
+#include "ring_test.h"
 
 #include <cuframes/cuframes.hpp>
 
@@ -23,8 +23,7 @@ using cuframes::Subscriber;
 cuframes_ring_config config_of(Backend backend) {
     static const cuframes_geometry on_host = make_geometry("NV12", 64, 48, 64, 0);
     static const cuframes_geometry on_gpu = make_geometry("NV12", 64, 48, 512, 0);
-    return backend == Backend::cuda ? cuframes::ring_config(CUFRAMES_MEMORY_CUDA, &on_gpu)
-                                    : cuframes::ring_config(CUFRAMES_MEMORY_HOST, &on_host);
+    return cuframes::ring_config(memory_of(backend), backend == Backend::cuda ? &on_gpu : &on_host);
 }
 
 /// A publisher in this process, in the test's directory.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // fork(): handles belong to the process that made them.
-#include "raw_peer.hpp"
-#include "ring_test.hpp"
+#include "raw_peer.h"
+#include "ring_test.h"
 
 #include <csignal>
 #include <filesystem>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // SIGKILL at random moments, to a publisher or a reader in turn, for as many rounds as $CUFRAMES_TEST_KILL_ROUNDS says.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <array>
 #include <chrono>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Nothing is left behind: no descriptor, mapping, thread or byte, on either side.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 namespace cuframes::test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // What the log tells of a stream, on both sides: docs/howto/see-what-happens.md shows these lines.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <memory>
 

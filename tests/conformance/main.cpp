@@ -4,7 +4,7 @@
 // role "agent" for each publisher and subscriber, and tells them what to do line by line (tests/harness).
 //
 //     conformance [--backend=host|cuda] [GoogleTest options]      host: with packets and records
-#include "packet_agent.hpp"
+#include "packet_agent.h"
 #include "ring_test.hpp"
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Who may attach, whatever is carried: "user" (the default), "group:NAME" and "all".
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <grp.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Who is attached to whom, whatever is carried: keys, attaching, deaths on either side, seats.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <csignal>
 #include <filesystem>
@@ -164,6 +164,7 @@ TEST_P(Members, MaxSubscribersIsKept) {
     first.call("next");
     second.call("next");
     EXPECT_EQ(third.ask("next").number("code"), CUFRAMES_ERROR_TOO_MANY_SUBSCRIBERS);
+    EXPECT_EQ(publisher.stat("refused"), 1u);
     second.call("release");
     second.call("destroy_subscriber");
     ASSERT_TRUE(eventually([&] { return third.ask("next").verb() == "ok"; }));
@@ -189,6 +190,7 @@ TEST(Contents, ReaderOfAnotherIsRefused) {
                 ? "\"cam\" carries an experiment, and the subscriber asks for frames: ask for an experiment, or for"
                 : "\"cam\" carries frames, and the subscriber asks for an experiment: ask for frames, or for";
         EXPECT_NE(refusal.text("text").find(sentence), std::string::npos) << refusal.text("text");
+        EXPECT_EQ(publisher.call("publisher_stats").number("refused"), 1);
     }
 }
 

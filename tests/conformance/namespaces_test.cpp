@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Containers: two processes that share nothing but the socket directory (and the GPU).
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <sched.h>
 

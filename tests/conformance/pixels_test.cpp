@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Every visible byte arrives as it was, in every layout, by every way into a slot and out of it.
-#include "picture.hpp"
-#include "ring_test.hpp"
+#include "picture.h"
+#include "ring_test.h"
 
 #include <vector>
 
@@ -24,7 +24,7 @@ void exchange(PublisherProcess& publisher, SubscriberProcess& reader, const std:
 }
 
 std::vector<std::string> ways_to_write(Backend backend) {
-    return backend == Backend::host ? std::vector<std::string>{"host", "direct"}
+    return backend != Backend::cuda ? std::vector<std::string>{"host", "direct"}
                                     : std::vector<std::string>{"host", "device"};
 }
 
@@ -79,7 +79,7 @@ TEST_P(Pixels, CopiesAreCounted) {
     PublisherProcess publisher(*this);
     publisher.call("publish count=3 source=host");
     EXPECT_EQ(publisher.stat("copied"), 3u);
-    if (GetParam() == Backend::host) {
+    if (GetParam() != Backend::cuda) {
         publisher.call("publish count=4 source=direct");
         EXPECT_EQ(publisher.stat("copied"), 3u);
         EXPECT_EQ(publisher.stat("published"), 7u);

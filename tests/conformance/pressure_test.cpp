@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Peers that press: whatever one of them does with what it was given, it stops neither the publisher nor the others.
-#include "raw_ring.hpp"
-#include "ring_test.hpp"
+#include "raw_ring.h"
+#include "ring_test.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Peers that do not keep to the protocol: they are closed, and nobody else notices.
-#include "raw_ring.hpp"
-#include "ring_test.hpp"
+#include "raw_ring.h"
+#include "ring_test.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -71,6 +71,7 @@ TEST_F(Protocol, OtherVersionIsRefused) {
         peer.send(hello_with([&](Hello& hello) { hello.version = version; }));
         EXPECT_EQ(peer.await_close(), CUFRAMES_ERROR_VERSION_MISMATCH);
     }
+    EXPECT_EQ(publisher_.stat("refused"), 3u);
     expect_unharmed();
 }
 

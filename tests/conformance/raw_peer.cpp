@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "raw_peer.hpp"
+#include "raw_peer.h"
 
-#include "deadline.hpp"
+#include "deadline.h"
 
 #include <poll.h>
 #include <sys/socket.h>

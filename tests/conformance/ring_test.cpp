@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "ring_test.hpp"
+#include "ring_test.h"
 
-#include "cuda_driver.hpp"
+#include "cuda_driver.h"
 
 #include <exception>
 #include <filesystem>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Descriptors or threads run out: that is said, nobody is blamed or thrown out for it, and all goes on afterwards.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <unistd.h>
 

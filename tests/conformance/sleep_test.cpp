@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // How a reader sleeps and what wakes it, whatever is carried.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <memory>
 

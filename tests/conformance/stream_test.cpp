@@ -2,7 +2,7 @@
 //
 // What a stream is, whatever it carries: where it begins and ends, its generations, and that nothing is lost where a
 // publisher waits.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 namespace cuframes::test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // How one waits: asleep, interruptible, or by file descriptor.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <memory>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a tensor of a buffer in GPU memory is complete for the stream that reads it, and its buffer is not used again
 // before that stream is through, although nobody waits on the CPU. In GStreamer's own context as in the primary one.
-#include "gpu.hpp"
-#include "temp_dir.hpp"
+#include "gpu.h"
+#include "temp_dir.h"
 
 #include <cstdlib>
 #include <cstring>

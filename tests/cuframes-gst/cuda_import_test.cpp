@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: tensors in GPU memory become a buffer in place where one base address and one pitch can describe them, else
 // with one copy on the GPU; elements see what the producer's stream made; the tensors go when the GPU is through.
-#include "gpu.hpp"
+#include "gpu.h"
 
 namespace cuframes::test {
 namespace {

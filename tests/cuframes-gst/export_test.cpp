@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a tensor of a buffer in system memory lies where the buffer's pixels lie, keeps them for as long as it lives,
 // and says truly whether it may be written.
-#include "objects.hpp"
+#include "objects.h"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 // Promise: every format that GStreamer knows has tensors in which each component is where GStreamer has it, or a refusal
 // that says why; one of a later GStreamer is refused as unknown, and its bytes are still there. Nothing here comes from
 // the library's own table: what is compared with is GstVideoFormatInfo.
-#include "objects.hpp"
+#include "objects.h"
 #include "tensors/formats.h"
 
 #include <gtest/gtest.h>

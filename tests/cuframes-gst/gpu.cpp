@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "gpu.hpp"
+#include "gpu.h"
 
 #include <cstdlib>
 

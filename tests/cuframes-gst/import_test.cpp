@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a buffer made of tensors in system memory lies where they lie, unless a copy is asked for; the tensors go once,
 // on the library's own thread, and also when the buffer cannot be made.
-#include "deadline.hpp"
-#include "foreign.hpp"
-#include "objects.hpp"
+#include "deadline.h"
+#include "foreign.h"
+#include "objects.h"
 
 #include <gtest/gtest.h>
 

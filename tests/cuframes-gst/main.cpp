@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "temp_dir.hpp"
+#include "temp_dir.h"
 
 #include <gst/gst.h>
 #include <gtest/gtest.h>

@@ -53,6 +53,11 @@ def subscriber_fields():
     return re.findall(r'"([a-z][\w-]*)"(?=,\s*G_TYPE)', body)
 
 
+def members_of(variable, path):
+    """What a source file reads or writes of it."""
+    return set(re.findall(rf"\b{variable}\.(\w+)", (SOURCE / path).read_text()))
+
+
 def publisher_message_fields():
     text = (SOURCE / "gst/src/state.cpp").read_text()
     body = re.search(r'gst_structure_new\("cuframes-publisher"(.*?)nullptr\)', text, re.DOTALL).group(1)

@@ -95,11 +95,53 @@ def property_problems(element, own, rows):
     return sorted(problems)
 
 
+# Of each struct by whom it is handed on, as which variable, and what they leave out or tell in another way.
+STATISTICS = {
+    "cuframes_publisher_stats": {
+        ("gst/shared/stats.cpp", "now"): {"subscribers"},
+        ("lib/python/native/publisher.cpp", "stats"): set(),
+        ("tests/harness/publisher_role.cpp", "stats"): {"slots", "memory"},
+    },
+    "cuframes_subscriber_stats": {
+        ("gst/shared/stats.cpp", "now"): set(),
+        ("lib/python/native/subscriber.cpp", "stats"): set(),
+    },
+    "cuframes_subscriber_info": {
+        ("gst/shared/stats.cpp", "who"): {"id"},
+        ("lib/python/native/publisher.cpp", "info"): set(),
+    },
+}
+
+FRAME = {
+    "cuframes_frame_info": {
+        ("lib/cuframes/protocol/frame_record.h", "info"): {"metadata", "metadata_size"},
+        ("tests/harness/publisher_role.cpp", "info"): set(),
+    },
+    "SlotRecord": {("lib/cuframes/protocol/frame_record.h", "record"): {"sequence", "metadata_size"}},
+    "cuframes_frame_view": {
+        ("lib/python/native/frame.cpp", r"view(?:_|\(\))"): {"geometry", "offset", "offset_end"}
+        | {"latency", "spare", "fd", "fd_offset"},
+    },
+}
+
+
 class LibraryTest(unittest.TestCase):
     def test_every_error_has_cause_and_cure(self):
         rows = page("docs/howto/see-what-happens.md").tables("Errors")[0]
         self.assertEqual({code_of(row[0]) for row in rows}, facts.header_errors())
         self.assertEqual([row[0] for row in rows if len(row) != 3 or not all(row)], [])
+
+    def test_every_statistic_is_passed_on(self):
+        self.check_passed_on(STATISTICS)
+
+    def test_every_field_of_a_frame_is_passed_on(self):
+        self.check_passed_on(FRAME)
+
+    def check_passed_on(self, structs):
+        for struct, hands in structs.items():
+            for (path, variable), left_out in hands.items():
+                fields = set(facts.struct_fields(struct)) - {"struct_size", "reserved"} - left_out
+                self.assertEqual(fields - facts.members_of(variable, path), set(), f"{struct} in {path}")
 
     def test_every_function_is_in_the_guide(self):
         guide = page("docs/reference/c-api.md")

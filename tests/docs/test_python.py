@@ -96,7 +96,7 @@ class PinnedSlotsTest(unittest.TestCase):
             self.skipTest("cuframes.gst cannot be used here")
         with tempfile.TemporaryDirectory(prefix="docs-") as folder:
             done = subprocess.run(
-                [sys.executable, SOURCE / "tests/bench/pinned-slots.py"],
+                [sys.executable, SOURCE / "tests/bench/pinned_slots.py"],
                 env={**env, "TMPDIR": folder},
                 capture_output=True,
                 text=True,

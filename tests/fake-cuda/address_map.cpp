@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "address_map.hpp"
+#include "address_map.h"
 
-#include "vmm.hpp"
+#include "vmm.h"
 
 #include <mutex>
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "context.hpp"
+#include "context.h"
 
-#include "call.hpp"
-#include "device.hpp"
-#include "faults.hpp"
-#include "graph.hpp"
-#include "memory.hpp"
-#include "stream.hpp"
+#include "call.h"
+#include "device.h"
+#include "faults.h"
+#include "graph.h"
+#include "memory.h"
+#include "stream.h"
 
 namespace fake_cuda {
 namespace {

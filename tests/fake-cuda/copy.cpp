@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "call.hpp"
-#include "graph.hpp"
-#include "transfer.hpp"
+#include "call.h"
+#include "graph.h"
+#include "transfer.h"
 
 #include <cstring>
 #include <limits>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "device.hpp"
+#include "device.h"
 
-#include "address_map.hpp"
-#include "call.hpp"
-#include "config.hpp"
-#include "faults.hpp"
+#include "address_map.h"
+#include "call.h"
+#include "faults.h"
+#include "knobs.h"
 
 #include <cstdio>
 #include <cstring>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "errors.hpp"
+#include "errors.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "call.hpp"
-#include "context.hpp"
-#include "graph.hpp"
-#include "stream.hpp"
+#include "call.h"
+#include "context.h"
+#include "graph.h"
+#include "stream.h"
 
 using namespace fake_cuda;
 

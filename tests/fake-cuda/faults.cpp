@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "faults.hpp"
+#include "faults.h"
 
-#include "config.hpp"
-#include "errors.hpp"
+#include "errors.h"
 #include "fake_cuda.h"
+#include "knobs.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "graph.hpp"
+#include "graph.h"
 
-#include "call.hpp"
-#include "context.hpp"
+#include "call.h"
+#include "context.h"
 #include "fake_cuda.h"
-#include "faults.hpp"
+#include "faults.h"
 
 #include <algorithm>
 #include <map>

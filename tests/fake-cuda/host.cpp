@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "call.hpp"
-#include "memory.hpp"
+#include "call.h"
+#include "memory.h"
 
 #include <sys/mman.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "memory.hpp"
+#include "memory.h"
 
-#include "call.hpp"
-#include "context.hpp"
-#include "device.hpp"
+#include "call.h"
+#include "context.h"
+#include "device.h"
 
 #include <sys/mman.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "call.hpp"
-#include "vmm.hpp"
+#include "call.h"
+#include "vmm.h"
 
 #include <mutex>
 

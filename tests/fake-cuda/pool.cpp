@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "pool.hpp"
+#include "pool.h"
 
-#include "call.hpp"
-#include "device.hpp"
-#include "graph.hpp"
-#include "memory.hpp"
+#include "call.h"
+#include "device.h"
+#include "graph.h"
+#include "memory.h"
 
 #include <map>
 #include <mutex>

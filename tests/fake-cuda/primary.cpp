@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "call.hpp"
-#include "context.hpp"
-#include "device.hpp"
+#include "call.h"
+#include "context.h"
+#include "device.h"
 
 using namespace fake_cuda;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "config.hpp"
-#include "driver_api.hpp"
-#include "faults.hpp"
+#include "driver_api.h"
+#include "faults.h"
+#include "knobs.h"
 
 #include <string_view>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "graph.hpp"
-#include "stream.hpp"
+#include "graph.h"
+#include "stream.h"
 
 #include <pthread.h>
 

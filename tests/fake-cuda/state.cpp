@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "state.hpp"
+#include "state.h"
 
 #include <pthread.h>
 

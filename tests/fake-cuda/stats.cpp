@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "fake_cuda.h"
-#include "graph.hpp"
-#include "pool.hpp"
-#include "transfer.hpp"
-#include "vmm.hpp"
+#include "graph.h"
+#include "pool.h"
+#include "transfer.h"
+#include "vmm.h"
 
 #include <mutex>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "stream.hpp"
+#include "stream.h"
 
-#include "call.hpp"
-#include "graph.hpp"
+#include "call.h"
+#include "graph.h"
 
 using namespace fake_cuda;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "call.hpp"
+#include "call.h"
 
 // Loaders refuse a libcuda that lacks these symbols; nothing that this driver is for uses them.
 // There is no device code here, no graphics API and no legacy IPC.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "vmm.hpp"
+#include "vmm.h"
 
-#include "call.hpp"
-#include "device.hpp"
+#include "call.h"
+#include "device.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "device.hpp"
-#include "vmm.hpp"
+#include "device.h"
+#include "vmm.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "call.hpp"
-#include "device.hpp"
-#include "vmm.hpp"
+#include "call.h"
+#include "device.h"
+#include "vmm.h"
 
 #include <sys/mman.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: what cannot work is refused with an error of its own that names the key and says what to do; the program lives
 // on and nothing is left on disk.
-#include "fixture.hpp"
+#include "fixture.h"
 
 #include <cuframes/cuframes.h>
 #include <dlfcn.h>

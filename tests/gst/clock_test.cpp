@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a reader's running time is the sender's capture time, to within a millisecond, whoever started first, wherever
 // the sender's segment begins and whatever clock it runs on; and the latency that is reported covers how late frames are.
-#include "fixture.hpp"
+#include "fixture.h"
 
 #include <cmath>
 

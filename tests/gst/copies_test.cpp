@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: frames that are not in the ring yet are copied once, and counted; nothing else is.
-#include "fixture.hpp"
+#include "fixture.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: frames in GPU memory are shared where they are; what is uploaded and downloaded is what was asked for. Runs on
 // the stand-in driver, and on a GPU where there is one.
-#include "cuda_driver.hpp"
-#include "fixture.hpp"
+#include "cuda_driver.h"
+#include "fixture.h"
 
 #include <dlfcn.h>
 #include <gst/video/video.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a software decoder with its default settings puts its frames into the ring; what readers get is
 // what it would have put out otherwise.
-#include "fixture.hpp"
+#include "fixture.h"
 
 namespace cuframes::test {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "decoration.hpp"
+#include "decoration.h"
 
 #include <gst/video/video.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "digest.hpp"
+#include "digest.h"
 
 #include <gst/video/video.h>
 

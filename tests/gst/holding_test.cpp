@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: whatever is behind a reader, and however many frames it keeps, the pipeline goes on; nobody is refused for a
 // number; and times rise from the first buffer on.
-#include "fixture.hpp"
-#include "picture.hpp"
+#include "fixture.h"
+#include "picture.h"
 
 #include <cuframes/cuframes.hpp>
 

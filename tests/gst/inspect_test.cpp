@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: gst-inspect-1.0 says all there is to know, and the defaults are the documented ones.
-#include "fixture.hpp"
+#include "fixture.h"
 
 #include <algorithm>
 #include <cstring>

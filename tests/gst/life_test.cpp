@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a reader outlives its publishers, and says what happens to them.
-#include "fixture.hpp"
+#include "fixture.h"
 
 namespace cuframes::test {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "decoration.hpp"
-#include "publisher.hpp"
-#include "temp_dir.hpp"
+#include "decoration.h"
+#include "publisher.h"
+#include "temp_dir.h"
 
 #include <gst/gst.h>
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: what is known of a frame arrives with it: caps to the last field, flags, offsets, duration and every meta that
 // has a form between processes; what has none is counted.
-#include "decoration.hpp"
-#include "fixture.hpp"
+#include "decoration.h"
+#include "fixture.h"
 
 #include <cuframes/cuframes.h>
 #include <gst/video/video.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "pipeline.hpp"
+#include "pipeline.h"
 
 #include <gst/app/gstappsink.h>
 

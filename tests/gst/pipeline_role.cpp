@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "decoration.hpp"
-#include "pipeline.hpp"
-#include "publisher.hpp"
-#include "verbs.hpp"
+#include "decoration.h"
+#include "pipeline.h"
+#include "publisher.h"
+#include "verbs.h"
 
 #include <memory>
 #include <optional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a strict reader gets every frame, and every visible pixel of every plane is as upstream made it; and the
 // way into the ring is no copy when upstream takes the sink's pool.
-#include "fixture.hpp"
+#include "fixture.h"
 
 #include <string>
 #include <tuple>

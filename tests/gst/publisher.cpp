@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "publisher.hpp"
+#include "publisher.h"
 
 namespace cuframes::test {
 namespace {

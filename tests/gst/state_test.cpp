@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: whatever an element waits for, a state change is answered at once. A wait that were not interrupted would last
 // for ever here, so that no time needs to be measured.
-#include "fixture.hpp"
-#include "picture.hpp"
+#include "fixture.h"
+#include "picture.h"
 
 #include <cuframes/cuframes.hpp>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a sink's application sees who reads, how far each one is, and who left and why; and its handlers may do what
 // they like.
-#include "fixture.hpp"
+#include "fixture.h"
 
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: frames go on to readers of unixfdsink in place, and stay as they are while those hold them; only elements that
 // hand descriptors on get memory with one, and nobody can write through it.
-#include "fixture.hpp"
+#include "fixture.h"
 
 #include <cuframes/cuframes.h>
 #include <fcntl.h>

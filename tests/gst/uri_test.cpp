@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: a URI sets an element as its properties would, or nothing at all; whatever plays URIs takes a key.
-#include "fixture.hpp"
+#include "fixture.h"
 
 #include <memory>
 #include <string>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "agent.hpp"
+#include "agent.h"
 
-#include "capture_role.hpp"
-#include "cuda_role.hpp"
-#include "process_role.hpp"
-#include "publisher_role.hpp"
-#include "subscriber_role.hpp"
+#include "capture_role.h"
+#include "cuda_role.h"
+#include "process_role.h"
+#include "publisher_role.h"
+#include "subscriber_role.h"
 
 namespace cuframes::test {
 

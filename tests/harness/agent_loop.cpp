@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "agent.hpp"
+#include "agent.h"
 
 #include <condition_variable>
 #include <deque>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "capture_role.hpp"
+#include "capture_role.h"
 
-#include "picture.hpp"
-#include "subscriber_role.hpp"
+#include "picture.h"
+#include "subscriber_role.h"
 
 #include <functional>
 #include <future>

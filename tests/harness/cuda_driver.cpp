@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "cuda_driver.hpp"
+#include "cuda_driver.h"
 
 #include <dlfcn.h>
 

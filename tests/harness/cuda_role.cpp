@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "cuda_role.hpp"
+#include "cuda_role.h"
 
-#include "cuda_driver.hpp"
-#include "picture.hpp"
-#include "subscriber_role.hpp"
+#include "cuda_driver.h"
+#include "picture.h"
+#include "subscriber_role.h"
 
 #include <poll.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "message.hpp"
+#include "message.h"
 
 #include <cstdlib>
 #include <stdexcept>

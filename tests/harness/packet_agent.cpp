@@ -2,7 +2,7 @@
 //
 // Packets that hold the publisher's incarnation and their own number again and again, so that one that was overwritten while
 // it was copied is seen to be. Each is a keyframe, and as large as it takes for `slots` of them to fill the log.
-#include "packet_agent.hpp"
+#include "packet_agent.h"
 
 #include "agent.hpp"
 #include "cuframes/cuframes.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "plain_verbs.hpp"
+#include "plain_verbs.h"
 
 #include <grp.h>
 #include <sys/prctl.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "process_role.hpp"
+#include "process_role.h"
 
 #include "fake_cuda.h"
-#include "plain_verbs.hpp"
-#include "publisher_role.hpp"
-#include "subscriber_role.hpp"
+#include "plain_verbs.h"
+#include "publisher_role.h"
+#include "subscriber_role.h"
 
 #include <dlfcn.h>
 #include <grp.h>

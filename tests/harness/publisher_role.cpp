@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "publisher_role.hpp"
+#include "publisher_role.h"
 
 #include <chrono>
 #include <cstring>
+#include <stdexcept>
 #include <thread>
 
 namespace cuframes::test {
@@ -102,7 +103,11 @@ Message PublisherRole::create(const Message& request) {
 }
 
 Message PublisherRole::configure(const Message& request) {
-    const bool cuda = request.text("memory", "host") == "cuda";
+    const std::string memory = request.text("memory", "host");
+    const bool cuda = memory == "cuda";
+    if (!cuda && memory != "host") {
+        throw std::runtime_error("the agent knows no memory called " + memory);
+    }
     const std::string caps = request.text("caps", "video/x-raw");
     cuframes_ring_config config;
     CUFRAMES_INIT(config);
@@ -271,7 +276,8 @@ Message PublisherRole::stats(const Message&) {
         .set("lapped", stats.lapped)
         .set("bytes", stats.bytes)
         .set("waited_ns", stats.waited_ns)
-        .set("metadata_dropped", stats.metadata_dropped);
+        .set("metadata_dropped", stats.metadata_dropped)
+        .set("refused", stats.refused);
 }
 
 Message PublisherRole::subscribers(const Message&) {

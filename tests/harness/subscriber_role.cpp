@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "subscriber_role.hpp"
+#include "subscriber_role.h"
 
 #include <poll.h>
 
@@ -265,13 +265,13 @@ Message SubscriberRole::stats(const Message&) {
 }
 
 void SubscriberRole::state_changed(cuframes_subscriber_state state, uint64_t, int32_t pid, void* self) {
-    static const char* const names[] = {"waiting", "attached", "ended", "gone"};
+    const std::string name = cuframes_state_name(state);
     auto& role = *static_cast<SubscriberRole*>(self);
     // The same state comes again with each new generation's epoch; here only its changes count.
-    if (role.last_state_ != names[state]) {
-        role.states_ += (role.states_.empty() ? "" : " ") + std::string(names[state]);
+    if (role.last_state_ != name) {
+        role.states_ += (role.states_.empty() ? "" : " ") + name;
     }
-    role.last_state_ = names[state];
+    role.last_state_ = name;
     role.last_pid_ = pid;
 }
 

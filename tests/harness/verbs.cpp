@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "verbs.hpp"
+#include "verbs.h"
 
-#include "child.hpp"
+#include "child.h"
 
 #include <sys/socket.h>
 

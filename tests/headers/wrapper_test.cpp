@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // cuframes.hpp: owners own, results tell, and frames live as long as somebody holds them.
-#include "picture.hpp"
-#include "temp_dir.hpp"
+#include "picture.h"
+#include "temp_dir.h"
 
 #include <cuframes/cuframes.hpp>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 //
 // The ring's own functions for ends of a stream, as they are shipped, in every order in which a publisher's and a reader's
 // accesses can come.
-#include "interleaving.hpp"
+#include "interleaving.h"
 #include "ring/ends.h"
 #include "ring/lease.h"
 

@@ -2,7 +2,7 @@
 //
 // The ring's own handshakes, as they are shipped, in every order in which both sides' accesses can come, with stores
 // that are delayed past later loads: nobody is left asleep, and nobody waits for what has come back already.
-#include "interleaving.hpp"
+#include "interleaving.h"
 #include "protocol/layout.h"
 #include "ring/handshake.h"
 #include "ring/lease.h"

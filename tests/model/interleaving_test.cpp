@@ -2,7 +2,7 @@
 //
 // The ring's own lease functions, as they are shipped, in every order in which a publisher's and a reader's accesses
 // can come. What the search of the lease model shows for the protocol, this shows for the code.
-#include "interleaving.hpp"
+#include "interleaving.h"
 #include "ring/lease.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "lease_model.hpp"
+#include "lease_model.h"
 
 #include <cstring>
 #include <string_view>

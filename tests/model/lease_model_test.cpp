@@ -2,7 +2,7 @@
 //
 // The lease protocol itself, searched through with a crash at every step, and broken on purpose to see that the search
 // would have found it.
-#include "lease_model.hpp"
+#include "lease_model.h"
 
 #include <gtest/gtest.h>
 

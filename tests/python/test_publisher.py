@@ -232,6 +232,14 @@ def test_stats_and_subscribers(publish, roles, key):
     assert stats["epoch"] != 0 and stats["bytes"] > 0 and stats["copied"] == 0
 
 
+def test_refused_readers_are_counted(publish, key):
+    """stats() counts the readers that were refused."""
+    publisher = publish(max_subscribers=1)
+    with cuframes.subscribe(key), pytest.raises(cuframes.RingFull, match="max-subscribers"):
+        cuframes.subscribe(key, connect_timeout_ms=10000)
+    assert publisher.stats()["refused"] == 1
+
+
 def test_closing(publish, subscribe):
     """close() may be repeated; readers learn of it, slots still held stay valid memory, calls say closed."""
     publisher, subscriber = publish(), subscribe()

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // The agent of the conformance suite, with the same verbs, for records in the place of frames.
-#include "agent.hpp"
+#include "agent.h"
 
 #include "api/api.h"
-#include "deadline.hpp"
-#include "plain_verbs.hpp"
-#include "publisher.hpp"
-#include "reader.hpp"
+#include "deadline.h"
+#include "plain_verbs.h"
+#include "publisher.h"
+#include "reader.h"
 
 #include <poll.h>
 
@@ -119,7 +119,8 @@ private:
             .set("published", stats.published)
             .set("dropped", stats.dropped)
             .set("lapped", stats.lapped)
-            .set("waited_ns", stats.waited_ns);
+            .set("waited_ns", stats.waited_ns)
+            .set("refused", stats.refused);
     }
 
     Message subscribers() {
@@ -276,9 +277,8 @@ private:
     }
 
     static void state_changed(cuframes_subscriber_state state, uint64_t, int32_t, void* self) {
-        static const char* const names[] = {"waiting", "attached", "ended", "gone"};
         auto& role = *static_cast<RecordReaderRole*>(self);
-        const std::string name = names[state];
+        const std::string name = cuframes_state_name(state);
         const std::string all = ' ' + role.states_;
         if (all.size() < name.size() + 1 || all.compare(all.size() - name.size() - 1, std::string::npos, ' ' + name)) {
             role.states_ += (role.states_.empty() ? "" : " ") + name;

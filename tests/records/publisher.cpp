@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "publisher.hpp"
+#include "publisher.h"
 
-#include "layout.hpp"
+#include "layout.h"
 
 #include <new>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "reader.hpp"
+#include "reader.h"
 
-#include "layout.hpp"
+#include "layout.h"
 #include "protocol/validate.h"
 #include "ring/ends.h"
 

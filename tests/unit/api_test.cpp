@@ -3,7 +3,7 @@
 #include "base/error_list.h"
 #include "base/log.h"
 #include "cuframes/cuframes.h"
-#include "temp_dir.hpp"
+#include "temp_dir.h"
 
 #include <gtest/gtest.h>
 
@@ -32,6 +32,22 @@ TEST(Errors, EachValueHasItsOwnNameAndSentence) {
     EXPECT_STREQ(cuframes_error_name(1), "unknown");
     EXPECT_STREQ(cuframes_error_name(CUFRAMES_ERROR_KEY_IN_USE), "CUFRAMES_ERROR_KEY_IN_USE");
     EXPECT_STREQ(cuframes_error_name(CUFRAMES_OK), "CUFRAMES_OK");
+}
+
+TEST(Names, AreTheWordsOfTheDocumentation) {
+    EXPECT_STREQ(cuframes_mode_name(CUFRAMES_MODE_NEWEST), "newest");
+    EXPECT_STREQ(cuframes_mode_name(CUFRAMES_MODE_STRICT), "strict");
+    EXPECT_STREQ(cuframes_leave_reason_name(CUFRAMES_LEFT_CLOSED), "closed");
+    EXPECT_STREQ(cuframes_leave_reason_name(CUFRAMES_LEFT_DIED), "died");
+    EXPECT_STREQ(cuframes_leave_reason_name(CUFRAMES_LEFT_PROTOCOL), "protocol");
+    EXPECT_STREQ(cuframes_state_name(CUFRAMES_STATE_WAITING), "waiting");
+    EXPECT_STREQ(cuframes_state_name(CUFRAMES_STATE_ATTACHED), "attached");
+    EXPECT_STREQ(cuframes_state_name(CUFRAMES_STATE_ENDED), "ended");
+    EXPECT_STREQ(cuframes_state_name(CUFRAMES_STATE_GONE), "gone");
+}
+
+TEST(Names, AreThereForAValueOfANewerLibrary) {
+    EXPECT_STREQ(cuframes_leave_reason_name(static_cast<cuframes_leave_reason>(3)), "unknown");
 }
 
 TEST(Arguments, MissingOnesAreNamed) {

@@ -2,10 +2,10 @@
 // Promise: a ring that does not fit is refused with the numbers; nobody is killed for it, and nothing that fits is
 // refused.
 #include "cuframes/cuframes.h"
-#include "in_child.hpp"
+#include "in_child.h"
 #include "ipc/available_memory.h"
 #include "ipc/shared_memory.h"
-#include "temp_dir.hpp"
+#include "temp_dir.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -2,10 +2,10 @@
 // Promise: a reader has an inotify instance only while it waits for its publisher, and finds it where there are none left.
 #include "base/result.h"
 #include "cuframes/cuframes.h"
-#include "in_child.hpp"
+#include "in_child.h"
 #include "ipc/unique_fd.h"
 #include "subscriber/poller.h"
-#include "temp_dir.hpp"
+#include "temp_dir.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

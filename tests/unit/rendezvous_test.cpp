@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Promise: one live publisher a key; what a dead one left is replaced; nothing is left on disk; messages that are off
 // close the connection and leak nothing.
-#include "in_child.hpp"
+#include "in_child.h"
 #include "ipc/rendezvous.h"
 #include "ipc/seqpacket.h"
 #include "ipc/shared_memory.h"

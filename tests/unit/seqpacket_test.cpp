@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Packets on a connection, and the descriptors that come with them.
-#include "deadline.hpp"
-#include "in_child.hpp"
+#include "deadline.h"
+#include "in_child.h"
 #include "ipc/seqpacket.h"
 
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 // Promise: every wait ends when it is told to, by whichever thread and however often, and no timeout is too long for it.
 #include "base/deadline.h"
 #include "cuframes/cuframes.h"
-#include "deadline.hpp"
-#include "temp_dir.hpp"
+#include "deadline.h"
+#include "temp_dir.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -160,6 +160,11 @@ void Membership::tell_shortage() {
                                    cause.empty() ? "" : text(" (", cause, ")")));
 }
 
+void Membership::count_refused() {
+    const std::lock_guard lock(mutex_);
+    stats_.refused += 1;
+}
+
 void Membership::announce(const Guest& member) {
     cuframes_subscriber_info info = {};
     {

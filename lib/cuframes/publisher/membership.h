@@ -125,6 +125,7 @@ private:
     const AccessRule& access() const override { return options_.access; }
     int listening_fd() const override { return key_.listening_fd(); }
     Result<Guest> admit(const Hello& hello, const std::shared_ptr<Connection>& connection) override;
+    void count_refused() override;
     void announce(const Guest& member) override;
     void remove(const Guest& member, cuframes_leave_reason reason) override;
     void goodbye(const Guest& member) override;

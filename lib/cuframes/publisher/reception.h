@@ -21,6 +21,8 @@ public:
     /// Admits a subscriber, or says why not; CUFRAMES_ERROR_TIMEOUT: not at this moment, as something is short. On success
     /// it was sent Welcome, and it was sent the current generation or is by serve().
     virtual Result<Guest> admit(const Hello& hello, const std::shared_ptr<Connection>& connection) = 0;
+    /// One was told that it is not admitted.
+    virtual void count_refused() = 0;
     virtual void announce(const Guest& member) = 0;
     virtual void remove(const Guest& member, cuframes_leave_reason reason) = 0;
     virtual void goodbye(const Guest& member) = 0;

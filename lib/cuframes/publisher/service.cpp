@@ -18,14 +18,6 @@ bool ready(const pollfd& entry) { return entry.revents != 0; }
 
 } // namespace
 
-Refused Service::refusal(const Error& error) {
-    Refused message = {};
-    message.version = protocol_version;
-    message.error = error.code;
-    copy_text(message.message, error.message);
-    return message;
-}
-
 Result<std::unique_ptr<Service>> Service::start(Reception& reception) {
     auto waker = Waker::create();
     if (!waker) {
@@ -195,11 +187,10 @@ Service::Fate Service::handle_hello(Peer& peer, const Datagram& datagram) {
     }
     std::memcpy(&version, datagram.bytes.data() + sizeof(MessageHeader), sizeof(version));
     if (version != protocol_version) {
-        peer.connection->send(
-            refusal({CUFRAMES_ERROR_VERSION_MISMATCH,
-                     text("the publisher speaks protocol version ", protocol_version, ", the subscriber ", version,
-                          "; install the same cuframes on both sides")}));
-        return Fate::refused;
+        return refuse(peer, {},
+                      {CUFRAMES_ERROR_VERSION_MISMATCH,
+                       text("the publisher speaks protocol version ", protocol_version, ", the subscriber ", version,
+                            "; install the same cuframes on both sides")});
     }
     Hello hello;
     if (!datagram.as(hello, 0)) {
@@ -222,15 +213,26 @@ Service::Fate Service::admit(Peer& peer) {
     }
     const Hello hello = *std::exchange(peer.hello, std::nullopt);
     if (!admitted) {
-        peer.connection->send(refusal(admitted.error()));
-        log(CUFRAMES_LOG_INFO, text("refused subscriber \"", hello.name, "\" (pid ", peer.who.pid, ", uid ",
-                                    peer.who.uid, "): ", admitted.error().message));
-        return Fate::refused;
+        return refuse(peer, hello.name, admitted.error());
     }
     shortage_told_ = false;
     peer.member = std::move(*admitted);
     reception_.announce(peer.member);
     return Fate::stays;
+}
+
+/// `name`: as far as it said one.
+Service::Fate Service::refuse(const Peer& peer, const std::string& name, const Error& error) {
+    reception_.count_refused(); // Before it is told, as it may tell others.
+    Refused message = {};
+    message.version = protocol_version;
+    message.error = error.code;
+    copy_text(message.message, error.message);
+    peer.connection->send(message);
+    log(CUFRAMES_LOG_INFO,
+        text("refused ", name.empty() ? "a subscriber" : text("subscriber \"", name, "\""), " of \"", reception_.key(),
+             "\" (pid ", peer.who.pid, ", uid ", peer.who.uid, "): ", error.message));
+    return Fate::refused;
 }
 
 void Service::remove(size_t index, Fate fate) {

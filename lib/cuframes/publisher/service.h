@@ -50,7 +50,6 @@ private:
 
     Service(Reception& reception, Waker waker) : reception_(reception), waker_(std::move(waker)) {}
 
-    static Refused refusal(const Error& error);
     void run();
     void await_events();
     void poll_singly();
@@ -66,6 +65,7 @@ private:
     Fate handle(Peer& peer, const Datagram& datagram);
     Fate handle_hello(Peer& peer, const Datagram& datagram);
     Fate admit(Peer& peer);
+    Fate refuse(const Peer& peer, const std::string& name, const Error& error);
     void bury(const Peer& peer, Fate fate);
     void remove(size_t index, Fate fate);
 

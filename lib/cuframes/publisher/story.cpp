@@ -7,8 +7,7 @@
 namespace cuframes::core::story {
 
 std::string reader(const cuframes_subscriber_info& who) {
-    const char* mode = who.mode == CUFRAMES_MODE_STRICT ? "strict" : "newest";
-    return text("reader \"", who.name, "\" (pid ", who.pid, ", ", mode, ")");
+    return text("reader \"", who.name, "\" (pid ", who.pid, ", ", cuframes_mode_name(who.mode), ")");
 }
 
 namespace {

@@ -57,12 +57,10 @@ void Service::greet(UniqueFd socket) {
     const bool admitted = reception_.access().admits(socket.get());
     peer.connection = std::make_shared<Connection>(std::move(socket));
     if (!admitted) {
-        const Error error = {CUFRAMES_ERROR_ACCESS_DENIED,
-                             text("the publisher of \"", reception_.key(), "\" has access=", reception_.access().name(),
-                                  ", which does not admit uid ", peer.who.uid,
-                                  "; start it with access=group:NAME or access=all")};
-        peer.connection->send(refusal(error));
-        log(CUFRAMES_LOG_INFO, text("refused a subscriber (pid ", peer.who.pid, "): ", error.message));
+        refuse(peer, {},
+               {CUFRAMES_ERROR_ACCESS_DENIED,
+                text("the publisher of \"", reception_.key(), "\" has access=", reception_.access().name(),
+                     ", which does not admit uid ", peer.who.uid, "; start it with access=group:NAME or access=all")});
         return;
     }
     make_room_for_a_stranger();

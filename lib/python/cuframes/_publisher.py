@@ -231,7 +231,8 @@ class Publisher:
 
     def stats(self) -> dict[str, Any]:
         """published, dropped, copied, lapped, bytes, waited_ns, subscribers, epoch, last_sequence,
-        slots (frames that the ring keeps now) and memory (bytes of frame memory it has).
+        slots (frames that the ring keeps now), memory (bytes of frame memory it has), metadata_dropped (frames whose
+        metadata did not fit) and refused (attempts to attach that were refused, for whatever reason).
         """
         return self._open().stats()
 

@@ -27,7 +27,7 @@ nb::dict to_dict(const cuframes_subscriber_info& info) {
     out["id"] = info.id;
     out["name"] = nb::str(info.name);
     out["pid"] = info.pid;
-    out["mode"] = info.mode == CUFRAMES_MODE_STRICT ? "strict" : "newest";
+    out["mode"] = cuframes_mode_name(info.mode);
     out["max_held"] = info.max_held;
     out["held"] = info.held;
     out["lag"] = info.lag;
@@ -298,6 +298,8 @@ nb::dict Publisher::stats() {
     out["lapped"] = stats.lapped;
     out["bytes"] = stats.bytes;
     out["waited_ns"] = stats.waited_ns;
+    out["metadata_dropped"] = stats.metadata_dropped;
+    out["refused"] = stats.refused;
     return out;
 }
 

@@ -12,20 +12,6 @@
 namespace cuframes::python {
 namespace {
 
-const char* state_name(cuframes_subscriber_state state) {
-    switch (state) {
-    case CUFRAMES_STATE_WAITING:
-        return "waiting";
-    case CUFRAMES_STATE_ATTACHED:
-        return "attached";
-    case CUFRAMES_STATE_ENDED:
-        return "ended";
-    case CUFRAMES_STATE_GONE:
-        break;
-    }
-    return "gone";
-}
-
 /// What the library returns for a handle that close() has taken away; no code of its own says that.
 constexpr int closed_code = 1;
 
@@ -180,7 +166,7 @@ nb::dict Subscriber::stats() {
     out["publisher_pid"] = stats.publisher_pid;
     out["epoch"] = stats.epoch;
     out["last_sequence"] = stats.last_sequence;
-    out["state"] = state_name(stats.state);
+    out["state"] = cuframes_state_name(stats.state);
     return out;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "fixture.hpp"
+#include "fixture.h"
 
 #include <sys/mman.h>
 

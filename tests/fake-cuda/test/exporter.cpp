@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "exporter.hpp"
+#include "exporter.h"
 
-#include "fixture.hpp"
+#include "fixture.h"
 
 #include <sys/prctl.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "exporter.hpp"
+#include "exporter.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "fixture.hpp"
+#include "fixture.h"
 
 // What runs after what. Every test closes a gate in one stream and looks at whether an operation of
 // another got past it.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "exporter.hpp"
-#include "fixture.hpp"
+#include "exporter.h"
+#include "fixture.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

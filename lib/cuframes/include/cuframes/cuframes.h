@@ -295,12 +295,18 @@ typedef enum cuframes_mode {
                                    counted. */
 } cuframes_mode;
 
+/** "newest", "strict". Static; never NULL. Thread-safe. */
+CUFRAMES_API const char* cuframes_mode_name(cuframes_mode mode);
+
 /** Why a subscriber left. */
 typedef enum cuframes_leave_reason {
     CUFRAMES_LEFT_CLOSED = 0,   /**< It closed its connection. */
     CUFRAMES_LEFT_DIED = 1,     /**< Its process ended without closing. */
     CUFRAMES_LEFT_PROTOCOL = 2, /**< It sent something malformed and was disconnected. */
 } cuframes_leave_reason;
+
+/** "closed", "died", "protocol". Static; never NULL. Thread-safe. */
+CUFRAMES_API const char* cuframes_leave_reason_name(cuframes_leave_reason reason);
 
 /** One attached subscriber, as its publisher sees it. The counters are the subscriber's own word. */
 typedef struct cuframes_subscriber_info {
@@ -440,6 +446,7 @@ typedef struct cuframes_publisher_stats {
     uint64_t metadata_dropped; /**< Frames whose metadata did not fit and was left out. */
     uint64_t memory;           /**< Bytes of frame memory that the current generation has got so far. */
     uint32_t slots;            /**< Frames that the ring keeps now; 0 before the first generation. */
+    uint64_t refused; /**< Attempts to attach that were refused, for whatever reason; the log at info tells which. */
 } cuframes_publisher_stats;
 
 /** Thread-safe; does not wait. */
@@ -519,6 +526,9 @@ typedef enum cuframes_subscriber_state {
     CUFRAMES_STATE_ENDED = 2,    /**< The publisher ended its stream (EOS). */
     CUFRAMES_STATE_GONE = 3,     /**< The publisher died or closed; reconnecting if so configured. */
 } cuframes_subscriber_state;
+
+/** "waiting", "attached", "ended", "gone". Static; never NULL. Thread-safe. */
+CUFRAMES_API const char* cuframes_state_name(cuframes_subscriber_state state);
 
 /**
  * State changes, called from within cuframes_subscriber_next() on its thread. `pid` is the publisher's, `epoch` that

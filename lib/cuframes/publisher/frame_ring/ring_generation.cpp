@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher/frame_ring/ring_generation.h"
 
-#include "base/optional_number.h"
+#include "protocol/frame_record.h"
 #include "protocol/validate.h"
 
 #include <cstring>
@@ -96,13 +96,7 @@ Result<> RingGeneration::reserve(uint32_t kept) {
 
 bool RingGeneration::describe(uint32_t slot, const cuframes_frame_info& info, uint64_t now) {
     SlotRecord& record = records_[slot];
-    record.publish_time = now;
-    record.pts.store(number_or_none(info.pts), std::memory_order_relaxed);
-    record.dts = number_or_none(info.dts);
-    record.duration = number_or_none(info.duration);
-    record.offset = number_or_none(info.offset);
-    record.offset_end = number_or_none(info.offset_end);
-    record.flags = info.flags;
+    to_record(record, info, now);
     const bool fits = info.metadata_size <= frames().metadata_stride;
     record.metadata_size = fits && info.metadata ? static_cast<uint32_t>(info.metadata_size) : 0;
     if (record.metadata_size > 0) {

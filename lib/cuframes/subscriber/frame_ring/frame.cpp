@@ -3,6 +3,7 @@
 
 #include "base/fork.h"
 #include "memory/copy.h"
+#include "protocol/frame_record.h"
 
 #include <algorithm>
 
@@ -23,13 +24,7 @@ Frame::Frame(std::shared_ptr<AttachedRing> ring, const AttachedRing::Lease& leas
     view_.sequence = lease.taken.sequence;
     view_.missed = missed;
     view_.discontinuity = discontinuity;
-    view_.publish_time = record.publish_time;
-    view_.flags = record.flags;
-    view_.pts = record.pts.load(std::memory_order_relaxed);
-    view_.dts = record.dts;
-    view_.duration = record.duration;
-    view_.offset = record.offset;
-    view_.offset_end = record.offset_end;
+    from_record(view_, record);
     view_.metadata = metadata_.empty() ? nullptr : metadata_.data();
     view_.metadata_size = metadata_.size();
     view_.latency = ring_->latency();

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/// The core has the same for its own calls (base/cuda/driver.h), and this is not that one: the plugin asks libcuframes by
+/// its C ABI alone, so that it runs with whichever of its soname is installed, whether built with CUDA or not, while what is
+/// CUFRAMES_PRIVATE is for one very version. So GStreamer's side finds the few calls of the driver that libgstcuda does not
+/// pass on by itself, here and in primary_context.cpp. Scopes of both nest: the mode is the driver's, of each thread.
 #pragma once
 
 namespace cuframes::gst {
