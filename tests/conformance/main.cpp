@@ -5,7 +5,7 @@
 //
 //     conformance [--backend=host|cuda] [GoogleTest options]      host: with packets and records
 #include "packet_agent.h"
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <gtest/gtest.h>
 

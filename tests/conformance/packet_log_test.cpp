@@ -2,7 +2,7 @@
 //
 // Packets: what is kept of the past, where a reader begins in it, and what it is told of what has left.
 #include "cuframes/cuframes.hpp"
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <chrono>
 #include <cstring>

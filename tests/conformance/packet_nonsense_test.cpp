@@ -2,8 +2,8 @@
 //
 // A publisher gone mad, whose packet log says anything: its reader gets packets or errors, and neither crashes nor spins.
 #include "cuframes/cuframes.hpp"
-#include "raw_peer.hpp"
-#include "ring_test.hpp"
+#include "raw_peer.h"
+#include "ring_test.h"
 
 #include <cinttypes>
 #include <cstdio>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Packets between processes, in numbers: nothing is lost where that is promised, whoever dies.
-#include "ring_test.hpp"
+#include "ring_test.h"
 
 #include <array>
 #include <memory>

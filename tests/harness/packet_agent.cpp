@@ -4,10 +4,10 @@
 // it was copied is seen to be. Each is a keyframe, and as large as it takes for `slots` of them to fill the log.
 #include "packet_agent.h"
 
-#include "agent.hpp"
+#include "agent.h"
 #include "cuframes/cuframes.hpp"
-#include "deadline.hpp"
-#include "plain_verbs.hpp"
+#include "deadline.h"
+#include "plain_verbs.h"
 
 #include <poll.h>
 

@@ -2,7 +2,7 @@
 //
 // The tail of a packet log, as it is shipped, in every order: no reader believes what was overwritten, and none begins with
 // a packet that a waiting publisher lets go.
-#include "interleaving.hpp"
+#include "interleaving.h"
 #include "ring/tail.h"
 
 #include <gtest/gtest.h>
