@@ -2,7 +2,6 @@
 #include "sink/frame_writer.h"
 
 #include "gst-common/relaxed_capture.h"
-#include "shared/clocking.h"
 #include "shared/errors.h"
 #include "sink/mapped_frame.h"
 
@@ -14,58 +13,32 @@ GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_sink_debug);
 namespace cuframes::gst {
 namespace {
 
-GstClockTime running_time_of(GstBuffer* buffer, const GstSegment& segment) {
-    return segment.format == GST_FORMAT_TIME
-               ? gst_segment_to_running_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer))
-               : GST_CLOCK_TIME_NONE;
-}
-
 /// Error of ours for a buffer that does not hold what its caps say; none of the library's means that.
 constexpr int bad_buffer = CUFRAMES_ERROR_INVALID_ARGUMENT;
 
 } // namespace
 
 FrameWriter::FrameWriter(GstBaseSink* sink, const ElementSettings<SinkSettings>& settings,
-                         std::shared_ptr<Publication> publication, SinkNegotiation& negotiation)
+                         std::shared_ptr<Publication> publication, SinkNegotiation& negotiation, BufferReader& buffers)
     : sink_(sink),
       element_(GST_ELEMENT_CAST(sink)),
       settings_(settings),
       publication_(std::move(publication)),
       negotiation_(negotiation),
-      metas_(element_) {}
-
-GstFlowReturn FrameWriter::after_interruption() {
-    if (publication_->interruptions() & (Publication::flushing | Publication::stopping)) {
-        return GST_FLOW_FLUSHING;
-    }
-    if (publication_->interruptions() & Publication::unlocking) {
-        return gst_base_sink_wait_preroll(sink_);
-    }
-    return GST_FLOW_OK;
-}
+      buffers_(buffers) {}
 
 cuframes_frame_info FrameWriter::frame_info(GstBuffer* buffer) {
-    const TimeMap times(element_);
-    const GstSegment& segment = sink_->segment;
-    if (segment.format != GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID(buffer) && !std::exchange(segment_told_, true)) {
-        GST_ELEMENT_WARNING(
-            element_, STREAM, FORMAT,
-            ("cuframessink key=%s: the stream's segment is in %s, not in time, so that nothing waits for "
-             "the times of its buffers; set format=time on the appsrc or other source",
-             settings_.copy().key.c_str(), gst_format_get_name(segment.format)),
-            ("the time stamps are taken for running times"));
-    }
-    const GByteArray* metadata = metas_.pack(buffer, running_time_of(buffer, segment));
+    const BufferFacts facts = buffers_.read(buffer);
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
-    info.flags = GST_BUFFER_FLAGS(buffer) & portable_flag_mask;
-    info.pts = cuframes_some(times.to_monotonic(segment, GST_BUFFER_PTS(buffer)));
-    info.dts = cuframes_some(times.to_monotonic(segment, GST_BUFFER_DTS(buffer)));
-    info.duration = cuframes_some(GST_BUFFER_DURATION(buffer));
+    info.flags = facts.flags;
+    info.pts = facts.pts;
+    info.dts = facts.dts;
+    info.duration = facts.duration;
     info.offset = cuframes_some(GST_BUFFER_OFFSET(buffer));
     info.offset_end = cuframes_some(GST_BUFFER_OFFSET_END(buffer));
-    info.metadata = metadata->data;
-    info.metadata_size = metadata->len;
+    info.metadata = facts.metadata;
+    info.metadata_size = facts.metadata_size;
     return info;
 }
 
@@ -147,7 +120,7 @@ GstFlowReturn FrameWriter::publish_copy(GstBuffer* buffer, const cuframes_frame_
             publication_->with_publisher(cuframes_publisher_drop);
             return GST_FLOW_OK;
         case CUFRAMES_ERROR_INTERRUPTED:
-            flow = after_interruption();
+            flow = after_interruption(sink_, *publication_);
             break;
         case CUFRAMES_ERROR_INVALID_STATE: // a pool has started another generation meanwhile
             flow = negotiation_.ensure_generation() ? GST_FLOW_OK : GST_FLOW_ERROR;

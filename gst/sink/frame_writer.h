@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "shared/metadata.h"
+#include "sink/buffer_facts.h"
 #include "sink/negotiation.h"
 
 namespace cuframes::gst {
@@ -11,17 +11,12 @@ namespace cuframes::gst {
 class FrameWriter {
 public:
     FrameWriter(GstBaseSink* sink, const ElementSettings<SinkSettings>& settings,
-                std::shared_ptr<Publication> publication, SinkNegotiation& negotiation);
+                std::shared_ptr<Publication> publication, SinkNegotiation& negotiation, BufferReader& buffers);
 
-    /// The sink has started.
-    void start() { segment_told_ = false; }
     /// Publishes a frame of the generation that was ensured. `capture` takes the place of what its time stamp says.
     GstFlowReturn publish(GstBuffer* buffer, GstClockTime capture = GST_CLOCK_TIME_NONE);
-    /// Metas, and parts of them, that could not be carried so far; any thread.
-    guint64 metas_left_behind() const { return metas_.left_behind(); }
 
 private:
-    GstFlowReturn after_interruption();
     int publish_in_place(GstMemory* memory, MemoryRecord* record, const cuframes_frame_info& info);
     GstFlowReturn publish_copy(GstBuffer* buffer, const cuframes_frame_info& info);
     int copy_and_publish(cuframes_slot* slot, GstBuffer* buffer, const cuframes_frame_info& info);
@@ -33,8 +28,7 @@ private:
     const ElementSettings<SinkSettings>& settings_;
     std::shared_ptr<Publication> publication_;
     SinkNegotiation& negotiation_;
-    MetaWriter metas_;
-    bool segment_told_ = false; ///< That it is not in time.
+    BufferReader& buffers_;
 };
 
 } // namespace cuframes::gst

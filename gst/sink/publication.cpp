@@ -169,4 +169,14 @@ int Publication::acquire_memory(const Generation& generation, cuframes_acquire_f
     return result;
 }
 
+GstFlowReturn after_interruption(GstBaseSink* sink, const Publication& publication) {
+    if (publication.interruptions() & (Publication::flushing | Publication::stopping)) {
+        return GST_FLOW_FLUSHING;
+    }
+    if (publication.interruptions() & Publication::unlocking) {
+        return gst_base_sink_wait_preroll(sink);
+    }
+    return GST_FLOW_OK;
+}
+
 } // namespace cuframes::gst

@@ -5,6 +5,8 @@
 #include "shared/cuda_context.h"
 #include "shared/memory_book.h"
 
+#include <gst/base/gstbasesink.h>
+
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -84,6 +86,10 @@ private:
     GenerationPtr newest_;
     std::vector<CudaHandles> contexts_in_use_; ///< The library wants them alive as long as the publisher.
 };
+
+/// What the streaming thread does when a wait of its publisher ended with CUFRAMES_ERROR_INTERRUPTED: GST_FLOW_OK is to try
+/// again, after the base class had it back for as long as it wanted.
+GstFlowReturn after_interruption(GstBaseSink* sink, const Publication& publication);
 
 /// Slots of host rings beyond the property `slots`: a software decoder goes on reading the frames that it refers to, and
 /// would eat up the readers' share. What it never touches is never committed.

@@ -19,7 +19,8 @@ SinkState::SinkState(GstBaseSink* sink, SubscriberEvents::Deliver deliver)
       cuda_(element_),
       events_(element_, deliver),
       negotiation_(sink, settings_, cuda_, publication_),
-      writer_(sink, settings_, publication_, negotiation_),
+      buffers_(sink, settings_),
+      writer_(sink, settings_, publication_, negotiation_, buffers_),
       preroll_(sink, settings_, publication_, writer_) {}
 
 SinkState::~SinkState() { gst_clear_structure(&last_stats_); }
@@ -64,7 +65,7 @@ bool SinkState::start() {
         return false;
     }
     preroll_.start();
-    writer_.start();
+    buffers_.start();
     return true;
 }
 
@@ -82,7 +83,7 @@ void SinkState::stop() {
 GstStructure* SinkState::stats() const {
     GstStructure* stats = nullptr;
     publication_->with_publisher([&](cuframes_publisher* publisher) {
-        stats = publisher_stats(publisher, writer_.metas_left_behind());
+        stats = publisher_stats(publisher, buffers_.metas_left_behind());
         return CUFRAMES_OK;
     });
     if (stats) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "shared/cuda_context.h"
+#include "sink/buffer_facts.h"
 #include "sink/frame_writer.h"
 #include "sink/negotiation.h"
 #include "sink/preroll.h"
@@ -51,6 +52,7 @@ private:
     CudaContextHolder cuda_;
     SubscriberEvents events_;
     SinkNegotiation negotiation_;
+    BufferReader buffers_;
     FrameWriter writer_;
     Preroll preroll_;
     GstStructure* last_stats_ = nullptr; ///< Of the publisher that was stopped; guarded by the object lock.
