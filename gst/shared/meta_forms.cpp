@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "shared/meta_forms.h"
 
+#include <gst/audio/audio.h>
 #include <gst/video/video.h>
 
 #include <algorithm>
@@ -228,6 +229,53 @@ bool read_caption(ByteReader& bytes, const MetaReading& from) {
            gst_buffer_add_video_caption_meta(from.buffer, type, data.data(), data.left());
 }
 
+// --- GstVideoSEIUserDataUnregisteredMeta: uuid, 16 bytes; data, with its length before it
+
+Written write_user_data(const GstMeta* meta, const MetaWriting&, ByteWriter& bytes) {
+    const auto* user_data = reinterpret_cast<const GstVideoSEIUserDataUnregisteredMeta*>(meta);
+    if (!user_data->data || user_data->size == 0 || user_data->size > G_MAXINT32) {
+        return Written::no;
+    }
+    for (const guint8 byte : user_data->uuid) {
+        bytes.u8(byte);
+    }
+    bytes.blob(user_data->data, static_cast<guint32>(user_data->size));
+    return Written::yes;
+}
+
+bool read_user_data(ByteReader& bytes, const MetaReading& from) {
+    std::array<guint8, 16> uuid;
+    std::ranges::generate(uuid, [&] { return bytes.u8(); });
+    const ByteReader data = bytes.blob();
+    if (!bytes.ok() || data.left() == 0) {
+        return false;
+    }
+    std::vector<guint8> copy(data.data(), data.data() + data.left());
+    gst_buffer_add_video_sei_user_data_unregistered_meta(from.buffer, uuid.data(), copy.data(), copy.size());
+    return true;
+}
+
+// --- GstAudioClippingMeta: format u32, start, end u64
+
+Written write_clipping(const GstMeta* meta, const MetaWriting&, ByteWriter& bytes) {
+    const auto* clipping = reinterpret_cast<const GstAudioClippingMeta*>(meta);
+    bytes.u32(static_cast<guint32>(clipping->format));
+    bytes.u64(clipping->start);
+    bytes.u64(clipping->end);
+    return Written::yes;
+}
+
+bool read_clipping(ByteReader& bytes, const MetaReading& from) {
+    const auto format = static_cast<GstFormat>(bytes.u32());
+    const guint64 start = bytes.u64(), end = bytes.u64();
+    // In time, or in samples. Others are of no stream of sound.
+    if (!bytes.ok() || (format != GST_FORMAT_TIME && format != GST_FORMAT_DEFAULT)) {
+        return false;
+    }
+    gst_buffer_add_audio_clipping_meta(from.buffer, format, start, end);
+    return true;
+}
+
 std::vector<MetaForm> all_forms() {
     std::vector<MetaForm> all = {
         {"cuframes/video", 1, gst_video_meta_get_info, write_traits, read_traits},
@@ -236,6 +284,8 @@ std::vector<MetaForm> all_forms() {
         {"cuframes/afd", 1, gst_video_afd_meta_get_info, write_afd, read_afd},
         {"cuframes/bar", 1, gst_video_bar_meta_get_info, write_bar, read_bar},
         {"cuframes/caption", 1, gst_video_caption_meta_get_info, write_caption, read_caption},
+        {"cuframes/user-data", 1, gst_video_sei_user_data_unregistered_meta_get_info, write_user_data, read_user_data},
+        {"cuframes/audio-clipping", 1, gst_audio_clipping_meta_get_info, write_clipping, read_clipping},
     };
     if (const MetaForm* analytics = analytics_form()) {
         all.push_back(*analytics);

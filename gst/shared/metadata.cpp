@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "shared/metadata.h"
 
+#include <gst/audio/audio.h>
 #include <gst/video/video.h>
 
 #include <algorithm>
@@ -67,6 +68,8 @@ void register_known_metas() {
     }
     gst_video_crop_meta_get_info();
     gst_reference_timestamp_meta_get_info();
+    gst_audio_meta_get_info();
+    gst_audio_level_meta_get_info();
 }
 
 void LeftOut::count(const std::string& what, const char* why) {

@@ -3,6 +3,7 @@
 // and no bytes that a publisher may write make it read outside of them, abort, or complain to the programmer.
 #include "shared/metadata.h"
 
+#include <gst/audio/audio.h>
 #include <gst/video/video.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -213,6 +214,31 @@ TEST_F(MetaForms, ActiveFormatBarsAndCaptions) {
               Bytes(std::begin(caption_bytes), std::end(caption_bytes)));
 }
 
+guint8 identity[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+guint8 user_bytes[] = {0, 0xff, 'x'};
+
+void add_stream_metas(GstBuffer* buffer) {
+    gst_buffer_add_video_sei_user_data_unregistered_meta(buffer, identity, user_bytes, sizeof user_bytes);
+    gst_buffer_add_audio_clipping_meta(buffer, GST_FORMAT_DEFAULT, 312, 96);
+}
+
+TEST_F(MetaForms, UserDataAndAudioClipping) {
+    add_stream_metas(source.get());
+    send();
+    const auto* user_data =
+        meta_of<GstVideoSEIUserDataUnregisteredMeta>(there, GST_VIDEO_SEI_USER_DATA_UNREGISTERED_META_API_TYPE);
+    ASSERT_NE(user_data, nullptr);
+    EXPECT_EQ(Bytes(user_data->uuid, user_data->uuid + 16), Bytes(std::begin(identity), std::end(identity)));
+    EXPECT_EQ(Bytes(user_data->data, user_data->data + user_data->size),
+              Bytes(std::begin(user_bytes), std::end(user_bytes)));
+    const auto* clipping = meta_of<GstAudioClippingMeta>(there, GST_AUDIO_CLIPPING_META_API_TYPE);
+    ASSERT_NE(clipping, nullptr);
+    EXPECT_EQ(clipping->format, GST_FORMAT_DEFAULT);
+    EXPECT_EQ(clipping->start, 312u);
+    EXPECT_EQ(clipping->end, 96u);
+    EXPECT_EQ(writer.left_behind(), 0u);
+}
+
 GstVideoMeta* add_video_meta(GstBuffer* buffer) {
     return gst_buffer_add_video_meta(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_NV12, 64, 64);
 }
@@ -392,6 +418,7 @@ protected:
         add_time_code(source.get());
         add_regions(source.get());
         add_broadcast_metas(source.get());
+        add_stream_metas(source.get());
         add_analytics(source.get());
         add_video_meta(source.get())->flags = GST_VIDEO_FRAME_FLAG_TFF;
         GstCaps* caps = gst_caps_new_empty_simple("timestamp/x-ntp");
