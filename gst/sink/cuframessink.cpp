@@ -114,7 +114,7 @@ static gboolean gst_cuframes_sink_event(GstBaseSink* base, GstEvent* event) {
     const gboolean handled = GST_BASE_SINK_CLASS(gst_cuframes_sink_parent_class)->event(base, event);
     if (type == GST_EVENT_FLUSH_STOP) {
         state.publication().interrupt(Publication::flushing, false);
-        state.held_frame().flushed();
+        state.held_frame().flushed(true);
     }
     if (type == GST_EVENT_EOS && handled) {
         state.end_of_stream();

@@ -12,10 +12,21 @@ GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_sink_debug);
 #define GST_CAT_DEFAULT gst_cuframes_sink_debug
 
 namespace cuframes::gst {
+namespace {
+
+/// Its base time is that of the pipeline then.
+bool is_to_play(GstBaseSink* sink) {
+    GST_OBJECT_LOCK(sink);
+    const bool plays = GST_STATE_TARGET(sink) == GST_STATE_PLAYING;
+    GST_OBJECT_UNLOCK(sink);
+    return plays;
+}
+
+} // namespace
 
 Preroll::Preroll(GstBaseSink* sink, const ElementSettings<SinkSettings>& settings,
-                 std::shared_ptr<Publication> publication, FrameWriter& writer)
-    : sink_(sink), settings_(settings), publication_(std::move(publication)), writer_(writer) {}
+                 std::shared_ptr<Publication> publication, Publish publish)
+    : sink_(sink), settings_(settings), publication_(std::move(publication)), publish_(std::move(publish)) {}
 
 void Preroll::start() {
     subscribers_came_ = settings_.copy().wait_for_subscribers == 0;
@@ -102,11 +113,12 @@ bool Preroll::has_reader_of_this_process() const {
     return found;
 }
 
-/// With the preroll lock held. Its time of capture is now, as no clock runs; render() does not show it again.
+/// With the preroll lock held. render() does not show it again.
 GstFlowReturn Preroll::show_prerolled() {
     shows_preroll_ = false;
     shown_ = prerolled_;
-    const GstFlowReturn flow = writer_.publish(prerolled_, monotonic_now());
+    // Before the clock runs no time stamp says when that was: then it is now.
+    const GstFlowReturn flow = publish_(prerolled_, is_to_play(sink_) ? GST_CLOCK_TIME_NONE : monotonic_now());
     forget_prerolled();
     return flow;
 }
@@ -116,11 +128,11 @@ void Preroll::forget_prerolled() {
     gst_clear_buffer(&prerolled_);
 }
 
-void Preroll::flushed() {
+void Preroll::flushed(bool shows) {
     GST_BASE_SINK_PREROLL_LOCK(sink_);
     forget_prerolled();
     shown_ = nullptr;
-    shows_preroll_ = true;
+    shows_preroll_ = shows;
     GST_BASE_SINK_PREROLL_UNLOCK(sink_);
 }
 

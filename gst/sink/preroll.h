@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include "sink/frame_writer.h"
+#include "shared/settings.h"
+#include "sink/publication.h"
+#include "sink/settings.h"
 
 #include <atomic>
+#include <functional>
+#include <memory>
 
 namespace cuframes::gst {
 
-/// The frame that the sink holds before its pipeline plays: until enough readers have attached, and whether readers see it
+/// The frame, or packet, that the sink holds before its pipeline plays: until enough readers have attached, and whether readers see it
 /// then, or only when the pipeline plays.
 class Preroll {
 public:
+    /// Publishes what was captured at `capture`, or when its time stamp says.
+    using Publish = std::function<GstFlowReturn(GstBuffer* buffer, GstClockTime capture)>;
+
     Preroll(GstBaseSink* sink, const ElementSettings<SinkSettings>& settings, std::shared_ptr<Publication> publication,
-            FrameWriter& writer);
+            Publish publish);
 
     void start();
     void stop();
@@ -25,8 +32,8 @@ public:
 
     /// Any thread: a reader has come or gone.
     void subscribers_changed();
-    /// Any thread, after a flush: what is prerolled next is a picture that somebody looks for.
-    void flushed();
+    /// Any thread, after a flush: `shows` if what is prerolled next is a picture that somebody looks for.
+    void flushed(bool shows);
 
 private:
     bool upstream_is_live() const;
@@ -38,7 +45,7 @@ private:
     GstBaseSink* sink_;
     const ElementSettings<SinkSettings>& settings_;
     std::shared_ptr<Publication> publication_;
-    FrameWriter& writer_;
+    Publish publish_;
     std::atomic<bool> subscribers_came_ = false;
     std::atomic<bool> shows_preroll_ = false;
     std::atomic<bool> prerolls_ = false; ///< There is a buffer below.

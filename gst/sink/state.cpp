@@ -21,7 +21,8 @@ SinkState::SinkState(GstBaseSink* sink, SubscriberEvents::Deliver deliver)
       negotiation_(sink, settings_, cuda_, publication_),
       buffers_(sink, settings_),
       writer_(sink, settings_, publication_, negotiation_, buffers_),
-      preroll_(sink, settings_, publication_, writer_) {}
+      preroll_(sink, settings_, publication_,
+               [this](GstBuffer* buffer, GstClockTime capture) { return writer_.publish(buffer, capture); }) {}
 
 SinkState::~SinkState() { gst_clear_structure(&last_stats_); }
 
