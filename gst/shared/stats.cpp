@@ -21,6 +21,20 @@ GstStructure* describe(const cuframes_subscriber_info& who) {
                              nullptr);
 }
 
+/// All zero, and no times, where frames are shared or nothing is yet.
+void set_window(GstStructure* stats, cuframes_publisher* publisher) {
+    cuframes_packet_window window;
+    CUFRAMES_INIT(window);
+    if (!publisher || cuframes_publisher_get_packet_window(publisher, &window) != CUFRAMES_OK) {
+        CUFRAMES_INIT(window);
+        window.oldest_time = window.newest_time = window.keyframe_time = CUFRAMES_TIME_NONE;
+    }
+    gst_structure_set(stats, "window-packets", G_TYPE_UINT64, window.packets, "window-keyframes", G_TYPE_UINT,
+                      window.keyframes, "window-bytes", G_TYPE_UINT64, window.bytes, "oldest-time", G_TYPE_UINT64,
+                      window.oldest_time, "newest-time", G_TYPE_UINT64, window.newest_time, "keyframe-time",
+                      G_TYPE_UINT64, window.keyframe_time, "bit-rate", G_TYPE_UINT64, window.bit_rate, nullptr);
+}
+
 void set_subscribers(GstStructure* stats, cuframes_publisher* publisher) {
     GValue array = G_VALUE_INIT;
     g_value_init(&array, GST_TYPE_ARRAY);
@@ -64,6 +78,7 @@ GstStructure* publisher_stats(cuframes_publisher* publisher, guint64 metas_not_s
         G_TYPE_UINT64, now.waited_ns, "metas-not-serialized", G_TYPE_UINT64, metas_not_serialized, "metadata-too-large",
         G_TYPE_UINT64, now.metadata_dropped, "slots", G_TYPE_UINT, now.slots, "memory", G_TYPE_UINT64, now.memory,
         "refused", G_TYPE_UINT64, now.refused, nullptr);
+    set_window(stats, publisher);
     set_subscribers(stats, publisher);
     return stats;
 }

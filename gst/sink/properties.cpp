@@ -20,12 +20,12 @@ void add_ring_settings(SinkProperties& table) {
     const SinkSettings defaults;
     /// GstCuframesSink:key:
     ///
-    /// Name of the ring, by which readers find it: 1 to 64 characters out of A-Z a-z 0-9 . _ and -. Required. Only one
+    /// Name by which readers find what is shared: 1 to 64 characters out of A-Z a-z 0-9 . _ and -. Required. Only one
     /// publisher can have a key at a time.
     ///
     /// Since: 0.1
     table.add<&SinkSettings::key>(g_param_spec_string(
-        "key", "Key", "Name of the ring, by which readers find it (required; letters, digits, '.', '_', '-')", nullptr,
+        "key", "Key", "Name by which readers find what is shared (required; letters, digits, '.', '_', '-')", nullptr,
         setting));
     /// GstCuframesSink:directory:
     ///
@@ -39,7 +39,7 @@ void add_ring_settings(SinkProperties& table) {
         nullptr, environment_dependent));
     /// GstCuframesSink:slots:
     ///
-    /// Frames that the ring holds for readers. By default the ring begins with 8 and grows when readers come and when they
+    /// Frames that the ring holds for readers; of packets #GstCuframesSink:max-time says how many are kept. By default the ring begins with 8 and grows when readers come and when they
     /// hold more, up to #GstCuframesSink:max-slots. With a number (3 to 128) it has so many, whoever comes: readers that
     /// want more than it can spare copy frames, and one for which there is none left is refused.
     ///
@@ -57,7 +57,7 @@ void add_ring_settings(SinkProperties& table) {
                           CUFRAMES_MIN_RING_SLOTS, CUFRAMES_MAX_RING_SLOTS, defaults.max_slots, setting));
     /// GstCuframesSink:policy:
     ///
-    /// What a strict reader that lags by the whole ring does to this pipeline.
+    /// What a strict reader that lags by the whole ring, or by all packets that are kept, does to this pipeline.
     ///
     /// Since: 0.1
     table.add<&SinkSettings::policy>(g_param_spec_enum("policy", "Policy",
@@ -74,12 +74,35 @@ void add_ring_settings(SinkProperties& table) {
                           G_MAXUINT, defaults.wait_timeout_ms, setting));
 }
 
+void add_packet_settings(SinkProperties& table) {
+    const SinkSettings defaults;
+    /// GstCuframesSink:max-time:
+    ///
+    /// Packets: milliseconds of the past that are kept for readers. A keyframe and what depends on it leave together, when
+    /// what is left still covers this time; or earlier, when #GstCuframesSink:max-bytes are full.
+    ///
+    /// Since: 0.1
+    table.add<&SinkSettings::max_time_ms>(g_param_spec_uint("max-time", "Max time",
+                                                            "Packets: milliseconds of the past that are kept", 1,
+                                                            G_MAXUINT, defaults.max_time_ms, setting));
+    /// GstCuframesSink:max-bytes:
+    ///
+    /// Packets: bytes that are kept at most. Memory is taken as it is needed. The default is 15 seconds at 35 Mbit/s. A packet
+    /// that does not fit is left out, counted, and warned of once.
+    ///
+    /// Since: 0.1
+    table.add<&SinkSettings::max_bytes>(g_param_spec_uint64("max-bytes", "Max bytes",
+                                                            "Packets: bytes of them that are kept at most", 64 * 1024,
+                                                            G_GUINT64_CONSTANT(64) << 30, defaults.max_bytes, setting));
+}
+
 void add_frame_and_reader_settings(SinkProperties& table) {
     const SinkSettings defaults;
     /// GstCuframesSink:wait-for-subscribers:
     ///
-    /// Hold the first frame until so many readers have attached, so that strict ones get every frame from the first on. The
-    /// pipeline does not play before, and its clock does not run; a live source's frames are left out meanwhile.
+    /// Hold the first frame or packet until so many readers have attached, so that strict ones get all from the first on. The
+    /// pipeline does not play before, and its clock does not run; a live source's frames are left out meanwhile, and its
+    /// packets kept.
     ///
     /// Since: 0.1
     table.add<&SinkSettings::wait_for_subscribers>(g_param_spec_uint(
@@ -88,7 +111,7 @@ void add_frame_and_reader_settings(SinkProperties& table) {
     /// GstCuframesSink:memory:
     ///
     /// Where the ring lives. With auto it is where the frames come from. Frames are uploaded or downloaded once when they
-    /// come from elsewhere.
+    /// come from elsewhere. Packets are in system memory.
     ///
     /// Since: 0.1
     table.add<&SinkSettings::memory>(g_param_spec_enum("memory", "Memory",
@@ -140,8 +163,9 @@ void add_readings(SinkProperties& table) {
     ///
     /// A structure with the uint64 fields epoch, last-sequence, published, dropped, copied, lapped, bytes, waited
     /// (nanoseconds), metas-not-serialized, metadata-too-large, slots (frames that the ring keeps now) and memory (bytes of
-    /// frame memory it has), and an array subscribers of structures with name, pid,
-    /// mode, max-held, held, lag, received, skipped and lost. After a stop they are those of the end.
+    /// frame memory it has); of the packets that are kept window-packets, window-keyframes (uint), window-bytes, the
+    /// times of capture oldest-time, newest-time and keyframe-time, and bit-rate; and an array subscribers of structures with
+    /// name, pid, mode, max-held, held, lag, received, skipped and lost. After a stop they are those of the end.
     ///
     /// Since: 0.1
     table.add_reading<read_stats>(g_param_spec_boxed("stats", "Statistics", "Counters of the ring and of each reader",
@@ -153,6 +177,7 @@ void add_readings(SinkProperties& table) {
 void install_sink_properties(GObjectClass* klass) {
     SinkProperties table(klass);
     add_ring_settings(table);
+    add_packet_settings(table);
     add_frame_and_reader_settings(table);
     add_readings(table);
 }

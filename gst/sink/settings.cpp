@@ -12,6 +12,7 @@ cuframes_publisher_options defaults() {
     options.max_slots = CUFRAMES_DEFAULT_MAX_SLOTS;
     options.wait_timeout_ms = CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS;
     options.max_subscribers = CUFRAMES_DEFAULT_MAX_SUBSCRIBERS;
+    options.max_bytes = CUFRAMES_DEFAULT_MAX_BYTES;
     return options;
 }
 
@@ -24,6 +25,8 @@ cuframes_publisher_options SinkSettings::options() const {
     options.key = key.c_str();
     options.directory = or_null(directory);
     options.access = or_null(access);
+    options.content = CUFRAMES_CONTENT_UNDECIDED; // until there are caps
+    options.max_time = max_time_ms * GST_MSECOND;
     return options;
 }
 

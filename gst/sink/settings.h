@@ -38,6 +38,7 @@ struct SinkSettings : cuframes_publisher_options {
     guint wait_for_subscribers = 0;
     GstCuframesMemory memory = GST_CUFRAMES_MEMORY_AUTO;
     gint cuda_device = -1;
+    guint max_time_ms = CUFRAMES_DEFAULT_MAX_TIME / GST_MSECOND;
 };
 
 } // namespace cuframes::gst

@@ -58,6 +58,8 @@ TEST_P(Inspect, WhatIsSetIsWhatIsRead) {
             g_value_set_static_string(&value, "group:video");
         } else if (G_IS_PARAM_SPEC_ENUM(property)) {
             g_value_set_enum(&value, 1);
+        } else if (G_IS_PARAM_SPEC_UINT64(property)) {
+            g_value_set_uint64(&value, 12'345'678'901);
         } else if (G_IS_PARAM_SPEC_UINT(property)) {
             g_value_set_uint(&value, 17);
         } else {
@@ -107,7 +109,8 @@ TEST_P(Inspect, DefaultsAreTheDocumentedOnes) {
                                                      {"access", "user"},       {"max-subscribers", "64"},
                                                      {"sync", "true"},         {"epoch", "0"},
                                                      {"num-subscribers", "0"}, {"enable-last-sample", "true"},
-                                                     {"max-slots", "128"}};
+                                                     {"max-slots", "128"},     {"max-time", "15000"},
+                                                     {"max-bytes", "67108864"}};
     const std::map<std::string, std::string> src = {
         {"mode", "newest"},        {"max-held", "0"},    {"connect-timeout", "0"}, {"on-gone", "wait"},
         {"do-timestamp", "false"}, {"name-tag", "NULL"}, {"on-eos", "eos"},        {"on-exhausted", "copy"}};
@@ -174,7 +177,9 @@ protected:
         if (G_IS_PARAM_SPEC_STRING(property)) {
             g_value_set_static_string(&other, "another");
         } else {
-            gst_value_deserialize(&other, G_IS_PARAM_SPEC_ENUM(property) ? "1" : "5");
+            gst_value_deserialize(&other, G_IS_PARAM_SPEC_ENUM(property)     ? "1"
+                                          : G_IS_PARAM_SPEC_UINT64(property) ? "1000000"
+                                                                             : "5");
         }
         g_object_set_property(G_OBJECT(element), property->name, &other);
         g_object_get_property(G_OBJECT(element), property->name, &after);
