@@ -2,7 +2,7 @@
 /**
  * SECTION:element-cuframessink
  * @title: cuframessink
- * @short_description: Shares raw video frames with other processes, in place
+ * @short_description: Shares raw video frames with other processes, in place, and encoded packets with their past
  * @see_also: cuframessrc
  *
  * cuframessink publishes the frames it receives under a name, the #GstCuframesSink:key. Any number of processes on the
@@ -20,6 +20,13 @@
  * for #GstCuframesSink:wait-timeout at most.
  *
  * New caps start a new generation of the ring, which readers follow by themselves. EOS reaches every reader.
+ *
+ * What is not raw video is shared as packets, each buffer one: encoded video, sound, encoded or not, KLV, text, whatever
+ * has caps in system memory. Those of the past #GstCuframesSink:max-time are kept, in #GstCuframesSink:max-bytes at most,
+ * so that readers begin at a keyframe of the past and miss nothing. Video has to come in whole access units
+ * (alignment=au), for which parsers are asked, preferably with parameter sets in the caps. What is not said to be whole
+ * packets is refused with an error that names the parser. A key carries frames or packets: what the first caps are is
+ * settled until the sink is set to READY.
  *
  * The times that readers see are those of capture: PTS and DTS as running time, without the latency of this pipeline.
  * Like any sink, cuframessink synchronises to the clock by default, which paces files. Readers are told how late that makes
@@ -44,11 +51,18 @@
  * gst-launch-1.0 cuframessrc key=test ! videoconvert ! autovideosink
  * ]|
  *
+ * The camera's packets beside its frames, of which a recorder gets the seconds before it was started:
+ * |[
+ * gst-launch-1.0 rtspsrc location=rtsp://camera.example/stream ! rtph264depay ! h264parse ! tee name=t \
+ *     t. ! queue ! cuframessink key=cam-gate.h264  t. ! queue ! nvh264dec ! cuframessink key=cam-gate
+ * gst-launch-1.0 -e cuframessrc key=cam-gate.h264 start=preroll preroll=10000 join=record ! h264parse ! mp4mux ! \
+ *     filesink location=event.mp4
+ * ]|
+ *
  * Since: 0.1
  */
 #include "sink/cuframessink.h"
 
-#include "shared/template_caps.h"
 #include "shared/uri.h"
 #include "sink/properties.h"
 #include "sink/signals.h"
@@ -77,18 +91,12 @@ static gboolean gst_cuframes_sink_unlock_stop(GstBaseSink* base) {
 }
 
 static gboolean gst_cuframes_sink_set_caps(GstBaseSink* base, GstCaps* caps) {
-    GST_DEBUG_OBJECT(base, "frames are %" GST_PTR_FORMAT, static_cast<void*>(caps));
-    return state_of(base).negotiation().set_caps(caps);
+    GST_DEBUG_OBJECT(base, "what comes is %" GST_PTR_FORMAT, static_cast<void*>(caps));
+    return state_of(base).set_caps(caps);
 }
 
 static GstCaps* gst_cuframes_sink_get_caps(GstBaseSink* base, GstCaps* filter) {
-    GstCaps* caps = state_of(base).negotiation().acceptable_caps();
-    if (!filter) {
-        return caps;
-    }
-    GstCaps* filtered = gst_caps_intersect_full(filter, caps, GST_CAPS_INTERSECT_FIRST);
-    gst_caps_unref(caps);
-    return filtered;
+    return state_of(base).negotiation().acceptable_caps(filter);
 }
 
 static gboolean gst_cuframes_sink_propose_allocation(GstBaseSink* base, GstQuery* query) {
@@ -114,7 +122,7 @@ static gboolean gst_cuframes_sink_event(GstBaseSink* base, GstEvent* event) {
     const gboolean handled = GST_BASE_SINK_CLASS(gst_cuframes_sink_parent_class)->event(base, event);
     if (type == GST_EVENT_FLUSH_STOP) {
         state.publication().interrupt(Publication::flushing, false);
-        state.held_frame().flushed(true);
+        state.flushed();
     }
     if (type == GST_EVENT_EOS && handled) {
         state.end_of_stream();
@@ -189,12 +197,13 @@ static void gst_cuframes_sink_class_init(GstCuframesSinkClass* klass) {
     cuframes::gst::install_sink_properties(object_class);
     cuframes::gst::install_sink_signals(G_OBJECT_CLASS_TYPE(klass));
 
-    GstCaps* caps = cuframes::gst::template_caps(true);
+    // Frames, and packets of any kind. What is preferred, and what is not taken, depends on what upstream has.
+    GstCaps* caps = gst_caps_new_any();
     gst_element_class_add_pad_template(element_class, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
     gst_caps_unref(caps);
     gst_element_class_set_static_metadata(element_class, "Shared frames sink", "Sink/Video",
                                           "Shares raw video frames with other processes of this host, in place, "
-                                          "in GPU or host memory",
+                                          "in GPU or host memory, and packets of any kind with those of the past",
                                           "The cuframes authors");
     element_class->set_context = GST_DEBUG_FUNCPTR(gst_cuframes_sink_set_context);
     element_class->send_event = GST_DEBUG_FUNCPTR(gst_cuframes_sink_send_event);

@@ -2,6 +2,8 @@
 #include "sink/negotiation.h"
 
 #include "shared/errors.h"
+#include "shared/template_caps.h"
+#include "sink/packet_caps.h"
 #include "sink/slot_pool.h"
 
 GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_sink_debug);
@@ -15,6 +17,13 @@ bool lists_gpu_memory_first(const GstCaps* offered) {
     return !gst_caps_is_any(offered) && !gst_caps_is_empty(offered) && is_cuda_caps(offered);
 }
 
+/// What both have, in the order of `filter` first. Takes `caps`.
+GstCaps* intersect(GstCaps* filter, GstCaps* caps) {
+    GstCaps* both = gst_caps_intersect_full(filter, caps, GST_CAPS_INTERSECT_FIRST);
+    gst_caps_unref(caps);
+    return both;
+}
+
 } // namespace
 
 SinkNegotiation::SinkNegotiation(GstBaseSink* sink, const ElementSettings<SinkSettings>& settings,
@@ -23,9 +32,18 @@ SinkNegotiation::SinkNegotiation(GstBaseSink* sink, const ElementSettings<SinkSe
       element_(GST_ELEMENT_CAST(sink)),
       settings_(settings),
       cuda_(cuda),
-      publication_(std::move(publication)) {}
+      publication_(std::move(publication)),
+      frame_caps_(template_caps(true)),
+      packet_caps_(preferred_packet_caps()) {}
+
+SinkNegotiation::~SinkNegotiation() {
+    reset();
+    gst_caps_unref(frame_caps_);
+    gst_caps_unref(packet_caps_);
+}
 
 void SinkNegotiation::reset() {
+    content_ = Content::undecided;
     generation_.reset();
     default_spec_ = {};
     gst_clear_caps(&caps_);
@@ -86,36 +104,69 @@ bool SinkNegotiation::make_spec(GstCaps* caps, GenerationSpec* spec) {
     return !ring_on_gpu || find_gpu(settings, frames_on_gpu, spec);
 }
 
-GstCaps* SinkNegotiation::acceptable_caps() const {
-    GstPad* pad = GST_BASE_SINK_PAD(sink_);
-    GstCaps* all = gst_pad_get_pad_template_caps(pad);
-    GstPad* peer = gst_pad_get_peer(pad);
+/// cudaupload passes frames through where they are if both kinds are taken. Whoever writes it wants them on the GPU.
+bool SinkNegotiation::wants_frames_on_gpu() const {
+    GstPad* peer = gst_pad_get_peer(GST_BASE_SINK_PAD(sink_));
     if (!peer) {
-        return all;
+        return false;
     }
     GstCaps* offered = gst_pad_get_pad_template_caps(peer);
     gst_object_unref(peer);
     const bool gpu_first = settings_.copy().memory != GST_CUFRAMES_MEMORY_SYSTEM && lists_gpu_memory_first(offered);
     gst_caps_unref(offered);
-    if (!gpu_first || !cuda_is_usable()) {
-        return all;
+    return gpu_first && cuda_is_usable();
+}
+
+GstCaps* SinkNegotiation::acceptable_caps(GstCaps* filter) const {
+    const bool all = !filter || gst_caps_is_any(filter);
+    if (wants_frames_on_gpu()) {
+        GstCaps* on_gpu = gst_caps_copy_nth(frame_caps_, 0);
+        return all ? on_gpu : intersect(filter, on_gpu);
     }
-    // cudaupload passes frames through where they are if both kinds are taken. Whoever writes it wants them on the GPU.
-    GstCaps* on_gpu = gst_caps_copy_nth(all, 0);
-    gst_caps_unref(all);
-    return on_gpu;
+    if (all) {
+        return gst_caps_new_any(); // only of what there is can be said what is preferred
+    }
+    GstCaps* preferred = gst_caps_merge(gst_caps_ref(frame_caps_), gst_caps_ref(packet_caps_));
+    return gst_caps_merge(intersect(filter, preferred), packets_among(filter));
+}
+
+bool SinkNegotiation::may_carry(Content wanted, const GstCaps* caps) {
+    if (content_ == Content::undecided || content_ == wanted) {
+        return true;
+    }
+    post_error(element_, CUFRAMES_ERROR_INVALID_STATE,
+               "cuframessink key=" + settings_.copy().key + ": " +
+                   gst_structure_get_name(gst_caps_get_structure(caps, 0)) + " comes after " +
+                   (content_ == Content::frames ? "frames, and is packets" : "packets, and is frames") +
+                   "; a key carries one or the other until its sink is set to READY. Give each a cuframessink and a "
+                   "key of its own",
+               "reading the caps");
+    return false;
+}
+
+bool SinkNegotiation::check_packets(const GstCaps* caps) {
+    const std::string problem = why_not_whole(caps);
+    if (!problem.empty()) {
+        post_error(element_, CUFRAMES_ERROR_INVALID_ARGUMENT,
+                   "cuframessink key=" + settings_.copy().key + ": " + problem, "reading the caps");
+    }
+    return problem.empty();
 }
 
 bool SinkNegotiation::set_caps(GstCaps* caps) {
+    const Content wanted = are_packets(caps) ? Content::packets : Content::frames;
     GenerationSpec spec;
-    if (!make_spec(caps, &spec)) {
+    if (!may_carry(wanted, caps) || !(wanted == Content::packets ? check_packets(caps) : make_spec(caps, &spec))) {
         return false;
     }
+    content_ = wanted;
     gst_caps_replace(&caps_, caps);
-    spec.caps = caps_;
-    default_spec_ = std::move(spec);
-    gst_video_info_from_caps(&info_, caps);
-    caps_changed_ = true;
+    if (content_ == Content::frames) {
+        spec.caps = caps_;
+        default_spec_ = std::move(spec);
+        gst_video_info_from_caps(&info_, caps);
+        caps_changed_ = true;
+    }
     return true;
 }
 
@@ -140,8 +191,11 @@ bool SinkNegotiation::propose_allocation(GstQuery* query) {
     GstCaps* caps = nullptr;
     gboolean need_pool = FALSE;
     gst_query_parse_allocation(query, &caps, &need_pool);
+    if (!caps || are_packets(caps)) {
+        return false; // packets are copied into the log, from wherever they are
+    }
     GenerationSpec spec;
-    if (!caps || !make_spec(caps, &spec)) {
+    if (!make_spec(caps, &spec)) {
         return false;
     }
     // In host memory the ring has GStreamer's default layout, and GstVideoMeta is not offered: see docs/decisions/0010.

@@ -11,8 +11,8 @@
 
 namespace cuframes::gst {
 
-/// The frame, or packet, that the sink holds before its pipeline plays: until enough readers have attached, and whether readers see it
-/// then, or only when the pipeline plays.
+/// The frame, or packet, that the sink holds before its pipeline plays: until enough readers have attached, and whether
+/// readers see it then, or only when the pipeline plays.
 class Preroll {
 public:
     /// Publishes what was captured at `capture`, or when its time stamp says.

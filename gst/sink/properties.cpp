@@ -10,7 +10,7 @@ namespace {
 
 using SinkProperties = PropertyTable<GstCuframesSink>;
 
-void read_epoch(const SinkState& state, GValue* value) { g_value_set_uint64(value, state.epoch()); }
+void read_epoch(const SinkState& state, GValue* value) { g_value_set_uint64(value, state.publication().epoch()); }
 void read_num_subscribers(const SinkState& state, GValue* value) {
     g_value_set_uint(value, state.publication().num_subscribers());
 }
@@ -39,9 +39,10 @@ void add_ring_settings(SinkProperties& table) {
         nullptr, environment_dependent));
     /// GstCuframesSink:slots:
     ///
-    /// Frames that the ring holds for readers; of packets #GstCuframesSink:max-time says how many are kept. By default the ring begins with 8 and grows when readers come and when they
-    /// hold more, up to #GstCuframesSink:max-slots. With a number (3 to 128) it has so many, whoever comes: readers that
-    /// want more than it can spare copy frames, and one for which there is none left is refused.
+    /// Frames that the ring holds for readers; of packets #GstCuframesSink:max-time says how many are kept. By default
+    /// the ring begins with 8 and grows when readers come and when they hold more, up to #GstCuframesSink:max-slots. With
+    /// a number (3 to 128) it has so many, whoever comes: readers that want more than it can spare copy frames, and one
+    /// for which there is none left is refused.
     ///
     /// Since: 0.1
     table.add<&SinkSettings::slots>(
@@ -87,8 +88,8 @@ void add_packet_settings(SinkProperties& table) {
                                                             G_MAXUINT, defaults.max_time_ms, setting));
     /// GstCuframesSink:max-bytes:
     ///
-    /// Packets: bytes that are kept at most. Memory is taken as it is needed. The default is 15 seconds at 35 Mbit/s. A packet
-    /// that does not fit is left out, counted, and warned of once.
+    /// Packets: bytes that are kept at most. Memory is taken as it is needed. The default is 15 seconds at 35 Mbit/s. A
+    /// packet that does not fit is left out, counted, and warned of once.
     ///
     /// Since: 0.1
     table.add<&SinkSettings::max_bytes>(g_param_spec_uint64("max-bytes", "Max bytes",
@@ -100,9 +101,9 @@ void add_frame_and_reader_settings(SinkProperties& table) {
     const SinkSettings defaults;
     /// GstCuframesSink:wait-for-subscribers:
     ///
-    /// Hold the first frame or packet until so many readers have attached, so that strict ones get all from the first on. The
-    /// pipeline does not play before, and its clock does not run; a live source's frames are left out meanwhile, and its
-    /// packets kept.
+    /// Hold the first frame or packet until so many readers have attached, so that strict ones get all from the first on.
+    /// The pipeline does not play before, and its clock does not run; a live source's frames are left out meanwhile, and
+    /// its packets kept.
     ///
     /// Since: 0.1
     table.add<&SinkSettings::wait_for_subscribers>(g_param_spec_uint(
@@ -162,10 +163,10 @@ void add_readings(SinkProperties& table) {
     /// GstCuframesSink:stats:
     ///
     /// A structure with the uint64 fields epoch, last-sequence, published, dropped, copied, lapped, bytes, waited
-    /// (nanoseconds), metas-not-serialized, metadata-too-large, slots (frames that the ring keeps now) and memory (bytes of
-    /// frame memory it has); of the packets that are kept window-packets, window-keyframes (uint), window-bytes, the
-    /// times of capture oldest-time, newest-time and keyframe-time, and bit-rate; and an array subscribers of structures with
-    /// name, pid, mode, max-held, held, lag, received, skipped and lost. After a stop they are those of the end.
+    /// (nanoseconds), metas-not-serialized, metadata-too-large, slots (frames that the ring keeps now) and memory (bytes
+    /// of frame memory it has); of the packets that are kept window-packets, window-keyframes (uint), window-bytes, the
+    /// times of capture oldest-time, newest-time and keyframe-time, and bit-rate; and an array subscribers of structures
+    /// with name, pid, mode, max-held, held, lag, received, skipped and lost. After a stop they are those of the end.
     ///
     /// Since: 0.1
     table.add_reading<read_stats>(g_param_spec_boxed("stats", "Statistics", "Counters of the ring and of each reader",

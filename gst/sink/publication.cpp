@@ -98,6 +98,15 @@ guint Publication::num_subscribers() const {
     return stats.subscribers;
 }
 
+guint64 Publication::epoch() const {
+    guint64 epoch = 0;
+    with_publisher([&](cuframes_publisher* publisher) {
+        epoch = epoch_of(publisher);
+        return CUFRAMES_OK;
+    });
+    return epoch;
+}
+
 void Publication::retire(GenerationPtr next) {
     // The old generation's idle memories go before its mapping may: encoders' registrations are cached on them.
     GenerationPtr old;

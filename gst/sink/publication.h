@@ -62,6 +62,8 @@ public:
     GenerationPtr newest() const;
     /// Readers that are attached now.
     guint num_subscribers() const;
+    /// Of what is carried now, be it frames or packets; 0 before the first.
+    guint64 epoch() const;
 
     /// A slot of `generation`, or CUFRAMES_ERROR_INVALID_STATE when that is not the newest any more.
     int acquire(const Generation& generation, cuframes_acquire_flags flags, cuframes_slot** slot);

@@ -3,6 +3,8 @@
 
 #include "shared/settings.h"
 
+#include <sstream>
+
 namespace cuframes::gst {
 namespace {
 
@@ -16,6 +18,21 @@ cuframes_publisher_options defaults() {
     return options;
 }
 
+/// Collects settings that differ from their defaults, as they are written.
+class Changed {
+public:
+    template <class Value>
+    void note(const char* name, const Value& value, const Value& untouched) {
+        if (value != untouched) {
+            text_ << (text_.view().empty() ? "" : ", ") << name << '=' << value;
+        }
+    }
+    std::string text() const { return text_.str(); }
+
+private:
+    std::ostringstream text_;
+};
+
 } // namespace
 
 SinkSettings::SinkSettings() : cuframes_publisher_options(defaults()) {}
@@ -28,6 +45,26 @@ cuframes_publisher_options SinkSettings::options() const {
     options.content = CUFRAMES_CONTENT_UNDECIDED; // until there are caps
     options.max_time = max_time_ms * GST_MSECOND;
     return options;
+}
+
+std::string SinkSettings::changed_for_frames() const {
+    const SinkSettings untouched;
+    Changed changed;
+    changed.note("slots", slots, untouched.slots);
+    changed.note("max-slots", max_slots, untouched.max_slots);
+    changed.note("cuda-device-id", cuda_device, untouched.cuda_device);
+    if (memory == GST_CUFRAMES_MEMORY_CUDA) { // in system memory they are
+        changed.note("memory", std::string("cuda"), std::string());
+    }
+    return changed.text();
+}
+
+std::string SinkSettings::changed_for_packets() const {
+    const SinkSettings untouched;
+    Changed changed;
+    changed.note("max-time", max_time_ms, untouched.max_time_ms);
+    changed.note("max-bytes", max_bytes, untouched.max_bytes);
+    return changed.text();
 }
 
 } // namespace cuframes::gst

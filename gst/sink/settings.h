@@ -32,6 +32,10 @@ struct SinkSettings : cuframes_publisher_options {
     /// For the library; refers to the texts of these settings.
     cuframes_publisher_options options() const;
 
+    /// Those that were changed and are about frames only, or about packets only: "slots=16, memory=cuda".
+    std::string changed_for_frames() const;
+    std::string changed_for_packets() const;
+
     std::string key;
     std::string directory;
     std::string access = "user";

@@ -20,9 +20,10 @@ SinkState::SinkState(GstBaseSink* sink, SubscriberEvents::Deliver deliver)
       events_(element_, deliver),
       negotiation_(sink, settings_, cuda_, publication_),
       buffers_(sink, settings_),
-      writer_(sink, settings_, publication_, negotiation_, buffers_),
+      frames_(sink, settings_, publication_, negotiation_, buffers_),
+      packets_(sink, settings_, publication_, buffers_),
       preroll_(sink, settings_, publication_,
-               [this](GstBuffer* buffer, GstClockTime capture) { return writer_.publish(buffer, capture); }) {}
+               [this](GstBuffer* buffer, GstClockTime capture) { return publish(buffer, capture); }) {}
 
 SinkState::~SinkState() { gst_clear_structure(&last_stats_); }
 
@@ -67,6 +68,7 @@ bool SinkState::start() {
     }
     preroll_.start();
     buffers_.start();
+    packets_.start();
     return true;
 }
 
@@ -114,40 +116,79 @@ GstClockTime SinkState::tell_latency(GstClockTime pipeline_latency) {
     return own;
 }
 
-guint64 SinkState::epoch() const {
-    const GenerationPtr newest = publication_->newest();
-    return newest ? newest->epoch : 0;
+bool SinkState::set_caps(GstCaps* caps) {
+    const Content before = negotiation_.content();
+    if (!negotiation_.set_caps(caps)) {
+        return false;
+    }
+    if (negotiation_.content() != before) {
+        warn_of_needless_settings();
+    }
+    const bool packets = negotiation_.content() == Content::packets;
+    // What lies before the beginning of a segment is nothing to see, but what follows is decoded with it.
+    gst_base_sink_set_drop_out_of_segment(sink_, !packets);
+    return !packets || packets_.set_caps(caps);
+}
+
+void SinkState::warn_of_needless_settings() {
+    const SinkSettings settings = settings_.copy();
+    const bool packets = negotiation_.content() == Content::packets;
+    const std::string needless = packets ? settings.changed_for_frames() : settings.changed_for_packets();
+    if (!needless.empty()) {
+        GST_ELEMENT_WARNING(element_, RESOURCE, SETTINGS,
+                            ("cuframessink key=%s: %s: of no meaning here, as what comes is %s, %s",
+                             settings.key.c_str(), needless.c_str(), packets ? "packets" : "frames",
+                             packets ? "of which max-time and max-bytes say how many are kept"
+                                     : "of which slots says how many are kept"),
+                            (nullptr));
+    }
+}
+
+/// Gaps in a stream of frames are sent as buffers without memory: there is no picture to show.
+bool SinkState::has_content(GstBuffer* buffer) const {
+    return gst_buffer_n_memory(buffer) > 0 || negotiation_.content() == Content::packets;
+}
+
+/// They attach to a ring that knows its caps; to packets from their caps on.
+bool SinkState::readers_may_attach() {
+    return negotiation_.content() == Content::packets || negotiation_.ensure_generation();
 }
 
 GstFlowReturn SinkState::preroll(GstBuffer* buffer) {
-    if (gst_buffer_n_memory(buffer) == 0 || !negotiation_.has_caps()) {
+    if (!has_content(buffer) || !negotiation_.has_caps()) {
         return GST_FLOW_OK; // render() says what is missing
     }
-    // Readers attach to a ring that knows its caps.
-    return negotiation_.ensure_generation() ? preroll_.hold(buffer) : GST_FLOW_ERROR;
+    return readers_may_attach() ? preroll_.hold(buffer) : GST_FLOW_ERROR;
 }
 
 GstFlowReturn SinkState::render(GstBuffer* buffer) {
-    // Gaps in the stream are sent as buffers without memory: there is no picture to show.
-    if (gst_buffer_n_memory(buffer) == 0) {
+    if (!has_content(buffer)) {
         return GST_FLOW_OK;
     }
     if (!negotiation_.has_caps()) {
         post_error(element_, CUFRAMES_ERROR_INVALID_ARGUMENT,
                    "cuframessink key=" + settings_.copy().key +
-                       ": frames come without caps; put a capsfilter before it that says their format and size",
+                       ": buffers come without caps; put a capsfilter before it that says what they are",
                    "reading the caps");
         return GST_FLOW_NOT_NEGOTIATED;
     }
-    if (!negotiation_.ensure_generation()) {
+    if (!readers_may_attach()) {
         return GST_FLOW_ERROR;
     }
-    // A live source cannot be held: what it sends before the readers are there is for nobody.
-    if (!preroll_.enough_subscribers()) {
+    // A live source cannot be held: frames that it sends before the readers are there are for nobody. Packets are kept.
+    if (negotiation_.content() == Content::frames && !preroll_.enough_subscribers()) {
         return GST_FLOW_OK;
     }
-    return preroll_.was_shown(buffer) ? GST_FLOW_OK : writer_.publish(buffer);
+    return preroll_.was_shown(buffer) ? GST_FLOW_OK : publish(buffer);
 }
+
+GstFlowReturn SinkState::publish(GstBuffer* buffer, GstClockTime capture) {
+    return negotiation_.content() == Content::packets ? packets_.publish(buffer, capture)
+                                                      : frames_.publish(buffer, capture);
+}
+
+/// What is sought in a paused pipeline is a picture to look at, which a packet is not.
+void SinkState::flushed() { preroll_.flushed(negotiation_.content() != Content::packets); }
 
 void SinkState::end_of_stream() {
     GST_INFO_OBJECT(sink_, "telling subscribers that the stream has ended");

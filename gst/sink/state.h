@@ -5,6 +5,7 @@
 #include "sink/buffer_facts.h"
 #include "sink/frame_writer.h"
 #include "sink/negotiation.h"
+#include "sink/packet_writer.h"
 #include "sink/preroll.h"
 #include "sink/publication.h"
 #include "sink/settings.h"
@@ -32,18 +33,23 @@ public:
 
     bool start();
     void stop();
+    bool set_caps(GstCaps* caps);
+    void flushed();
     GstFlowReturn preroll(GstBuffer* buffer);
     GstFlowReturn render(GstBuffer* buffer);
-    /// Tells readers how long after its capture a frame becomes visible, and returns what this sink is to wait for: the
-    /// latency of what is upstream, whatever other branches of the pipeline need.
+    /// Tells readers how long after its capture a frame or packet becomes visible, and returns what this sink is to wait
+    /// for: the latency of what is upstream, whatever other branches of the pipeline need.
     GstClockTime tell_latency(GstClockTime pipeline_latency);
     void end_of_stream();
 
     GstStructure* stats() const;
-    guint64 epoch() const;
 
 private:
     bool check_settings(const SinkSettings& settings);
+    bool has_content(GstBuffer* buffer) const;
+    bool readers_may_attach();
+    GstFlowReturn publish(GstBuffer* buffer, GstClockTime capture = GST_CLOCK_TIME_NONE);
+    void warn_of_needless_settings();
 
     GstBaseSink* sink_;
     GstElement* element_;
@@ -53,7 +59,8 @@ private:
     SubscriberEvents events_;
     SinkNegotiation negotiation_;
     BufferReader buffers_;
-    FrameWriter writer_;
+    FrameWriter frames_;
+    PacketWriter packets_;
     Preroll preroll_;
     GstStructure* last_stats_ = nullptr; ///< Of the publisher that was stopped; guarded by the object lock.
 };
