@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "decoration.h"
+#include "packets.h"
 #include "pipeline.h"
 #include "publisher.h"
 #include "verbs.h"
@@ -37,6 +38,8 @@ public:
         add("pad-offset", &PipelineRole::pad_offset);
         add("watch-times", &PipelineRole::watch_times);
         add("capture-time", &PipelineRole::capture_time);
+        add("watch-packets", &PipelineRole::watch_packets);
+        add("packets", &PipelineRole::packets);
         add("use-realtime-clock", &PipelineRole::use_realtime_clock);
         add("base-time", &PipelineRole::base_time);
         add("caps", &PipelineRole::caps);
@@ -115,6 +118,13 @@ private:
         return Message("ok").set("value", times_->of(static_cast<guint64>(request.number("offset"))));
     }
 
+    Message watch_packets(const Message& request) {
+        packets_ = std::make_unique<PacketWatch>(pipeline_->element(request.text("element", "sink")));
+        return Message("ok");
+    }
+
+    Message packets(const Message&) { return Message("ok").set("value", packets_->text()); }
+
     Message use_realtime_clock(const Message&) {
         auto* clock = GST_CLOCK(g_object_new(GST_TYPE_SYSTEM_CLOCK, "clock-type", GST_CLOCK_TYPE_REALTIME, nullptr));
         gst_pipeline_use_clock(GST_PIPELINE(pipeline_->get()), clock);
@@ -140,6 +150,7 @@ private:
 
     std::unique_ptr<Pipeline> pipeline_;
     std::unique_ptr<CaptureTimes> times_;
+    std::unique_ptr<PacketWatch> packets_;
 };
 
 } // namespace
