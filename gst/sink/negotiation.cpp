@@ -34,12 +34,12 @@ SinkNegotiation::SinkNegotiation(GstBaseSink* sink, const ElementSettings<SinkSe
       cuda_(cuda),
       publication_(std::move(publication)),
       frame_caps_(template_caps(true)),
-      packet_caps_(preferred_packet_caps()) {}
+      preferred_packet_caps_(preferred_packet_caps()) {}
 
 SinkNegotiation::~SinkNegotiation() {
     reset();
     gst_caps_unref(frame_caps_);
-    gst_caps_unref(packet_caps_);
+    gst_caps_unref(preferred_packet_caps_);
 }
 
 void SinkNegotiation::reset() {
@@ -105,41 +105,50 @@ bool SinkNegotiation::make_spec(GstCaps* caps, GenerationSpec* spec) {
 }
 
 /// cudaupload passes frames through where they are if both kinds are taken. Whoever writes it wants them on the GPU.
-bool SinkNegotiation::wants_frames_on_gpu() const {
+bool SinkNegotiation::wants_frames_on_gpu(const SinkSettings& settings) const {
     GstPad* peer = gst_pad_get_peer(GST_BASE_SINK_PAD(sink_));
     if (!peer) {
         return false;
     }
     GstCaps* offered = gst_pad_get_pad_template_caps(peer);
     gst_object_unref(peer);
-    const bool gpu_first = settings_.copy().memory != GST_CUFRAMES_MEMORY_SYSTEM && lists_gpu_memory_first(offered);
+    const bool gpu_first = settings.memory != GST_CUFRAMES_MEMORY_SYSTEM && lists_gpu_memory_first(offered);
     gst_caps_unref(offered);
     return gpu_first && cuda_is_usable();
 }
 
 GstCaps* SinkNegotiation::acceptable_caps(GstCaps* filter) const {
+    const SinkSettings settings = settings_.copy();
     const bool all = !filter || gst_caps_is_any(filter);
-    if (wants_frames_on_gpu()) {
+    if (settings.content != CUFRAMES_CONTENT_PACKETS && wants_frames_on_gpu(settings)) {
         GstCaps* on_gpu = gst_caps_copy_nth(frame_caps_, 0);
         return all ? on_gpu : intersect(filter, on_gpu);
+    }
+    if (settings.content == CUFRAMES_CONTENT_FRAMES) {
+        return all ? gst_caps_ref(frame_caps_) : intersect(filter, gst_caps_ref(frame_caps_));
     }
     if (all) {
         return gst_caps_new_any(); // only of what there is can be said what is preferred
     }
-    GstCaps* preferred = gst_caps_merge(gst_caps_ref(frame_caps_), gst_caps_ref(packet_caps_));
+    // With content=packets frames are refused in words, by set_caps().
+    GstCaps* preferred = gst_caps_merge(gst_caps_ref(frame_caps_), gst_caps_ref(preferred_packet_caps_));
     return gst_caps_merge(intersect(filter, preferred), packets_among(filter));
 }
 
 bool SinkNegotiation::may_carry(Content wanted, const GstCaps* caps) {
-    if (content_ == Content::undecided || content_ == wanted) {
+    const SinkSettings settings = settings_.copy();
+    const bool as_set = wanted != Content::frames || settings.content != CUFRAMES_CONTENT_PACKETS;
+    if (as_set && (content_ == Content::undecided || content_ == wanted)) {
         return true;
     }
+    const std::string said = gst_structure_get_name(gst_caps_get_structure(caps, 0));
+    const std::string problem = !as_set ? said + " is frames, and content=packets is set"
+                                        : said +
+                                              (wanted == Content::frames ? " comes after packets, and is frames"
+                                                                         : " comes after frames, and is packets") +
+                                              "; a key carries one or the other until its sink is set to READY";
     post_error(element_, CUFRAMES_ERROR_INVALID_STATE,
-               "cuframessink key=" + settings_.copy().key + ": " +
-                   gst_structure_get_name(gst_caps_get_structure(caps, 0)) + " comes after " +
-                   (content_ == Content::frames ? "frames, and is packets" : "packets, and is frames") +
-                   "; a key carries one or the other until its sink is set to READY. Give each a cuframessink and a "
-                   "key of its own",
+               "cuframessink key=" + settings.key + ": " + problem + ". Give each a cuframessink and a key of its own",
                "reading the caps");
     return false;
 }
@@ -191,7 +200,7 @@ bool SinkNegotiation::propose_allocation(GstQuery* query) {
     GstCaps* caps = nullptr;
     gboolean need_pool = FALSE;
     gst_query_parse_allocation(query, &caps, &need_pool);
-    if (!caps || are_packets(caps)) {
+    if (!caps || are_packets(caps) || settings_.copy().content == CUFRAMES_CONTENT_PACKETS) {
         return false; // packets are copied into the log, from wherever they are
     }
     GenerationSpec spec;

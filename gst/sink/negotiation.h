@@ -40,7 +40,7 @@ public:
     const Generation& generation() const { return *generation_; }
 
 private:
-    bool wants_frames_on_gpu() const;
+    bool wants_frames_on_gpu(const SinkSettings& settings) const;
     bool may_carry(Content wanted, const GstCaps* caps);
     bool check_packets(const GstCaps* caps);
     bool make_spec(GstCaps* caps, GenerationSpec* spec);
@@ -53,7 +53,7 @@ private:
     CudaContextHolder& cuda_;
     std::shared_ptr<Publication> publication_;
     GstCaps* frame_caps_;
-    GstCaps* packet_caps_; ///< Those that are asked for first.
+    GstCaps* preferred_packet_caps_;
     GstCaps* caps_ = nullptr;
     Content content_ = Content::undecided;
     GstVideoInfo info_{};

@@ -37,6 +37,18 @@ void add_ring_settings(SinkProperties& table) {
         "directory", "Directory",
         "Where the sockets are (NULL: $CUFRAMES_DIR, $XDG_RUNTIME_DIR/cuframes, /run/cuframes or /tmp/cuframes-UID)",
         nullptr, environment_dependent));
+    /// GstCuframesSink:content:
+    ///
+    /// Whether raw video is shared, or packets. With auto the first caps decide, and readers wait for them. Set it where
+    /// readers are to be there before: #GstCuframesSink:num-subscribers counts them then, so that a program can begin to
+    /// decode when the first one comes. With frames upstream is offered nothing but raw video, so that an element with pads
+    /// of several kinds is linked by the right one.
+    ///
+    /// Since: 0.1
+    table.add<&SinkSettings::content>(g_param_spec_enum("content", "Content",
+                                                        "Whether raw video is shared, or packets; auto: as the first "
+                                                        "caps say",
+                                                        enum_type<cuframes_content>(), defaults.content, setting));
     /// GstCuframesSink:slots:
     ///
     /// Frames that the ring holds for readers; of packets #GstCuframesSink:max-time says how many are kept. By default

@@ -15,6 +15,7 @@ cuframes_publisher_options defaults() {
     options.wait_timeout_ms = CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS;
     options.max_subscribers = CUFRAMES_DEFAULT_MAX_SUBSCRIBERS;
     options.max_bytes = CUFRAMES_DEFAULT_MAX_BYTES;
+    options.content = CUFRAMES_CONTENT_UNDECIDED;
     return options;
 }
 
@@ -42,8 +43,14 @@ cuframes_publisher_options SinkSettings::options() const {
     options.key = key.c_str();
     options.directory = or_null(directory);
     options.access = or_null(access);
-    options.content = CUFRAMES_CONTENT_UNDECIDED; // until there are caps
     options.max_time = max_time_ms * GST_MSECOND;
+    // The library refuses what is of the other content.
+    if (content == CUFRAMES_CONTENT_PACKETS) {
+        options.slots = options.max_slots = 0;
+    }
+    if (content == CUFRAMES_CONTENT_FRAMES) {
+        options.max_time = options.max_bytes = 0;
+    }
     return options;
 }
 

@@ -21,6 +21,21 @@ struct cuframes::gst::EnumWords<cuframes_policy> {
     };
 };
 
+/// GstCuframesContent:
+/// @CUFRAMES_CONTENT_UNDECIDED: what the first caps are
+/// @CUFRAMES_CONTENT_FRAMES: raw video, in place
+/// @CUFRAMES_CONTENT_PACKETS: anything else, with the past
+template <>
+struct cuframes::gst::EnumWords<cuframes_content> {
+    static constexpr const char* name = "GstCuframesContent";
+    static constexpr GEnumValue values[] = {
+        {CUFRAMES_CONTENT_UNDECIDED, "What the first caps are; readers wait for them", "auto"},
+        {CUFRAMES_CONTENT_FRAMES, "Raw video, and nothing else is taken", "frames"},
+        {CUFRAMES_CONTENT_PACKETS, "Anything but raw video", "packets"},
+        {0, nullptr, nullptr},
+    };
+};
+
 namespace cuframes::gst {
 
 /// The settings of cuframessink, with their defaults. What the library takes as it is stands in its own struct, so that

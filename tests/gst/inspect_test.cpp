@@ -104,13 +104,20 @@ TEST_P(Inspect, KlassPadsAndLicence) {
 
 TEST_P(Inspect, DefaultsAreTheDocumentedOnes) {
     const std::map<std::string, std::string> common = {{"memory", "auto"}, {"cuda-device-id", "-1"}, {"key", "NULL"}};
-    const std::map<std::string, std::string> sink = {{"slots", "0"},           {"policy", "drop"},
-                                                     {"wait-timeout", "1000"}, {"wait-for-subscribers", "0"},
-                                                     {"access", "user"},       {"max-subscribers", "64"},
-                                                     {"sync", "true"},         {"epoch", "0"},
-                                                     {"num-subscribers", "0"}, {"enable-last-sample", "true"},
-                                                     {"max-slots", "128"},     {"max-time", "15000"},
-                                                     {"max-bytes", "67108864"}};
+    const std::map<std::string, std::string> sink = {{"slots", "0"},
+                                                     {"policy", "drop"},
+                                                     {"wait-timeout", "1000"},
+                                                     {"wait-for-subscribers", "0"},
+                                                     {"access", "user"},
+                                                     {"max-subscribers", "64"},
+                                                     {"sync", "true"},
+                                                     {"epoch", "0"},
+                                                     {"num-subscribers", "0"},
+                                                     {"enable-last-sample", "true"},
+                                                     {"max-slots", "128"},
+                                                     {"max-time", "15000"},
+                                                     {"max-bytes", "67108864"},
+                                                     {"content", "auto"}};
     const std::map<std::string, std::string> src = {
         {"mode", "newest"},        {"max-held", "0"},    {"connect-timeout", "0"}, {"on-gone", "wait"},
         {"do-timestamp", "false"}, {"name-tag", "NULL"}, {"on-eos", "eos"},        {"on-exhausted", "copy"}};

@@ -135,5 +135,14 @@ TEST_F(PacketRefusals, BeforeFramesAreRefused) {
         "sink is set to READY. Give each a cuframessink and a key of its own");
 }
 
+TEST_F(PacketRefusals, FramesAreRefusedWherePacketsAreSet) {
+    Pipeline publisher("videotestsrc num-buffers=3 ! cuframessink key=k content=packets");
+    publisher.play();
+    EXPECT_EQ(
+        publisher.wait_for(GST_MESSAGE_EOS).text,
+        "cuframessink key=k: video/x-raw is frames, and content=packets is set. Give each a cuframessink and a key "
+        "of its own");
+}
+
 } // namespace
 } // namespace cuframes::test

@@ -396,6 +396,44 @@ TEST_F(Packets, OnlyThoseOfMaxTimeAreKept) {
     EXPECT_LE(publisher.stat("sink", "window-packets"), 12u);
 }
 
+guint subscribers_of(Pipeline& publisher) {
+    guint count = 0;
+    g_object_get(publisher.element("sink"), "num-subscribers", &count, nullptr);
+    return count;
+}
+
+// Who decodes on demand has no caps before the first reader is there.
+TEST_F(Packets, ReadersAreAdmittedBeforeThereAreCapsWhereTheContentIsSet) {
+    Pipeline publisher("pipeline.( cuframessink name=sink key=k content=packets )");
+    publisher.play();
+    PacketReader reader("k");
+    reader.connect();
+    EXPECT_EQ(subscribers_of(publisher), 1u);
+    Pipeline frames("pipeline.( cuframessink name=sink key=f content=frames )");
+    frames.play();
+    Pipeline viewer("cuframessrc key=f ! fakesink");
+    viewer.play();
+    viewer.wait_for_publisher("attached");
+    EXPECT_EQ(subscribers_of(frames), 1u);
+}
+
+// Its pads of sound and of pictures come in any order.
+TEST_F(H264Packets, PicturesOfAFileAreMeantWhereTheContentSaysSo) {
+    if (!have_element("uridecodebin3") || !have_element("opusenc")) {
+        GTEST_SKIP() << "uridecodebin3 or opusenc is not installed";
+    }
+    TempDir media;
+    const std::string clip = (media.path() / "clip.mkv").string();
+    Pipeline encoder("matroskamux name=m ! filesink location=" + clip + " " + sound("opusenc ! m. ") +
+                     video(10, "x264enc ! h264parse ! m."));
+    ASSERT_EQ(encoder.run_to_end(), "");
+    Pipeline publisher("uridecodebin3 uri=file://" + clip +
+                       " ! cuframessink name=sink key=k sync=false content=frames");
+    EXPECT_EQ(publisher.run_to_end(), "");
+    EXPECT_EQ(publisher.stat("sink", "published"), 10u);
+    EXPECT_GT(publisher.stat("sink", "slots"), 0u);
+}
+
 // Players decode for a sink that takes anything, as they did for one that took raw video only.
 TEST_F(H264Packets, OfAFileThatAPlayerPlaysAreDecoded) {
     for (const char* player : {"playbin", "playbin3"}) {
