@@ -45,9 +45,9 @@ void PacketWriter::start() {
 
 bool PacketWriter::set_caps(const GstCaps* caps) {
     gchar* const text = gst_caps_to_string(caps);
-    caps_announced_ = caps_announced_ && caps_ == text; // as they come again after a seek
     caps_ = text;
     g_free(text);
+    caps_announced_ = false;
     const int result = announce_caps();
     if (result != CUFRAMES_OK && result != CUFRAMES_ERROR_INTERRUPTED) { // then before the next packet
         post_library_error(element_, result, "telling readers the caps");
