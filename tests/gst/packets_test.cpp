@@ -374,6 +374,10 @@ TEST_F(Packets, StatisticsTellWhatIsKept) {
     EXPECT_EQ(publisher.stat("sink", "oldest-time"), GST_CLOCK_TIME_NONE);
     ASSERT_EQ(publisher.run_to_end(), "");
     const GstClockTime base_time = gst_element_get_base_time(publisher.get());
+    guint64 epoch = 0;
+    g_object_get(publisher.element("sink"), "epoch", &epoch, nullptr);
+    EXPECT_NE(epoch, 0u);
+    EXPECT_EQ(publisher.stat("sink", "epoch"), epoch);
     EXPECT_EQ(publisher.stat("sink", "published"), 8u);
     EXPECT_EQ(publisher.stat("sink", "bytes"), 1600u);
     EXPECT_EQ(publisher.stat("sink", "window-packets"), 8u);
