@@ -104,7 +104,7 @@ STATISTICS = {
     },
     "cuframes_subscriber_stats": {
         ("gst/shared/stats.cpp", "now"): set(),
-        ("lib/python/native/subscriber.cpp", "stats"): set(),
+        ("lib/python/native/reader.cpp", "stats"): set(),
     },
     "cuframes_subscriber_info": {
         ("gst/shared/stats.cpp", "who"): {"id"},

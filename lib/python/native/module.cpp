@@ -47,6 +47,7 @@ NB_MODULE(_native, module) {
     module.doc() = "The C library, as the package uses it. Not public.";
     bind_source(module);
     bind_frame(module);
+    bind_reader(module);
     bind_subscriber(module);
     bind_publisher(module);
     bind_logging(module);
