@@ -49,6 +49,7 @@ NB_MODULE(_native, module) {
     bind_frame(module);
     bind_reader(module);
     bind_subscriber(module);
+    bind_writer(module);
     bind_publisher(module);
     bind_logging(module);
     module.def("version_string", [] { return std::string(cuframes_version_string()); });
