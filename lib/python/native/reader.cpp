@@ -112,6 +112,14 @@ void Reader::take(int64_t timeout_ms, const Call& call) {
     }
 }
 
+void Reader::ask(const Call& call) {
+    const int code = locked(call);
+    if (code == closed_code) {
+        raise_closed("the subscriber of \"" + key_ + "\" is closed");
+    }
+    check(code);
+}
+
 int Reader::fileno() {
     const int descriptor = [this] {
         const std::lock_guard lock(mutex_);
@@ -132,12 +140,7 @@ int Reader::descriptor() {
 nb::dict Reader::stats() {
     cuframes_subscriber_stats stats;
     CUFRAMES_INIT(stats);
-    const int code =
-        locked([&stats](cuframes_subscriber* handle) { return cuframes_subscriber_get_stats(handle, &stats); });
-    if (code == closed_code) {
-        raise_closed("the subscriber of \"" + key_ + "\" is closed");
-    }
-    check(code);
+    ask([&stats](cuframes_subscriber* handle) { return cuframes_subscriber_get_stats(handle, &stats); });
     nb::dict out;
     out["received"] = stats.received;
     out["skipped"] = stats.skipped;

@@ -43,6 +43,8 @@ protected:
     using Call = std::function<int(cuframes_subscriber*)>;
     /// Takes what comes next with `call`, which does not wait.
     void take(int64_t timeout_ms, const Call& call);
+    /// Asks for something that is there at once.
+    void ask(const Call& call);
 
 private:
     /// Calls `step(handle)` until it is no TIMEOUT; sleeps between.

@@ -67,6 +67,13 @@ Writer::Handle Writer::held() {
     return handle;
 }
 
+void Writer::resume() {
+    const std::lock_guard lock(mutex_);
+    if (handle_) {
+        cuframes_publisher_set_interrupted(handle_.get(), false);
+    }
+}
+
 // All of these wait for the publisher's mutex, under which a ring may be allocated.
 void Writer::set_latency(int64_t latency) {
     const uint64_t told = latency < 0 ? CUFRAMES_TIME_NONE : static_cast<uint64_t>(latency);

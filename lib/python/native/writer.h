@@ -39,6 +39,8 @@ protected:
     /// To be called once, by the constructor.
     void open(const cuframes_publisher_options& options);
     Handle held();
+    /// Calls that were interrupted may wait again, unless it was by close().
+    void resume();
     const std::string& key() const { return key_; }
 
 private:
