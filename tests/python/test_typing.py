@@ -113,7 +113,9 @@ def test_everything_public_is_named():
             assert thing.__doc__ and thing.__doc__.strip(), name
 
 
-@pytest.mark.parametrize("kind", ["Subscriber", "Frame", "Plane", "Publisher", "Slot"])
+@pytest.mark.parametrize(
+    "kind", ["Subscriber", "Frame", "Plane", "Publisher", "Slot", "Packet", "PacketSubscriber", "PacketPublisher"]
+)
 def test_everything_is_documented(kind):
     """Every public method and property has a docstring."""
     cls = getattr(cuframes, kind)

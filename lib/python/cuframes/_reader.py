@@ -76,6 +76,14 @@ class Reader(Generic[Item]):
             raise self._no_publisher(timeout_ms) from None
         return self
 
+    def _connected(self, timeout_ms: int) -> Self:
+        """`connect()`, or closed."""
+        try:
+            return self.connect(timeout_ms)
+        except BaseException:
+            self.close()
+            raise
+
     def _next(self, timeout_ms: int) -> Item:
         timeout_ms = milliseconds(timeout_ms)
         try:

@@ -202,8 +202,4 @@ def subscribe(
         on_gone=on_gone,
         release=release,
     )
-    try:
-        return subscriber.connect(milliseconds(connect_timeout_ms))
-    except BaseException:
-        subscriber.close()
-        raise
+    return subscriber._connected(milliseconds(connect_timeout_ms))
