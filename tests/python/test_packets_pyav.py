@@ -2,6 +2,7 @@
 """Packets between PyAV and cuframes: what a demuxer finds is published with right caps and times, decoders take what is
 subscribed to, and files hold what was sent."""
 
+import contextlib
 import io
 import itertools
 import time
@@ -11,6 +12,7 @@ import cuframes
 import cuframes.packets
 import films
 import pytest
+from cuframes._arrival_clock import Clock
 from cuframes._caps import Caps
 from cuframes._codecs import parameter_sets
 from processes import SECONDS
@@ -296,6 +298,65 @@ def test_a_decoder_follows_its_packets(av, publisher, read):
     assert sizes == [(160, 96)] * 12 + [(96, 64)] * 9 + [(160, 96)] * 7
 
 
+def test_a_decoder_goes_on_with_the_next_publisher(av, key, read):
+    """A publisher that is gone in the middle of its stream, and the next one: no picture is lost but those that were not
+    sent."""
+    film = films.video(av, "libx264", "mp4", count=24, options={"bf": "2"})
+    decoder, count = cuframes.packets.Decoder(), 0
+    subscriber = None
+    for length in (17, 24):
+        film.seek(0)
+        with contextlib.closing(cuframes.publish_packets(key)) as publisher, av.open(film) as source:
+            subscriber = subscriber or read(preroll=60, on_gone="wait")
+            for packet in itertools.islice(source.demux(video=0), length):
+                publisher.send(packet)
+            for number in range(length):
+                packet = subscriber.next_packet(LONG)
+                assert packet.discontinuity == (number == 0)
+                count += len(decoder.decode(packet))
+    assert count + len(decoder.flush()) == 17 + 24
+
+
+@pytest.mark.parametrize("name", [*FILMS, *SOUNDS])
+def test_caps_are_gstreamers(av, publisher, read, need, name):
+    """A pipeline takes the packets by their caps: its own choice of parsers and decoders makes pictures, or sound, of
+    them."""
+    gi = need("gi")
+    gi.require_version("Gst", "1.0")
+    gi.require_version("GstApp", "1.0")
+    from gi.repository import Gst, GstApp  # noqa: F401
+
+    Gst.init(None)
+    if name in FILMS:
+        codec, container, options, *_ = FILMS[name]
+        publish_film(av, publisher, films.video(av, codec, container, options=options))
+    else:
+        codec, container, rate, _ = SOUNDS[name]
+        publish_film(av, publisher, films.sound(av, codec, container, rate=rate))
+    pipeline = Gst.parse_launch(
+        "appsrc name=source format=time ! decodebin ! appsink name=sink sync=false max-buffers=0"
+    )
+    source, sink = pipeline.get_by_name("source"), pipeline.get_by_name("sink")
+    source.set_property("caps", Gst.Caps.from_string(publisher.caps))
+    pipeline.set_state(Gst.State.PLAYING)
+    origin = None
+    for packet in read(preroll=3600):
+        origin = origin or packet.pts - SECOND
+        buffer = Gst.Buffer.new_wrapped(bytes(packet))
+        buffer.pts, buffer.dts = packet.pts - origin, packet.pts - origin if packet.dts is None else packet.dts - origin
+        if not packet.is_keyframe:
+            buffer.set_flags(Gst.BufferFlags.DELTA_UNIT)
+        source.emit("push-buffer", buffer)
+    source.emit("end-of-stream")
+    found = 0
+    while (sample := sink.emit("try-pull-sample", int(SECONDS) * Gst.SECOND)) is not None:
+        found += 1 if name in FILMS else sample.get_buffer().get_size()
+    message = pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR)
+    pipeline.set_state(Gst.State.NULL)
+    assert message is None, message.parse_error()
+    assert found == 30 if name in FILMS else found > 7000
+
+
 def test_encoders_packets(av, key, read):
     """What an encoder of PyAV's makes is published without a file."""
     encoder = av.CodecContext.create("libx264", "w")
@@ -333,29 +394,31 @@ def test_what_cannot_be(av, publisher, read, key):
             cuframes.packets.add_stream(output, packet)
 
 
-class Clock:
-    """A stream whose clock runs as it likes beside ours."""
+class Source:
+    """A source whose clock runs as it likes beside ours, and that has a name."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self, monkeypatch, name=""):
+        self.name = name
         self.now = 1_000 * SECOND
         monkeypatch.setattr(time, "monotonic_ns", lambda: self.now)
-        self.clock = cuframes.packets._Clock(None)
+        self.clock = Clock(self)
 
     def captured(self, at):
-        return at + self.clock.offset(at)
+        self.clock.see(self, at)
+        return at + self.clock.offset
 
 
 def test_a_cameras_clock_is_followed(monkeypatch):
-    """A camera's clock goes wrong by seconds in a day: times of capture stay those of this machine, and steps the
-    stream's but for a few milliseconds."""
+    """A camera's clock goes wrong by seconds in a day: times of capture stay those of this machine, and steps the stream's
+    but for a few milliseconds."""
     for parts_per_million in (-100, 100):
-        clock = Clock(monkeypatch)
+        source = Source(monkeypatch, "rtsp://camera")
         last = None
         for number in range(24 * 3600):
-            clock.now = 1_000 * SECOND + number * SECOND
+            source.now = 1_000 * SECOND + number * SECOND
             at = number * (SECOND + parts_per_million * 1000)
-            captured = clock.captured(at)
-            assert abs(captured - clock.now) < 50_000_000, number
+            captured = source.captured(at)
+            assert abs(captured - source.now) < 50_000_000, number
             assert last is None or abs(captured - last - SECOND) < 5_000_000
             last = captured
 
@@ -363,22 +426,49 @@ def test_a_cameras_clock_is_followed(monkeypatch):
 def test_a_file_is_not_followed(monkeypatch):
     """A file that is read faster or slower than it plays has its own steps."""
     for speed in (0.1, 30):
-        clock = Clock(monkeypatch)
-        first = clock.captured(0)
+        source = Source(monkeypatch, "film.mp4")
+        first = source.captured(0)
         for number in range(1, 10_000):
-            clock.now += int(SECOND / 25 / speed)
-            assert abs(clock.captured(number * SECOND // 25) - first - number * SECOND // 25) <= 20_000_000
+            source.now += int(SECOND / 25 / speed)
+            assert abs(source.captured(number * SECOND // 25) - first - number * SECOND // 25) <= 20_000_000
 
 
 def test_a_stream_that_begins_anew(monkeypatch):
     """A file that is played in a loop, and a camera whose clock was set, go on from now; times rise all the same."""
-    clock = Clock(monkeypatch)
+    source = Source(monkeypatch)
     times = []
     for at in [*range(0, 20), *range(0, 20), *range(90_000, 90_020)]:
-        clock.now += SECOND
-        times.append(clock.captured(at * SECOND))
-        assert abs(times[-1] - clock.now) < 1_000_000
+        source.now += SECOND
+        times.append(source.captured(at * SECOND))
+        assert abs(times[-1] - source.now) < 1_000_000
     assert all(a < b for a, b in zip(times, times[1:]))
+
+
+def test_what_a_demuxer_has_looked_into(monkeypatch, av, publisher, read):
+    """PyAV gives a second of a live stream at once, which it has looked into: that is of the past, and no packet is of the
+    future. The first ones may have no time, and get that which they must have had."""
+    source = Source(monkeypatch, "rtsp://camera")
+    arrivals = cuframes.packets.Arrivals(caps_are_given=True)
+    arrivals._clock = source.clock
+    given = []
+
+    def arrive(number, after):
+        packet = av.Packet(b"%d" % number)
+        packet.time_base = Fraction(1, 1000)
+        if number > 1:
+            packet.pts = packet.dts = number * 40
+        source.now += after
+        return [(int(bytes(one.data)), one.pts, one.dts) for one in arrivals.take(packet, {})]
+
+    for number in range(30):
+        given += arrive(number, 1_000_000)
+    assert given == [], "the clock is not known yet"
+    for number in range(30, 60):
+        given += arrive(number, 40_000_000)
+    assert [number for number, *_ in given] == list(range(60))
+    times = [pts for _, pts, _ in given]
+    assert [dts for *_, dts in given] == times and {b - a for a, b in zip(times, times[1:])} == {40_000_000}
+    assert source.now - 40_000_000 <= times[-1] <= source.now
 
 
 WITHOUT = """

@@ -27,6 +27,12 @@ class Brought:
     flags: int = 0
     metadata: bytes = b""
     caps: str | None = None
+    given: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What goes before all that."""
+
+    @property
+    def decoded_at(self) -> int | None:
+        return self.pts if self.dts is None else self.dts
 
 
 class Packet(Described, _native.PacketData):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 import sys
 import threading
@@ -13,7 +15,7 @@ from . import _native
 from ._arguments import bits, nanoseconds, seconds, whole
 from ._packet import Brought, Packet, brought_by
 from ._writer import Policy, Writer
-from .errors import InvalidArgument
+from .errors import Closed, Forked, InvalidArgument
 
 if TYPE_CHECKING:
     import av
@@ -118,7 +120,7 @@ class PacketPublisher(Writer):
         """Publishes a copy of a packet.
 
         data: whatever has the buffer protocol. A `Packet` of a subscriber brings its times, flags, metadata and caps. So
-            does one of PyAV's: its times are the stream's steps from the time on at which the first one was sent, and
+            does one of PyAV's: its times are the stream's steps from the time on at which the first one came, and
             its caps those of the stream that it is of. What is said here goes before what a packet brings, and
             `publish_packets(caps=…)` before its caps.
         pts: when what it shows was captured, nanoseconds of CLOCK_MONOTONIC; None: now. dts: likewise in decoding order;
@@ -128,30 +130,41 @@ class PacketPublisher(Writer):
 
         Waits for nobody but under policy "wait". OutOfMemory: it is larger than the log, or than 64 MiB; it counts as
         dropped, readers learn of it, and the next packet is published as ever. Several threads may send; each packet is
-        whole. What PyAV's demuxers give last, an empty packet for decoders, is passed over.
+        whole. What PyAV's demuxers give last, an empty packet for decoders, is passed over. The first second of a live
+        source, which PyAV has looked into and gives at once, is published when its times are known, with the packet after.
         """
         self._open()
-        av = sys.modules.get("av")
+        said = {
+            "pts": pts,
+            "dts": dts,
+            "duration": duration,
+            "keyframe": keyframe,
+            "flags": flags,
+            "metadata": metadata,
+        }
+        given = {name: value for name, value in said.items() if value is not None}
+        packet: Any = data
         with self._sending:
-            if av is not None and isinstance(data, av.Packet):
-                if data.pts is None and data.dts is None and data.size == 0:
-                    return
-                brought = self._brought_by_av(data)
-            else:
-                brought = brought_by(data)
-            if self._given_caps is None and brought.caps is not None and brought.caps != self._caps:
-                self._open().set_caps(brought.caps)
-                self._caps = brought.caps
-            pts = brought.pts if pts is None else pts
-            self._open().send(
-                brought.data,
-                time.monotonic_ns() if pts is None else nanoseconds("pts", pts),
-                nanoseconds("dts", brought.dts if dts is None else dts),
-                nanoseconds("duration", brought.duration if duration is None else duration),
-                not (brought.keyframe if keyframe is None else keyframe),
-                bits("flags", brought.flags if flags is None else flags),
-                brought.metadata if metadata is None else bytes(metadata),
-            )
+            if not isinstance(packet, getattr(sys.modules.get("av"), "Packet", ())):
+                self._publish(dataclasses.replace(brought_by(packet), given=given))
+            elif packet.size or packet.pts is not None or packet.dts is not None:
+                for one in self._from_av().take(packet, given):
+                    self._publish(one)
+
+    def eos(self) -> None:
+        """Ends the stream: readers' iterations end after the last packet. Sending again revives it."""
+        with self._sending:
+            self._publish_rest()
+            super().eos()
+
+    def close(self) -> None:
+        """Gives the key back; readers learn that the publisher is gone, and keep what they have. May be called again."""
+        if self._arrivals is not None and not self.closed and self._sending.acquire(blocking=False):
+            # Else another thread is sending, and ends when it is closed.
+            with contextlib.ExitStack() as locked, contextlib.suppress(Closed, Forked):
+                locked.callback(self._sending.release)
+                self._publish_rest()
+        super().close()
 
     # ------------------------------------------------------------------------------------------------- what it is
 
@@ -176,12 +189,31 @@ class PacketPublisher(Writer):
         assert self._handle is not None, "set by the constructor"
         return self._handle
 
-    def _brought_by_av(self, packet: av.Packet[Any]) -> Brought:
+    def _from_av(self) -> Arrivals:
         if self._arrivals is None:
             from .packets import Arrivals
 
             self._arrivals = Arrivals(caps_are_given=self._given_caps is not None)
-        return self._arrivals.take(packet)
+        return self._arrivals
+
+    def _publish_rest(self) -> None:
+        for one in self._arrivals.rest() if self._arrivals is not None else []:
+            self._publish(one)
+
+    def _publish(self, one: Brought) -> None:
+        one = dataclasses.replace(one, **one.given)
+        if self._given_caps is None and one.caps is not None and one.caps != self._caps:
+            self._open().set_caps(one.caps)
+            self._caps = one.caps
+        self._open().send(
+            one.data,
+            time.monotonic_ns() if one.pts is None else nanoseconds("pts", one.pts),
+            nanoseconds("dts", one.dts),
+            nanoseconds("duration", one.duration),
+            not one.keyframe,
+            bits("flags", one.flags),
+            bytes(one.metadata),
+        )
 
 
 def publish_packets(

@@ -11,13 +11,12 @@ Nothing here imports PyAV before it is used; 17 or newer is meant.
 
 from __future__ import annotations
 
+import dataclasses
 import io
-import threading
-import time
-import weakref
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from ._arrival_clock import Clock
 from ._caps import Caps
 from ._codecs import caps_text, is_in_band, parameter_sets, track_of
 from ._matroska import file_of
@@ -159,9 +158,11 @@ class Arrivals:
         self._caps: str | None = None
         self._codec = ""
         self._sets = b""
-        self._clock: _Clock | None = None
+        self._clock: Clock | None = None
+        self._held: list[Brought] = []
 
-    def take(self, packet: av.Packet[Any]) -> Brought:
+    def take(self, packet: av.Packet[Any], given: dict[str, Any]) -> list[Brought]:
+        """What can be published now; nothing, while the clock is not known yet. `given` goes before what the packet says."""
         if self._clock is None or packet.stream is not self._stream:
             self._begin(packet)
         assert self._clock is not None
@@ -172,15 +173,22 @@ class Arrivals:
         pts, dts, duration = (
             _nanoseconds(packet, value) for value in (packet.pts, packet.dts, packet.duration or None)
         )
-        offset = self._clock.offset(dts if dts is not None else pts)
-        return Brought(
-            data,
-            None if pts is None else max(0, pts + offset),
-            None if dts is None else max(0, dts + offset),
-            duration,
-            packet.is_keyframe,
-            caps=self._caps,
-        )
+        brought = Brought(data, pts, dts, duration, packet.is_keyframe, caps=self._caps, given=given)
+        self._held.append(brought)
+        self._clock.see(self, brought.decoded_at)
+        return self.rest() if self._clock.is_known else []
+
+    def rest(self) -> list[Brought]:
+        """All that is held yet."""
+        held, self._held = self._held, []
+        _fill_in_times(held)
+        return [self._captured(one) for one in held]
+
+    def _captured(self, one: Brought) -> Brought:
+        offset = self._clock.offset if self._clock is not None else 0
+        pts = None if one.pts is None else max(0, one.pts + offset)
+        dts = None if one.dts is None else max(0, one.dts + offset)
+        return dataclasses.replace(one, pts=pts, dts=dts)
 
     def _begin(self, packet: av.Packet[Any]) -> None:
         self._stream = packet.stream
@@ -198,7 +206,7 @@ class Arrivals:
             self._codec = "" if context is None else context.codec.canonical_name
             data = b"" if context is None else context.extradata or b""
             self._sets = data if is_in_band(self._codec, data) else b""
-        self._clock = _Clock.of(None if packet.stream is None else packet.stream.container)
+        self._clock = Clock.of(None if packet.stream is None else packet.stream.container)
 
 
 def _nanoseconds(packet: av.Packet[Any], value: int | None) -> int | None:
@@ -208,60 +216,13 @@ def _nanoseconds(packet: av.Packet[Any], value: int | None) -> int | None:
     return value * _SECOND * base.numerator // base.denominator
 
 
-class _Clock:
-    """From a file's times to times of capture: the first packet's is now, and all others follow in the file's steps.
-    Streams of one file have one clock, so that sound stays with its picture, whoever publishes which."""
-
-    _known: weakref.WeakValueDictionary[int, _Clock] = weakref.WeakValueDictionary()
-    _guard = threading.Lock()
-
-    # A camera's clock is not ours: how far they may go apart in this time, and what both count as the same second.
-    _LOOK = 10 * _SECOND
-    _SLEW = _SECOND // 500
-    _NEAR = _SECOND
-
-    def __init__(self, container: object) -> None:
-        self._container = container  # For as long as it lives its address is its name.
-        self._offset: int | None = None
-        self._last = 0
-        self._lag = self._looked = 0
-
-    @classmethod
-    def of(cls, container: object) -> _Clock:
-        if container is None:
-            return cls(None)
-        with cls._guard:
-            found = cls._known.get(id(container))
-            if found is None:
-                found = cls._known[id(container)] = cls(container)
-            return found
-
-    def offset(self, at: int | None) -> int:
-        """What to add to the times of a packet that is decoded at this one."""
-        now = time.monotonic_ns()
-        with self._guard:
-            if at is None:
-                return self._offset or 0
-            if self._offset is None or self._jumps(at, now):
-                latest = 0 if self._offset is None else self._last + self._offset + 1
-                self._offset = max(now, latest) - at
-                self._looked, self._lag = now, self._NEAR
-            self._last = at
-            self._follow(now, now - (at + self._offset))
-            return self._offset
-
-    def _jumps(self, at: int, now: int) -> bool:
-        """Whether the file begins anew, or leaps ahead of time: then it goes on from now."""
-        assert self._offset is not None
-        ahead = at - self._last > 10 * _SECOND and at + self._offset - now > 10 * _SECOND
-        return ahead or at < self._last - _SECOND
-
-    def _follow(self, now: int, lag: int) -> None:
-        """A camera's clock that is slower or faster than ours is followed, a little at a time; a file that is read
-        faster or slower than it plays is not."""
-        assert self._offset is not None
-        self._lag = min(self._lag, lag)
-        if now - self._looked > self._LOOK:
-            if abs(self._lag) < self._NEAR:
-                self._offset += max(-self._SLEW, min(self._lag, self._SLEW))
-            self._looked, self._lag = now, self._NEAR
+def _fill_in_times(packets: list[Brought]) -> None:
+    """The first packets of an RTSP stream may have no time: they were that much before the next ones that the step is."""
+    known = [number for number, one in enumerate(packets) if one.decoded_at is not None]
+    if not known or known[0] == 0:
+        return
+    times = [packets[number].decoded_at or 0 for number in known[:2]]
+    step = times[1] - times[0] if len(times) == 2 else packets[known[0]].duration or 0
+    for number in range(known[0]):
+        at = times[0] - (known[0] - number) * step
+        packets[number] = dataclasses.replace(packets[number], pts=at, dts=at)
