@@ -5,6 +5,8 @@ subscribed to, and files hold what was sent."""
 import contextlib
 import io
 import itertools
+import socket
+import threading
 import time
 from fractions import Fraction
 
@@ -317,6 +319,28 @@ def test_a_decoder_goes_on_with_the_next_publisher(av, key, read):
     assert count + len(decoder.flush()) == 17 + 24
 
 
+def test_a_decoder_makes_no_picture_of_what_is_missing(av, key, read):
+    """After a gap there are pictures again from the next keyframe on, and none before that are made of the wrong ones."""
+    film = films.video(av, "libx264", "mp4", count=24, gop=12, options={"tune": "zerolatency"})
+    with cuframes.publish_packets(key, max_bytes=1 << 20) as publisher, av.open(film) as source:
+        subscriber = read()
+        for number, packet in enumerate(source.demux(video=0)):
+            if number == 5:
+                with pytest.raises(cuframes.OutOfMemory):
+                    publisher.send(bytes(2 << 20), keyframe=False)
+            else:
+                publisher.send(packet)
+    decoder, packets = cuframes.packets.Decoder(), list(subscriber)
+    assert [packet.missed for packet in packets] == [0] * 5 + [1] + [0] * 17
+    decoded = [frame for packet in packets for frame in decoder.decode(packet)] + decoder.flush()
+    film.seek(0)
+    with av.open(film) as source:
+        right = pictures(av, source.decode(video=0))
+    expected = right[:5] + right[12:]
+    assert len(decoded) == len(expected)
+    assert all((ours == other).all() for ours, other in zip(pictures(av, decoded), expected))
+
+
 @pytest.mark.parametrize("name", [*FILMS, *SOUNDS])
 def test_caps_are_gstreamers(av, publisher, read, need, name):
     """A pipeline takes the packets by their caps: its own choice of parsers and decoders makes pictures, or sound, of
@@ -461,14 +485,71 @@ def test_what_a_demuxer_has_looked_into(monkeypatch, av, publisher, read):
         return [(int(bytes(one.data)), one.pts, one.dts) for one in arrivals.take(packet, {})]
 
     for number in range(30):
-        given += arrive(number, 1_000_000)
-    assert given == [], "the clock is not known yet"
+        given += arrive(number, 30_000_000 if number == 20 else 1_000_000)
+    assert given == [], "the clock is not known yet, and a pause does not end that"
     for number in range(30, 60):
         given += arrive(number, 40_000_000)
     assert [number for number, *_ in given] == list(range(60))
     times = [pts for _, pts, _ in given]
     assert [dts for *_, dts in given] == times and {b - a for a, b in zip(times, times[1:])} == {40_000_000}
     assert source.now - 40_000_000 <= times[-1] <= source.now
+
+
+def send_as_a_camera(server, pieces, at_once):
+    """To one client: so many pieces that it gets at once, and the rest as time goes by."""
+    connection, _ = server.accept()
+    with connection:
+        connection.sendall(b"".join(pieces[:at_once]))
+        begin = time.monotonic()
+        for number, piece in enumerate(pieces[at_once:], 1):
+            time.sleep(max(0, begin + number / films.RATE - time.monotonic()))
+            connection.sendall(piece)
+
+
+@contextlib.contextmanager
+def live(av, film, at_once):
+    """The film as a source that comes over the network."""
+    ends = [packet.pos for packet in films.packets_of(av, film)][1:] + [None]
+    pieces = [film.getvalue()[begin:end] for begin, end in zip([0, *ends], ends)]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=send_as_a_camera, args=(server, pieces, at_once))
+        thread.start()
+        with av.open(f"tcp://127.0.0.1:{server.getsockname()[1]}", format="mpegts") as source:
+            yield source
+        thread.join(SECONDS)
+
+
+def test_a_live_source(av, publisher, read):
+    """Packets of a source that comes over the network are not of the future, have the source's steps, and all are
+    published, with those that were held back to know their times."""
+    film = films.video(av, "libx264", "mpegts", count=75, options={"tune": "zerolatency"})
+    with live(av, film, 38) as source:
+        for packet in source.demux(video=0):
+            publisher.send(packet)
+    publisher.eos()
+    packets = list(read(preroll=60))
+    assert len(packets) == 75
+    steps = [b.pts - a.pts for a, b in zip(packets, packets[1:])]
+    assert min(steps) >= 30_000_000 and sum(step == 40_000_000 for step in steps) > 50, steps
+    # At the end it gives at once what it would have given a packet or two later.
+    lags = [packet.publish_time_ns - packet.pts for packet in packets[:-3]]
+    assert lags[0] > 1_000_000_000 and min(lags) > -20_000_000 and min(lags) < 500_000_000, lags
+
+
+@pytest.mark.parametrize("end", ["eos", "close"])
+def test_a_live_source_that_ends_before_its_times_are_known(av, publisher, read, end):
+    """What is held back is published at the end, however that comes."""
+    film = films.video(av, "libx264", "mpegts", count=8, options={"tune": "zerolatency"})
+    subscriber = read()
+    with live(av, film, 8) as source:
+        for packet in source.demux(video=0):
+            publisher.send(packet)
+    getattr(publisher, end)()
+    received = []
+    with contextlib.suppress(cuframes.PublisherGone):
+        while True:
+            received.append(bytes(subscriber.next_packet(LONG)))
+    assert received == [bytes(packet) for packet in films.packets_of(av, film)]
 
 
 WITHOUT = """

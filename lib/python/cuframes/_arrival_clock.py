@@ -40,6 +40,7 @@ class Clock:
         """To be added to the source's times."""
         self._began: int | None = None
         self._seen: dict[int, tuple[int, int]] = {}
+        self._paced = 0
         self._last = 0
         self._least = self._looked = 0
 
@@ -66,7 +67,7 @@ class Clock:
                 self.offset = max(now, self._last + self.offset + 1) - at
                 self._looked, self._least = now, self._NEAR
             else:
-                self._follow(now, now - (at + self.offset))
+                self._follow(now, at)
             self._last = at
 
     def _look(self, stream: int, at: int, now: int) -> None:
@@ -75,8 +76,11 @@ class Clock:
         if self._began is None:
             self._began, self.offset = now, now - at
         self.offset = min(self.offset, now - at)
-        comes_as_it_is_made = before is not None and now - before[1] > (at - before[0]) // 2
-        if not self._is_live or comes_as_it_is_made or now > self._began + self._LONGEST:
+        if before is not None:
+            comes_as_it_is_made = now - before[1] > (at - before[0]) // 2
+            self._paced = self._paced + 1 if comes_as_it_is_made else 0
+        # Twice: once may be a pause in which others had the CPU.
+        if not self._is_live or self._paced >= 2 or now > self._began + self._LONGEST:
             self.is_known = True
             self._looked, self._least = now, self._NEAR
 
@@ -85,9 +89,13 @@ class Clock:
         leaps = at - self._last > 10 * _SECOND and at + self.offset - now > 10 * _SECOND
         return leaps or at < self._last - _SECOND
 
-    def _follow(self, now: int, lag: int) -> None:
-        """A camera's clock that is slower or faster than ours is followed, a little at a time; a file that is read
-        faster or slower than it plays is not."""
+    def _follow(self, now: int, at: int) -> None:
+        """A camera's clock that is slower or faster than ours is followed, a little at a time; a file that is read faster or
+        slower than it plays is not."""
+        lag = now - (at + self.offset)
+        if self._is_live and lag < 0:
+            # Those before were late. Times rise all the same: what is taken back is less than a step.
+            self.offset -= min(-lag, max(0, at - self._last) // 4)
         self._least = min(self._least, lag)
         if now - self._looked > self._LOOK:
             if abs(self._least) < self._NEAR:
