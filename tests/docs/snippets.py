@@ -14,6 +14,8 @@ VARIABLES = {
     "camera": "Subscriber",
     "frame": "Frame",
     "plane": "Plane",
+    "packet": "Packet",
+    "packets": "PacketSubscriber",
     "publisher": "Publisher",
     "slot": "Slot",
 }

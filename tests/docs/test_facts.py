@@ -99,16 +99,16 @@ def property_problems(element, own, rows):
 STATISTICS = {
     "cuframes_publisher_stats": {
         ("gst/shared/stats.cpp", "now"): {"subscribers"},
-        ("lib/python/native/publisher.cpp", "stats"): set(),
+        ("lib/python/native/writer.cpp", "stats"): set(),
         ("tests/harness/publisher_role.cpp", "stats"): {"slots", "memory"},
     },
     "cuframes_subscriber_stats": {
         ("gst/shared/stats.cpp", "now"): set(),
-        ("lib/python/native/subscriber.cpp", "stats"): set(),
+        ("lib/python/native/reader.cpp", "stats"): set(),
     },
     "cuframes_subscriber_info": {
         ("gst/shared/stats.cpp", "who"): {"id"},
-        ("lib/python/native/publisher.cpp", "info"): set(),
+        ("lib/python/native/writer.cpp", "info"): set(),
     },
 }
 

@@ -16,7 +16,7 @@ import snippets
 from pages import SOURCE, all_pages, code_of, page
 
 BUILD = os.environ["DOCS_BUILD"]
-CLASSES = ("Subscriber", "Frame", "Plane", "Publisher", "Slot")
+CLASSES = ("Subscriber", "Frame", "Plane", "Publisher", "Slot", "PacketSubscriber", "Packet", "PacketPublisher")
 
 
 def names_in(cell):
@@ -79,6 +79,11 @@ class ReferenceTest(unittest.TestCase):
 
     def test_gst(self):
         self.assertEqual(self.listed("cuframes.gst"), defined_in("gst.py"))
+
+    def test_packets(self):
+        decoder = snippets.members(self.package.packets.Decoder) - {"context"}
+        self.assertEqual(self.listed("cuframes.packets", column=0), set(self.package.packets.__all__))
+        self.assertTrue(decoder <= set(re.findall(r"`(\w+)\(\)`", self.page.prose)))
 
 
 class ExamplesTest(unittest.TestCase):

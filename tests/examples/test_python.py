@@ -18,6 +18,7 @@ import unittest
 
 import cuframes
 import numpy
+from camera import RATE, SECOND, Camera, level, sound, units, video
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"
 SECONDS = 60 * float(os.environ.get("CUFRAMES_TEST_TIMEOUT_SCALE", "1"))
@@ -296,6 +297,107 @@ class PythonExamples(unittest.TestCase):
                     recorder = functools.partial(self.start, sys.executable, "-c", changed)
                     film = self.film(recorder, rate, file)
                     self.check_film(*film, rate)
+
+    def camera(self, key, made, step, past, **options):
+        """Packets of a camera in this process, the first `past` of them from before now."""
+        one = Camera(key, *made, step, past, **options)
+        self.addCleanup(one.close)
+        return one
+
+    @needs("av")
+    def test_watch_packets(self):
+        """The first picture is that of the last keyframe, and is there at once; all that follow are of now, and of what
+        lies between none is shown."""
+        source = self.camera("cam", video(1500, 1000), SECOND // RATE, 200)
+        output = self.example("watch_packets.py", "cam", "--count", 20).finish()
+        found = re.findall(r"^picture of (-?\d+) ms ago, 160x96(?:, (\d+) ms after the start)?$", output, re.MULTILINE)
+        self.assertEqual(len(found), 20, output)
+        ages = [int(age) for age, _ in found]
+        self.assertGreaterEqual(ages[0], 200 * 40)
+        self.assertLess(int(found[0][1]), 2000)
+        self.assertLess(max(ages[1:]), 4000, output)
+        received = int(re.search(r"^20 shown of (\d+) packets, 0 missed$", output, re.MULTILINE)[1])
+        self.assertGreaterEqual(received, 200 + 19)
+        self.assertEqual(source.publisher.stats()["subscribers"], 0)
+
+    @needs("av")
+    def test_record_before(self):
+        """The file begins at a keyframe from before the time asked for, has every packet of picture and sound from there
+        on, at the times of their capture, and decodes."""
+        import av
+
+        step = SECOND // RATE
+        picture = self.camera("cam.h264", video(1500, 50), step, 300)
+        voice = self.camera("cam.opus", sound(60), SECOND // 50, 600, start=picture.start + 7_000_000)
+        for container, precision in (("mp4", 0.001), ("mkv", 0.0011)):
+            with self.subTest(container=container):
+                file = self.folder / f"event.{container}"
+                begin = time.monotonic_ns()
+                command = ("record_before.py", file, "cam.h264", "cam.opus", "--preroll", 5, "--seconds", 2)
+                output = self.example(*command).finish()
+                self.assertEqual(len(re.findall(r"^cam\.\w+: \d+ packets, 0 missed$", output, re.MULTILINE)), 2, output)
+                with av.open(str(file)) as source:
+                    found = {"video": [], "audio": []}
+                    for packet in source.demux():
+                        if packet.size:
+                            found[packet.stream.type].append((float(packet.pts * packet.time_base), bytes(packet)))
+                self.check_recording(found, picture, voice, begin, precision)
+                with av.open(str(file)) as source:
+                    self.assertEqual(len(list(source.decode(video=0))), len(found["video"]))
+
+    def check_recording(self, found, picture, voice, begin, precision):
+        """Whether these are packets of both, one after the other, at the times that they were captured."""
+        first = picture.number_of(found["video"][0][1])
+        self.assertTrue(picture.is_keyframe(first))
+        late = (picture.time_of(first) - (begin - 5 * SECOND)) / SECOND
+        self.assertTrue(-2.1 <= late <= 1, f"{late} s after it, which counts from when the program was at it")
+        origin = picture.time_of(first) - round(found["video"][0][0] * SECOND)
+        starts = (first, voice.number_at(origin + round(found["audio"][0][0] * SECOND)))
+        for source, start, packets in zip((picture, voice), starts, found.values(), strict=True):
+            self.assertGreater(len(packets), 6 * SECOND // source.step)
+            for number, (seconds, body) in enumerate(packets, start):
+                self.assertEqual(units(body), units(source.bytes_of(number)))
+                captured = (source.time_of(number) - origin) / SECOND
+                self.assertAlmostEqual(seconds, captured, delta=precision)
+        self.assertLess(abs(found["audio"][0][0] - found["video"][0][0]), 0.04)
+
+    @needs("av")
+    def test_decode_on_demand(self):
+        """Nothing is read or decoded until somebody wants frames; the first is that of the newest keyframe, those that
+        follow are of now; and when nobody is left it ends, until the next one comes."""
+        gop = 100
+        source = self.camera("cam.h264", video(3000, gop), SECOND // RATE, 3 * gop + 60)
+        program = self.example("decode_on_demand.py", "cam.h264", "cam", "--linger", "0.5")
+        for round_number in (1, 2):
+            program.expect(rf"(?:nobody reads: nothing is decoded[^$]*){{{round_number}}}")
+            self.until(lambda: source.publisher.stats()["subscribers"] == 0)
+            with self.subscribe("cam", mode=cuframes.SubscriberMode.STRICT_ORDER) as reader:
+                first = reader.next_frame(int(SECONDS * 1000))
+                number = source.number_at(first.pts)
+                self.assertEqual((number % gop, first.pts), (0, source.time_of(number)))
+                self.assertLess(source.number_at(time.monotonic_ns()) - number, 2 * gop)
+                self.check_level(first, number)
+                last = number
+                for count in range(20):
+                    with reader.next_frame(int(SECONDS * 1000)) as frame:
+                        number = source.number_at(frame.pts)
+                        self.assertGreater(number, last)
+                        self.assertTrue(number == last + 1 or count == 0, "but for the past, all pictures come")
+                        self.check_level(frame, number)
+                        last = number
+                first.release()
+        found = re.search(r"after ([\d.]+) s in which this took ([\d.]+) ms of a CPU", program.output())
+        self.assertLess(float(found[2]), 100 + 20 * float(found[1]))
+
+    def check_level(self, frame, number):
+        luma = numpy.asarray(frame.planes[0])
+        self.assertLess(abs(float(luma.mean()) - level(number)), 2, (number, frame))
+
+    def until(self, condition):
+        deadline = time.monotonic() + SECONDS
+        while not condition():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
 
     def test_all_examples_are_tested(self):
         """No example is left out: each is started by name in one of these tests."""

@@ -87,7 +87,57 @@ def closes():
         cuframes.subscribe(key).close()
         yield
 
+def packets(timeout_ms):
+    with cuframes.publish_packets(key + "-packets") as mine, cuframes.subscribe_packets(key + "-packets") as subscriber:
+        while True:
+            mine.send(b"packet")
+            try:
+                bytes(subscriber.next_packet(timeout_ms))
+            except cuframes.FrameTimeout:
+                pass
+            yield
+
+def packets_of_another_thread():
+    mine = cuframes.publish_packets(key + "-shared")
+    def send():
+        while True:
+            mine.send(b"packet")
+            time.sleep(0.001)
+    threading.Thread(target=send, daemon=True).start()
+    for packet in cuframes.subscribe_packets(key + "-shared"):
+        yield
+
+def packets_in_asyncio():
+    mine = cuframes.publish_packets(key + "-tasks")
+    async def loop():
+        async with cuframes.PacketSubscriber(key + "-tasks", start="keyframe") as subscriber:
+            mine.send(b"packet")
+            async for packet in subscriber:
+                began.release()
+                asyncio.get_running_loop().call_later(0.001, mine.send, b"packet")
+    asyncio.run(loop())
+    yield
+
+def lossless_packets():
+    mine = cuframes.publish_packets(key + "-all", policy="wait", wait_timeout_ms=5, max_bytes=1 << 16)
+    strict = cuframes.subscribe_packets(key + "-all", mode=STRICT)
+    yield from repeat(lambda: mine.send(bytes(20_000)))
+
+def publishes_packets():
+    while True:
+        with cuframes.publish_packets(key + "-log", "image/jpeg") as other:
+            other.caps = "audio/x-opus"
+            other.window()
+        yield
+
 CALLS = {
+    "next_packet": packets_of_another_thread,
+    "next_packet that is there": lambda: packets(-1),
+    "next_packet that times out": lambda: packets(0),
+    "packets in asyncio": packets_in_asyncio,
+    "subscribe_packets": lambda: repeat(lambda: cuframes.subscribe_packets("nobody", connect_timeout_ms=1)),
+    "send of packets": lossless_packets,
+    "publish_packets": publishes_packets,
     "next_frame": lambda: frames(-1),
     "next_frame that times out": lambda: repeat(lambda: next(frames(0))),
     "iteration": iterate,
@@ -124,6 +174,13 @@ while time.monotonic() < until:
 """
 
 CALLS = [
+    "next_packet",
+    "next_packet that is there",
+    "next_packet that times out",
+    "packets in asyncio",
+    "subscribe_packets",
+    "send of packets",
+    "publish_packets",
     "next_frame",
     "next_frame that times out",
     "iteration",

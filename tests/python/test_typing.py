@@ -54,7 +54,7 @@ def test_stub_mistakes_are_found(mypy, tmp_path):
     shutil.copytree(PACKAGE, wrong, ignore=shutil.ignore_patterns("*.p", "__pycache__"))
     stub = wrong / "_native.pyi"
     text = stub.read_text()
-    changed = text.replace("timeout_ms: int", "timeout: int")
+    changed = text.replace("(self, timeout_ms: int", "(self, timeout: int")
     changed = changed.replace("def drop(self)", "def drip(self) -> None: ...\n    def drop(self)") + "extra: int\n"
     stub.write_text(changed)
     code, said = mypy(pathlib.Path(__file__).parent / "stubtest_native.py", "cuframes._native", path=tmp_path)
@@ -113,7 +113,9 @@ def test_everything_public_is_named():
             assert thing.__doc__ and thing.__doc__.strip(), name
 
 
-@pytest.mark.parametrize("kind", ["Subscriber", "Frame", "Plane", "Publisher", "Slot"])
+@pytest.mark.parametrize(
+    "kind", ["Subscriber", "Frame", "Plane", "Publisher", "Slot", "Packet", "PacketSubscriber", "PacketPublisher"]
+)
 def test_everything_is_documented(kind):
     """Every public method and property has a docstring."""
     cls = getattr(cuframes, kind)

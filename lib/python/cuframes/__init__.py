@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Live video frames shared between processes, in place.
+"""Live video frames shared between processes, in place; and the packets that they were encoded in, with the past seconds.
 
 One process publishes a camera's frames, any number of others use them where they lie, in GPU memory or in host memory:
 
@@ -9,9 +9,12 @@ One process publishes a camera's frames, any number of others use them where the
         for frame in subscriber:
             luma = torch.from_dlpack(frame.planes[0])  # no copy; on cuda:0 if the publisher's frames are there
 
-The publisher is the GStreamer element `cuframessink`, a C program, or `publish()`. For tensors of a GStreamer pipeline in
-this process there is `cuframes.gst`, which needs PyGObject; everything else needs nothing but this package and, for
-frames on a GPU, the NVIDIA driver.
+    for packet in cuframes.subscribe_packets("cam-gate.h264", preroll=10):  # from ten seconds ago on
+        file.write(packet)
+
+The publisher is the GStreamer element `cuframessink`, a C program, or `publish()` and `publish_packets()`. For tensors of a
+GStreamer pipeline in this process there is `cuframes.gst`, which needs PyGObject; for packets from and for PyAV there is
+`cuframes.packets`. Everything else needs nothing but this package and, for frames on a GPU, the NVIDIA driver.
 """
 
 from . import _native
@@ -20,9 +23,12 @@ from . import _native
 if not getattr(_native, "in_main_interpreter", lambda: False)():
     raise ImportError("cuframes works in the main interpreter of a process alone; use another process")
 
-from . import _log  # noqa: F401
+from . import _log, packets  # noqa: F401
 from ._formats import PixelFormat, SubscriberMode
 from ._frame import Frame, PlanarFrame
+from ._packet import Packet
+from ._packet_publisher import PacketPublisher, publish_packets
+from ._packet_subscriber import PacketSubscriber, subscribe_packets
 from ._plane import Plane
 from ._publisher import Publisher, publish
 from ._slot import Slot
@@ -106,6 +112,9 @@ __all__ = [
     "NoFreeSlot",
     "OtherContent",
     "OutOfMemory",
+    "Packet",
+    "PacketPublisher",
+    "PacketSubscriber",
     "PixelFormat",
     "PlanarFrame",
     "Plane",
@@ -120,6 +129,8 @@ __all__ = [
     "cuda_self_test",
     "default_directory",
     "publish",
+    "publish_packets",
     "subscribe",
+    "subscribe_packets",
     "version_string",
 ]

@@ -63,6 +63,19 @@ def nanoseconds(name: str, value: object) -> int:
     return number
 
 
+def seconds(name: str, value: object) -> int:
+    """A span of time as nanoseconds, of any number of any library's. TypeError: it is none."""
+    if isinstance(value, str):
+        raise TypeError(f"{name} is a number of seconds, not {value!r}")
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} is a number of seconds, not {value!r}") from None
+    if not 0 <= number <= _MOST / 1e9:
+        raise InvalidArgument(f"{name} is 0 or more seconds, not {number}")
+    return round(number * 1e9)
+
+
 def bits(name: str, value: object) -> int:
     """Flags, of 32 bits."""
     number = whole(name, value, "bits")

@@ -11,38 +11,17 @@ from ._copying import not_copied
 from ._dlpack import STREAM_NONE, CapsuleType, Device, DeviceType, device_text, parse_device, stream_number
 from ._formats import PixelFormat
 from ._plane import Plane, Source
+from ._told import Described, Published
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Told(Protocol):
+class Told(Published, Protocol):
     """What a publisher says of a frame."""
 
     @property
-    def sequence(self) -> int: ...
-    @property
-    def pts(self) -> int | None: ...
-    @property
-    def dts(self) -> int | None: ...
-    @property
-    def duration(self) -> int | None: ...
-    @property
-    def publish_time(self) -> int: ...
-    @property
-    def missed(self) -> int: ...
-    @property
-    def discontinuity(self) -> bool: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
     def slot(self) -> int: ...
-    @property
-    def flags(self) -> int: ...
-    @property
-    def caps(self) -> str: ...
-    @property
-    def metadata(self) -> bytes: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,7 +155,7 @@ class PlanarFrame:
         return f"{self._format} {self.width}x{self.height} {self._device}"
 
 
-class Frame(PlanarFrame):
+class Frame(PlanarFrame, Described):
     """A frame: pixels in place, and what its publisher said of them.
 
     From a `Subscriber` it holds one of the subscriber's leases: the publisher does not touch its pixels. The lease ends
@@ -191,78 +170,13 @@ class Frame(PlanarFrame):
 
     def __init__(self, source: Source, told: Told) -> None:
         super().__init__(source)
-        self._told = told
+        self._told: Told = told
         self._released = False
 
     @property
-    def sequence(self) -> int:
-        """The publisher's number of the frame, from 1; dropped frames have numbers too. 0: from no ring."""
-        return self._told.sequence
-
-    @property
-    def seq(self) -> int:
-        """The same, by its short name."""
-        return self._told.sequence
-
-    @property
-    def pts(self) -> int | None:
-        """When it was captured or is to be shown: nanoseconds of CLOCK_MONOTONIC. None: unknown."""
-        return self._told.pts
-
-    @property
-    def pts_ns(self) -> int:
-        """`pts`, or where that is unknown the time of publishing. Nanoseconds of CLOCK_MONOTONIC."""
-        return self._told.publish_time if self._told.pts is None else self._told.pts
-
-    @property
-    def dts(self) -> int | None:
-        """Likewise in decoding order."""
-        return self._told.dts
-
-    @property
-    def duration(self) -> int | None:
-        """Nanoseconds, or None."""
-        return self._told.duration
-
-    @property
-    def publish_time_ns(self) -> int:
-        """When it became visible to readers: nanoseconds of CLOCK_MONOTONIC."""
-        return self._told.publish_time
-
-    @property
-    def missed(self) -> int:
-        """Frames skipped or lost between the one before and this one."""
-        return self._told.missed
-
-    @property
-    def discontinuity(self) -> bool:
-        """First frame of a publisher, or (STRICT_ORDER) frames are missing before it."""
-        return self._told.discontinuity
-
-    @property
-    def epoch(self) -> int:
-        """The ring's generation: with `slot` it names the memory."""
-        return self._told.epoch
-
-    @property
     def slot(self) -> int:
-        """Position in the ring, from 0."""
+        """Position in the ring, from 0. With `epoch` it names the memory."""
         return self._told.slot
-
-    @property
-    def flags(self) -> int:
-        """GstBufferFlags, if a pipeline published it."""
-        return self._told.flags
-
-    @property
-    def caps(self) -> str:
-        """The publisher's caps; "" if it gave none."""
-        return self._told.caps
-
-    @property
-    def metadata(self) -> bytes:
-        """What travelled with the frame: serialized GstMetas, if a pipeline published it."""
-        return self._told.metadata
 
     @property
     def cuda_ptr(self) -> int:

@@ -3,35 +3,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
-import warnings
 from fractions import Fraction
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from . import _native
-from ._arguments import bits, count, milliseconds, nanoseconds, pixel_format, whole
-from ._copying import not_copied
+from ._arguments import bits, count, nanoseconds, pixel_format, whole
 from ._dlpack import STREAM_LEGACY, CapsuleType, is_gpu, stream_number
 from ._formats import PixelFormat
 from ._frame import Frame, PlanarFrame
 from ._incoming import caps_text, guess_format, readable_capsule_of, size_of, tensors_of
 from ._slot import Slot
-from .errors import Closed, Forked, InvalidArgument
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from ._writer import Policy, Writer
+from .errors import InvalidArgument
 
 Memory = Literal["auto", "host", "cuda"]
-Policy = Literal["drop", "wait"]
-
-_POLICIES = {"drop": 0, "wait": 1}
 
 
-class Publisher:
+class Publisher(Writer):
     """The one publisher of a key: owns a ring of slots that any number of readers map.
 
     `publish()` makes one. The layout of the frames is set by `configure()`, by the arguments of `publish()`, or by the
@@ -78,8 +69,7 @@ class Publisher:
         framerate: frames per second, for the caps that pipelines see; None: unknown.
         caps: the whole caps, if not those of format, size and rate.
         """
-        if policy not in _POLICIES:
-            raise InvalidArgument(f'policy is "drop" or "wait", not {policy!r}')
+        common = self._options(key, directory, access, policy, wait_timeout_ms, max_subscribers)
         if slots is not None:
             slots = count(
                 "slots",
@@ -89,13 +79,8 @@ class Publisher:
                 ", or None for a ring that grows by itself",
             )
         max_slots = count("max_slots", max_slots, _native.MIN_RING_SLOTS, _native.MAX_RING_SLOTS)
-        max_subscribers = count("max_subscribers", max_subscribers, 1, 64)
-        wait_timeout_ms = whole("wait_timeout_ms", wait_timeout_ms, "milliseconds")
-        if not 0 <= wait_timeout_ms < 2**32:
-            raise InvalidArgument(f"wait_timeout_ms is 0 or more milliseconds, of 32 bits, not {wait_timeout_ms}")
         if memory not in ("auto", "host", "cuda"):
             raise InvalidArgument(f'memory is "auto", "host" or "cuda", not {memory!r}')
-        self._key = key
         self._format = None if format is None else pixel_format(format)
         self._memory: Memory = memory
         self._cuda_device = cuda_device
@@ -105,10 +90,7 @@ class Publisher:
         self._follows_tensors = True
         self._following = threading.Lock()
         self._last_sent: tuple[object, PixelFormat] | None = None
-        where = os.fspath(directory) if directory is not None else ""
-        self._handle = _native.Publisher(
-            key, where, access, slots or 0, max_slots, _POLICIES[policy], wait_timeout_ms, max_subscribers
-        )
+        self._handle = _native.Publisher(slots=slots or 0, max_slots=max_slots, **common)
         if self._format is not None and width is not None and height is not None:
             try:
                 kind: Memory = "cuda" if memory == "cuda" else "host"
@@ -209,25 +191,7 @@ class Publisher:
         """Counts one frame that was not published, so that readers learn of the gap."""
         self._open().drop()
 
-    def set_latency(self, latency_ns: int | None) -> None:
-        """Tells readers how long after its capture (`pts`) a frame is published at the latest; None: not known.
-
-        Pipelines that show the frames wait for just that long. Where it is not told they measure.
-        """
-        self._open().set_latency(nanoseconds("latency_ns", latency_ns))
-
-    def eos(self) -> None:
-        """Ends the stream: readers' iterations end after the last frame. Publishing again revives it."""
-        self._open().eos()
-
-    # ------------------------------------------------------------------------------------------------- readers
-
-    def wait_subscribers(self, count: int = 1, timeout_ms: int = -1) -> None:
-        """Waits until `count` readers are attached; -1: for ever. FrameTimeout: they did not come."""
-        readers = whole("count", count, "readers")
-        if not 0 <= readers < 2**32:
-            raise InvalidArgument(f"count is 0 or more readers, not {readers}")
-        self._open().wait_subscribers(readers, milliseconds(timeout_ms))
+    # ------------------------------------------------------------------------------------------------- what it is
 
     def stats(self) -> dict[str, Any]:
         """published, dropped, copied, lapped, bytes, waited_ns, subscribers, epoch, last_sequence,
@@ -235,54 +199,6 @@ class Publisher:
         metadata did not fit) and refused (attempts to attach that were refused, for whatever reason).
         """
         return self._open().stats()
-
-    def subscribers(self) -> list[dict[str, Any]]:
-        """Who is attached: id, name, pid, mode, max_held, held, lag, received, skipped and lost of each."""
-        return self._open().subscribers()
-
-    # ------------------------------------------------------------------------------------------------- ending
-
-    def close(self) -> None:
-        """Gives the key back; readers learn that the publisher is gone, and keep what they hold. May be called again."""
-        if self._handle is not None:
-            self._handle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        if kind is None:
-            # What it had to publish is published. Closed in the block, or left in a child: there is nothing to end.
-            with contextlib.suppress(Closed, Forked):
-                self.eos()
-        self.close()
-
-    def __del__(self) -> None:
-        if self._handle is not None and not self._handle.closed:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self._handle.close()
-
-    # ------------------------------------------------------------------------------------------------- what it is
-
-    @property
-    def key(self) -> str:
-        """The name that readers ask for."""
-        return self._key
-
-    @property
-    def socket_path(self) -> str:
-        """Where the socket is."""
-        return self._open().socket_path
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close()` was called."""
-        return self._handle is None or self._handle.closed
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        raise not_copied(self, "it has its key alone: make one in the process that publishes")
 
     def __repr__(self) -> str:
         layout = "closed" if self.closed else _layout_text(self._layout)

@@ -2,19 +2,12 @@
 #include "frame.h"
 
 #include "errors.h"
+#include "times.h"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
 namespace cuframes::python {
-namespace {
-
-/// Times and offsets that are not known are None.
-std::optional<uint64_t> known(uint64_t value) {
-    return value == CUFRAMES_TIME_NONE ? std::nullopt : std::optional(value);
-}
-
-} // namespace
 
 RingFrame::RingFrame(cuframes_frame* owned)
     : frame_(owned), geometry_(*cuframes_frame_get(owned)->geometry), view_(*cuframes_frame_get(owned)) {}
@@ -105,9 +98,9 @@ void bind_frame(nb::module_& module) {
         .def_prop_ro("discontinuity", [](const RingFrame& self) { return self.view().discontinuity; })
         .def_prop_ro("publish_time", [](const RingFrame& self) { return self.view().publish_time; })
         .def_prop_ro("flags", [](const RingFrame& self) { return self.view().flags; })
-        .def_prop_ro("pts", [](const RingFrame& self) { return known(self.view().pts); })
-        .def_prop_ro("dts", [](const RingFrame& self) { return known(self.view().dts); })
-        .def_prop_ro("duration", [](const RingFrame& self) { return known(self.view().duration); });
+        .def_prop_ro("pts", [](const RingFrame& self) { return known_time(self.view().pts); })
+        .def_prop_ro("dts", [](const RingFrame& self) { return known_time(self.view().dts); })
+        .def_prop_ro("duration", [](const RingFrame& self) { return known_time(self.view().duration); });
 }
 
 } // namespace cuframes::python

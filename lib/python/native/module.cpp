@@ -3,6 +3,9 @@
 #include "base/error_list.h"
 #include "errors.h"
 #include "logging.h"
+#include "packet.h"
+#include "packet_publisher.h"
+#include "packet_subscriber.h"
 #include "publisher.h"
 #include "subscriber.h"
 #include "unlocked.h"
@@ -47,8 +50,14 @@ NB_MODULE(_native, module) {
     module.doc() = "The C library, as the package uses it. Not public.";
     bind_source(module);
     bind_frame(module);
+    bind_reader(module);
     bind_subscriber(module);
+    bind_packet(module);
+    bind_packet_data(module);
+    bind_packet_subscriber(module);
+    bind_writer(module);
     bind_publisher(module);
+    bind_packet_publisher(module);
     bind_logging(module);
     module.def("version_string", [] { return std::string(cuframes_version_string()); });
     module.def("error_name", [](int code) { return std::string(cuframes_error_name(code)); }, nb::arg("code"));
@@ -64,5 +73,7 @@ NB_MODULE(_native, module) {
     module.attr("MAX_RING_SLOTS") = CUFRAMES_MAX_RING_SLOTS;
     module.attr("DEFAULT_MAX_SLOTS") = CUFRAMES_DEFAULT_MAX_SLOTS;
     module.attr("DEFAULT_WAIT_TIMEOUT_MS") = CUFRAMES_DEFAULT_WAIT_TIMEOUT_MS;
+    module.attr("DEFAULT_MAX_TIME") = CUFRAMES_DEFAULT_MAX_TIME;
+    module.attr("DEFAULT_MAX_BYTES") = CUFRAMES_DEFAULT_MAX_BYTES;
     module.attr("DEFAULT_MAX_SUBSCRIBERS") = CUFRAMES_DEFAULT_MAX_SUBSCRIBERS;
 }

@@ -22,21 +22,6 @@ namespace {
 constexpr uint32_t host_alignment = 4;
 constexpr uint32_t gpu_alignment = 512;
 
-nb::dict to_dict(const cuframes_subscriber_info& info) {
-    nb::dict out;
-    out["id"] = info.id;
-    out["name"] = nb::str(info.name);
-    out["pid"] = info.pid;
-    out["mode"] = cuframes_mode_name(info.mode);
-    out["max_held"] = info.max_held;
-    out["held"] = info.held;
-    out["lag"] = info.lag;
-    out["received"] = info.received;
-    out["skipped"] = info.skipped;
-    out["lost"] = info.lost;
-    return out;
-}
-
 /// A wait for a slot, which goes on in a thread while its caller may be called away by a signal.
 struct SlotWait {
     std::mutex mutex;
@@ -98,39 +83,11 @@ Result<cuframes_slot*> wait_for_slot(const std::shared_ptr<cuframes_publisher>& 
 
 Publisher::Publisher(const std::string& key, const std::string& directory, const std::string& access, uint32_t slots,
                      uint32_t max_slots, int policy, uint32_t wait_timeout_ms, uint32_t max_subscribers)
-    : waits_(policy == CUFRAMES_POLICY_WAIT), key_(key) {
-    cuframes_publisher_options options;
-    CUFRAMES_INIT(options);
-    options.key = key.c_str();
-    options.directory = directory.empty() ? nullptr : directory.c_str();
-    options.access = access.c_str();
+    : Writer(key), waits_(policy == CUFRAMES_POLICY_WAIT) {
+    cuframes_publisher_options options = options_of(directory, access, policy, wait_timeout_ms, max_subscribers);
     options.slots = slots;
     options.max_slots = max_slots;
-    options.policy = static_cast<cuframes_policy>(policy);
-    options.wait_timeout_ms = wait_timeout_ms;
-    options.max_subscribers = max_subscribers;
-    // From a thread of the library's own; the event outlives that thread, as close() waits for it.
-    options.on_subscriber_added = [](const cuframes_subscriber_info*, void* self) {
-        static_cast<Publisher*>(self)->arrivals_.set();
-    };
-    options.user_data = this;
-    cuframes_publisher* made = nullptr;
-    check(unlocked([&] { return cuframes_publisher_create(&options, &made); }));
-    handle_ = Handle(made, cuframes_publisher_destroy);
-}
-
-Publisher::~Publisher() { handle_.reset(); }
-
-Publisher::Handle Publisher::held() {
-    Handle handle;
-    {
-        const std::lock_guard lock(mutex_);
-        handle = handle_;
-    }
-    if (!handle) {
-        raise_closed("the publisher of \"" + key_ + "\" is closed");
-    }
-    return handle;
+    open(options);
 }
 
 void Publisher::configure(const std::string& format, uint32_t width, uint32_t height, int memory, int32_t cuda_device,
@@ -154,7 +111,7 @@ void Publisher::configure(const std::string& format, uint32_t width, uint32_t he
         cuframes_publisher_stats stats;
         CUFRAMES_INIT(stats);
         if (code >= 0 && (code = cuframes_publisher_get_stats(handle.get(), &stats)) >= 0) {
-            const std::lock_guard lock(mutex_);
+            const std::lock_guard lock(noting_);
             constexpr size_t kept = 4; // No acquire() is that late.
             layouts_.push_back({stats.epoch, *geometry, device});
             if (layouts_.size() > kept) {
@@ -169,7 +126,7 @@ Publisher::Layout Publisher::layout_of(uint64_t epoch) {
     // A slot of a generation that is being made is had before its layout is noted.
     return unlocked([&] {
         const std::lock_guard configuring(configuring_);
-        const std::lock_guard lock(mutex_);
+        const std::lock_guard lock(noting_);
         const auto found = std::find_if(layouts_.rbegin(), layouts_.rend(),
                                         [epoch](const Layout& layout) { return layout.epoch == epoch; });
         return found == layouts_.rend() ? Layout{} : *found;
@@ -177,7 +134,7 @@ Publisher::Layout Publisher::layout_of(uint64_t epoch) {
 }
 
 Publisher::Layout Publisher::newest_layout() {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(noting_);
     return layouts_.empty() ? Layout{} : layouts_.back();
 }
 
@@ -243,106 +200,9 @@ core::StreamRef Publisher::stream_of_copy(const tensors::SourceFrame& source, co
     return *resolved;
 }
 
-// All of these wait for the publisher's mutex, under which a ring may be allocated.
 void Publisher::drop() {
     const Handle handle = held();
-    check(unlocked([&] { return cuframes_publisher_drop(handle.get()); }));
-}
-
-void Publisher::set_latency(int64_t latency) {
-    const uint64_t told = latency < 0 ? CUFRAMES_TIME_NONE : static_cast<uint64_t>(latency);
-    const Handle handle = held();
-    check(unlocked([&] { return cuframes_publisher_set_latency(handle.get(), told); }));
-}
-
-void Publisher::eos() {
-    const Handle handle = held();
-    check(unlocked([&] { return cuframes_publisher_eos(handle.get()); }));
-}
-
-void Publisher::wait_subscribers(uint32_t count, int64_t timeout_ms) {
-    const Deadline deadline(timeout_ms);
-    for (;;) {
-        const Handle handle = held();
-        const int code = unlocked([&] { return cuframes_publisher_wait_subscribers(handle.get(), count, 0); });
-        if (code != CUFRAMES_ERROR_TIMEOUT) {
-            check(code);
-            return;
-        }
-        if (deadline.passed()) {
-            raise({CUFRAMES_ERROR_TIMEOUT,
-                   text("not ", count, " subscribers of \"", key_, "\" within ", timeout_ms, " ms")});
-        }
-        wait_readable(arrivals_.fd(), arrivals_.fd(), deadline);
-        const std::lock_guard lock(mutex_);
-        if (handle_) {
-            arrivals_.clear();
-        }
-    }
-}
-
-nb::dict Publisher::stats() {
-    cuframes_publisher_stats stats;
-    CUFRAMES_INIT(stats);
-    const Handle handle = held();
-    check(unlocked([&] { return cuframes_publisher_get_stats(handle.get(), &stats); }));
-    nb::dict out;
-    out["subscribers"] = stats.subscribers;
-    out["epoch"] = stats.epoch;
-    out["last_sequence"] = stats.last_sequence;
-    out["slots"] = stats.slots;
-    out["memory"] = stats.memory;
-    out["published"] = stats.published;
-    out["dropped"] = stats.dropped;
-    out["copied"] = stats.copied;
-    out["lapped"] = stats.lapped;
-    out["bytes"] = stats.bytes;
-    out["waited_ns"] = stats.waited_ns;
-    out["metadata_dropped"] = stats.metadata_dropped;
-    out["refused"] = stats.refused;
-    return out;
-}
-
-nb::list Publisher::subscribers() {
-    const Handle handle = held();
-    cuframes_subscriber_info empty;
-    CUFRAMES_INIT(empty);
-    std::vector<cuframes_subscriber_info> infos(16, empty);
-    const int count = unlocked([&] {
-        int got = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
-        while (got > static_cast<int>(infos.size())) {
-            infos.resize(static_cast<size_t>(got), empty);
-            got = cuframes_publisher_get_subscribers(handle.get(), infos.data(), infos.size());
-        }
-        return got;
-    });
-    check(count);
-    nb::list out;
-    for (int i = 0; i < count; ++i) {
-        out.append(to_dict(infos[static_cast<size_t>(i)]));
-    }
-    return out;
-}
-
-std::string Publisher::socket_path() { return cuframes_publisher_socket_path(held().get()); }
-
-void Publisher::close() {
-    Handle handle;
-    {
-        const std::lock_guard lock(mutex_);
-        handle = std::exchange(handle_, nullptr);
-        // Never cleared again: whoever waits for subscribers goes home.
-        arrivals_.set();
-    }
-    if (handle) {
-        cuframes_publisher_set_interrupted(handle.get(), true);
-    }
-    unlocked([&handle] { handle.reset(); });
-}
-
-bool Publisher::closed() {
-    const std::lock_guard lock(mutex_);
-    return !handle_;
+    check(unlocked([&] { return cuframes_publisher_drop(handle.get()); })); // Waits where a ring is allocated.
 }
 
 void bind_publisher(nb::module_& module) {
@@ -354,7 +214,7 @@ void bind_publisher(nb::module_& module) {
         .def_prop_ro("released", &Slot::released)
         .def_prop_ro("index", &Slot::index)
         .def_prop_ro("epoch", &Slot::epoch);
-    nb::class_<Publisher>(module, "Publisher", "A publisher that any thread may use.")
+    nb::class_<Publisher, Writer>(module, "Publisher", "A publisher of frames.")
         .def(nb::init<const std::string&, const std::string&, const std::string&, uint32_t, uint32_t, int, uint32_t,
                       uint32_t>(),
              nb::arg("key"), nb::arg("directory"), nb::arg("access"), nb::arg("slots"), nb::arg("max_slots"),
@@ -364,15 +224,7 @@ void bind_publisher(nb::module_& module) {
         .def("acquire", &Publisher::acquire, nb::arg("wait"))
         .def("send", &Publisher::send, nb::arg("capsules"), nb::arg("pts"), nb::arg("duration"), nb::arg("flags"),
              nb::arg("stream"))
-        .def("drop", &Publisher::drop)
-        .def("set_latency", &Publisher::set_latency, nb::arg("latency"))
-        .def("eos", &Publisher::eos)
-        .def("wait_subscribers", &Publisher::wait_subscribers, nb::arg("count"), nb::arg("timeout_ms"))
-        .def("stats", &Publisher::stats)
-        .def("subscribers", &Publisher::subscribers)
-        .def("close", &Publisher::close)
-        .def_prop_ro("socket_path", &Publisher::socket_path)
-        .def_prop_ro("closed", &Publisher::closed);
+        .def("drop", &Publisher::drop);
 }
 
 } // namespace cuframes::python

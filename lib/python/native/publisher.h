@@ -3,7 +3,7 @@
 
 #include "base/result.h"
 #include "source.h"
-#include "waiting.h"
+#include "writer.h"
 
 #include <deque>
 #include <memory>
@@ -42,11 +42,11 @@ private:
     const DLDevice device_;
 };
 
-class Publisher {
+/// A publisher of frames.
+class Publisher final : public Writer {
 public:
     Publisher(const std::string& key, const std::string& directory, const std::string& access, uint32_t slots,
               uint32_t max_slots, int policy, uint32_t wait_timeout_ms, uint32_t max_subscribers);
-    ~Publisher();
 
     void configure(const std::string& format, uint32_t width, uint32_t height, int memory, int32_t cuda_device,
                    const std::string& caps);
@@ -54,17 +54,8 @@ public:
     /// Copies tensors into a slot and publishes it. False: no slot was free, and the frame counts as dropped.
     bool send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags, int64_t stream);
     void drop();
-    void set_latency(int64_t latency); ///< Negative: not known.
-    void eos();
-    void wait_subscribers(uint32_t count, int64_t timeout_ms);
-    nb::dict stats();
-    nb::list subscribers();
-    std::string socket_path();
-    void close();
-    bool closed();
 
 private:
-    using Handle = std::shared_ptr<cuframes_publisher>;
     /// Of one generation.
     struct Layout {
         uint64_t epoch = 0;
@@ -72,19 +63,15 @@ private:
         DLDevice device = {kDLCPU, 0};
     };
 
-    Handle held();
     core::Result<std::unique_ptr<Slot>> take(bool wait);
     Layout layout_of(uint64_t epoch);
     Layout newest_layout();
     static core::StreamRef stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream);
 
     std::mutex configuring_; ///< Held while a generation is made and its layout noted.
-    std::mutex mutex_;
-    Handle handle_;
+    std::mutex noting_;
     std::deque<Layout> layouts_; ///< The newest last: a slot may be of a generation that was just superseded.
-    Event arrivals_;
     const bool waits_;
-    const std::string key_;
 };
 
 void bind_publisher(nb::module_& module);

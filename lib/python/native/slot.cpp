@@ -2,17 +2,10 @@
 #include "errors.h"
 #include "publisher.h"
 #include "tensors/device.h"
+#include "times.h"
 #include "unlocked.h"
 
 namespace cuframes::python {
-namespace {
-
-/// Python passes -1 for None.
-cuframes_optional known(int64_t value) {
-    return value < 0 ? cuframes_optional{} : cuframes_some(static_cast<uint64_t>(value));
-}
-
-} // namespace
 
 Slot::Slot(cuframes_slot* owned, const cuframes_geometry& geometry, DLDevice device)
     : slot_(owned, cuframes_slot_release), geometry_(geometry), device_(device) {}
@@ -51,9 +44,9 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
     cuframes_frame_info info;
     CUFRAMES_INIT(info);
     info.flags = flags;
-    info.pts = known(pts);
-    info.dts = known(dts);
-    info.duration = known(duration);
+    info.pts = given_time(pts);
+    info.dts = given_time(dts);
+    info.duration = given_time(duration);
     info.metadata = metadata.size() > 0 ? metadata.c_str() : nullptr;
     info.metadata_size = metadata.size();
     core::StreamRef stream = {};

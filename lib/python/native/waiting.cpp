@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <system_error>
+#include <thread>
 
 namespace cuframes::python {
 
@@ -57,6 +59,29 @@ bool wait_readable(int first, int second, const Deadline& deadline) {
     unlocked([&] { ::poll(fds, std::size(fds), deadline.left_ms()); });
     check_signals();
     return fds[1].revents != 0;
+}
+
+void run_for_signals(const std::function<void()>& work, const std::function<void()>& give_up) {
+    const Event done;
+    std::thread thread;
+    try {
+        thread = std::thread([&] {
+            work();
+            done.set();
+        });
+    } catch (const std::system_error& error) {
+        raise(core::system_error("start a thread to wait in", error.code().value()));
+    }
+    try {
+        // A signal whose handler does nothing wakes it too.
+        while (!wait_readable(done.fd(), done.fd(), Deadline(-1))) {
+        }
+        unlocked([&thread] { thread.join(); });
+    } catch (nb::python_error& error) {
+        give_up();
+        unlocked([&thread] { thread.join(); });
+        error.restore();
+    }
 }
 
 } // namespace cuframes::python
