@@ -27,7 +27,7 @@ SrcState::SrcState(GstBaseSrc* src)
       settings_(element_),
       cuda_(element_),
       negotiation_(src, settings_, cuda_),
-      reader_(src, settings_, cuda_, negotiation_),
+      buffers_(src, settings_, cuda_, negotiation_),
       leases_(element_, settings_) {}
 
 SrcState::~SrcState() { gst_clear_structure(&last_stats_); }
@@ -64,7 +64,7 @@ bool SrcState::start() {
     latency_.reset();
     timeline_.restart();
     early_ = 0;
-    reader_.start();
+    buffers_.start();
     leases_.start(subscriber);
     strict_ = settings.mode == CUFRAMES_MODE_STRICT;
     times_told_ = waiting_told_ = false;
@@ -75,10 +75,10 @@ bool SrcState::start() {
 void SrcState::stop() {
     const std::unique_lock life(life_);
     gst_clear_structure(&last_stats_);
-    last_stats_ = subscriber_stats(subscriber_, reader_.copied(), early_, reader_.metas_skipped());
+    last_stats_ = subscriber_stats(subscriber_, buffers_.copied(), early_, buffers_.metas_skipped());
     cuframes_frame_unref(std::exchange(follower_, nullptr));
     follows_ = GST_FLOW_OK;
-    reader_.stop();
+    buffers_.stop();
     negotiation_.reset();
     leases_.start(nullptr);
     epoch_ = 0;
@@ -97,7 +97,7 @@ GstStructure* SrcState::stats() const {
     if (!subscriber_ && last_stats_) {
         return gst_structure_copy(last_stats_);
     }
-    return subscriber_stats(subscriber_, reader_.copied(), early_, reader_.metas_skipped());
+    return subscriber_stats(subscriber_, buffers_.copied(), early_, buffers_.metas_skipped());
 }
 
 void SrcState::state_changed(cuframes_subscriber_state state, uint64_t epoch, int32_t pid) {
@@ -193,7 +193,7 @@ bool SrcState::is_early(const cuframes_frame* frame) {
 void SrcState::leave_out(cuframes_frame* frame) {
     const cuframes_frame_view& view = *cuframes_frame_get(frame);
     GST_LOG_OBJECT(src_, "frame %" G_GUINT64_FORMAT " was captured before this pipeline ran: left out", view.sequence);
-    reader_.note_discontinuity(view);
+    buffers_.note_discontinuity(view);
     ++early_;
     cuframes_frame_unref(frame);
 }
@@ -241,12 +241,12 @@ GstFlowReturn SrcState::flow_of(int result) {
 
 GstFlowReturn SrcState::follow_generation(const cuframes_frame_view& view) {
     if (view.epoch == epoch_) {
-        reader_.follow(view);
+        buffers_.follow(view);
         return GST_FLOW_OK;
     }
     const GstFlowReturn flow = negotiation_.follow(subscriber_, view);
     if (flow == GST_FLOW_OK) {
-        reader_.begin_generation(view);
+        buffers_.begin_generation(view);
         epoch_ = view.epoch;
     }
     return flow;
@@ -254,14 +254,14 @@ GstFlowReturn SrcState::follow_generation(const cuframes_frame_view& view) {
 
 GstFlowReturn SrcState::output(cuframes_frame* frame, const TimeMap& times, GstClockTime pts, GstBuffer** buffer) {
     const cuframes_frame_view& view = *cuframes_frame_get(frame);
-    reader_.note_discontinuity(view);
+    buffers_.note_discontinuity(view);
     GstFlowReturn flow = follow_generation(view);
     if (flow != GST_FLOW_OK) {
         return flow;
     }
     // Where frames are copied anyway, none is kept downstream.
     const bool lease_goes_back = negotiation_.in_place() && leases_.are_used_up(view);
-    flow = reader_.read(frame, lease_goes_back, times, pts, buffer);
+    flow = buffers_.read(frame, lease_goes_back, times, pts, buffer);
     if (flow == GST_FLOW_OK) {
         learn_latency(view);
     }

@@ -4,7 +4,7 @@
 #include "shared/clocking.h"
 #include "shared/cuda_context.h"
 #include "shared/settings.h"
-#include "src/frame_reader.h"
+#include "src/frame_buffers.h"
 #include "src/latency.h"
 #include "src/leases.h"
 #include "src/negotiation.h"
@@ -72,7 +72,7 @@ private:
 
     // The streaming thread's.
     SrcNegotiation negotiation_;
-    FrameReader reader_;
+    FrameBuffers buffers_;
     Leases leases_; ///< Its latencies are guarded by `life_`.
     bool strict_ = false;
     cuframes_frame* follower_ = nullptr;  ///< Came while one before it was looked at.

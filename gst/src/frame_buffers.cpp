@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "src/frame_reader.h"
+#include "src/frame_buffers.h"
 
 #include "gst-common/relaxed_capture.h"
 #include "shared/errors.h"
@@ -19,8 +19,8 @@ const void* base_of(const cuframes_frame_view& view) {
 
 } // namespace
 
-FrameReader::FrameReader(GstBaseSrc* src, const ElementSettings<SrcSettings>& settings, CudaContextHolder& cuda,
-                         const SrcNegotiation& negotiation)
+FrameBuffers::FrameBuffers(GstBaseSrc* src, const ElementSettings<SrcSettings>& settings, CudaContextHolder& cuda,
+                           const SrcNegotiation& negotiation)
     : src_(src),
       element_(GST_ELEMENT_CAST(src)),
       settings_(settings),
@@ -28,12 +28,12 @@ FrameReader::FrameReader(GstBaseSrc* src, const ElementSettings<SrcSettings>& se
       negotiation_(negotiation),
       metas_(element_) {}
 
-void FrameReader::start() {
+void FrameBuffers::start() {
     copied_ = 0;
     discontinuity_pending_ = false;
 }
 
-void FrameReader::stop() {
+void FrameBuffers::stop() {
     if (book_) {
         book_->close();
     }
@@ -41,14 +41,14 @@ void FrameReader::stop() {
     copies_.reset();
 }
 
-void FrameReader::follow(const cuframes_frame_view& view) {
+void FrameBuffers::follow(const cuframes_frame_view& view) {
     if (wants_descriptors(view) != book_has_descriptors_ || base_of(view) != book_base_) {
         make_book(view);
     }
 }
 
-GstFlowReturn FrameReader::read(cuframes_frame* frame, bool lease_goes_back, const TimeMap& times, GstClockTime pts,
-                                GstBuffer** buffer) {
+GstFlowReturn FrameBuffers::read(cuframes_frame* frame, bool lease_goes_back, const TimeMap& times, GstClockTime pts,
+                                 GstBuffer** buffer) {
     const bool copies = lease_goes_back || !negotiation_.in_place();
     if (!copies) {
         wrap(frame, buffer);
@@ -59,7 +59,7 @@ GstFlowReturn FrameReader::read(cuframes_frame* frame, bool lease_goes_back, con
     return GST_FLOW_OK;
 }
 
-void FrameReader::make_book(const cuframes_frame_view& view) {
+void FrameBuffers::make_book(const cuframes_frame_view& view) {
     copies_.reset();
     if (book_) {
         book_->close();
@@ -81,7 +81,7 @@ void FrameReader::make_book(const cuframes_frame_view& view) {
     }
 }
 
-void FrameReader::wrap(cuframes_frame* frame, GstBuffer** buffer) {
+void FrameBuffers::wrap(cuframes_frame* frame, GstBuffer** buffer) {
     const cuframes_frame_view& view = *cuframes_frame_get(frame);
     // The pixels are mapped read-only, and the memory says so: whoever wants to write gets a copy.
     GstMemory* memory = book_->lend(view.slot, const_cast<void*>(view.data), cuframes_frame_ref(frame));
@@ -91,7 +91,7 @@ void FrameReader::wrap(cuframes_frame* frame, GstBuffer** buffer) {
 }
 
 /// From the pool that was negotiated, or from one of our own where none was.
-GstBuffer* FrameReader::buffer_for_copy() {
+GstBuffer* FrameBuffers::buffer_for_copy() {
     if (negotiation_.in_place()) {
         return copies_.acquire(negotiation_.info(), negotiation_.agreed_caps(), negotiation_.descriptor_allocator(),
                                negotiation_.gpu_out() ? cuda_.current() : CudaHandles());
@@ -105,7 +105,7 @@ GstBuffer* FrameReader::buffer_for_copy() {
     return buffer;
 }
 
-int FrameReader::copy_pixels(cuframes_frame* frame, GstBuffer* buffer) {
+int FrameBuffers::copy_pixels(cuframes_frame* frame, GstBuffer* buffer) {
     const bool on_gpu = negotiation_.gpu_out();
     GstVideoFrame there;
     if (!gst_video_frame_map(&there, &negotiation_.info(), buffer, write_flags(on_gpu))) {
@@ -126,7 +126,7 @@ int FrameReader::copy_pixels(cuframes_frame* frame, GstBuffer* buffer) {
     return result;
 }
 
-GstFlowReturn FrameReader::copy(cuframes_frame* frame, GstBuffer** buffer) {
+GstFlowReturn FrameBuffers::copy(cuframes_frame* frame, GstBuffer** buffer) {
     const RelaxedCapture relaxed;
     *buffer = buffer_for_copy();
     if (!*buffer) {
@@ -147,8 +147,8 @@ GstFlowReturn FrameReader::copy(cuframes_frame* frame, GstBuffer** buffer) {
     return GST_FLOW_OK;
 }
 
-void FrameReader::describe(GstBuffer* buffer, const cuframes_frame_view& view, const TimeMap& times, GstClockTime pts,
-                           bool copied) {
+void FrameBuffers::describe(GstBuffer* buffer, const cuframes_frame_view& view, const TimeMap& times, GstClockTime pts,
+                            bool copied) {
     GST_BUFFER_PTS(buffer) = pts;
     const GstClockTimeDiff dts = GST_CLOCK_TIME_IS_VALID(view.dts) ? times.to_running_time(view.dts) : -1;
     GST_BUFFER_DTS(buffer) = dts >= 0 ? static_cast<GstClockTime>(dts) : GST_CLOCK_TIME_NONE;

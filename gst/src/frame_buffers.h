@@ -13,10 +13,10 @@
 namespace cuframes::gst {
 
 /// Makes buffers of the frames of the ring: around the slot itself, or around a copy of it. The streaming thread's.
-class FrameReader {
+class FrameBuffers {
 public:
-    FrameReader(GstBaseSrc* src, const ElementSettings<SrcSettings>& settings, CudaContextHolder& cuda,
-                const SrcNegotiation& negotiation);
+    FrameBuffers(GstBaseSrc* src, const ElementSettings<SrcSettings>& settings, CudaContextHolder& cuda,
+                 const SrcNegotiation& negotiation);
 
     void start();
     void stop();
