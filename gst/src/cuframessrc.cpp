@@ -79,15 +79,15 @@ static gboolean gst_cuframes_src_unlock_stop(GstBaseSrc* base) {
 
 static gboolean gst_cuframes_src_is_seekable(GstBaseSrc*) { return FALSE; }
 
-static gboolean gst_cuframes_src_negotiate(GstBaseSrc* base) { return state_of(base).negotiation().negotiate(); }
+static gboolean gst_cuframes_src_negotiate(GstBaseSrc* base) { return state_of(base).reader().negotiate(); }
 
 static gboolean gst_cuframes_src_decide_allocation(GstBaseSrc* base, GstQuery* query) {
-    return state_of(base).negotiation().decide_allocation(query);
+    return state_of(base).reader().decide_allocation(query);
 }
 
 static GstCaps* gst_cuframes_src_get_caps(GstBaseSrc* base, GstCaps* filter) {
     // Never waits for a publisher: until its first frame, anything may come.
-    GstCaps* caps = state_of(base).negotiation().caps();
+    GstCaps* caps = state_of(base).reader().caps();
     if (!caps) {
         caps = gst_pad_get_pad_template_caps(GST_BASE_SRC_PAD(base));
     }

@@ -17,7 +17,7 @@ cuframes_subscriber_options defaults() {
 
 SrcSettings::SrcSettings() : cuframes_subscriber_options(defaults()) {}
 
-cuframes_subscriber_options SrcSettings::options() const {
+cuframes_subscriber_options SrcSettings::frame_options() const {
     auto options = static_cast<const cuframes_subscriber_options&>(*this);
     options.key = key.c_str();
     options.directory = or_null(directory);

@@ -90,7 +90,7 @@ struct SrcSettings : cuframes_subscriber_options {
     SrcSettings();
 
     /// For the library; refers to the texts of these settings.
-    cuframes_subscriber_options options() const;
+    cuframes_subscriber_options frame_options() const;
 
     std::string key;
     std::string directory;
