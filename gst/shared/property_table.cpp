@@ -41,12 +41,17 @@ gint64 number_in(const GValue* value) {
     if (G_VALUE_HOLDS_ENUM(value)) {
         return g_value_get_enum(value);
     }
+    if (G_VALUE_HOLDS_UINT64(value)) {
+        return static_cast<gint64>(g_value_get_uint64(value));
+    }
     return G_VALUE_HOLDS_INT(value) ? g_value_get_int(value) : static_cast<gint64>(g_value_get_uint(value));
 }
 
 void put_number(GValue* value, gint64 number) {
     if (G_VALUE_HOLDS_ENUM(value)) {
         g_value_set_enum(value, static_cast<gint>(number));
+    } else if (G_VALUE_HOLDS_UINT64(value)) {
+        g_value_set_uint64(value, static_cast<guint64>(number));
     } else if (G_VALUE_HOLDS_INT(value)) {
         g_value_set_int(value, static_cast<gint>(number));
     } else {
