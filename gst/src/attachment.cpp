@@ -98,6 +98,8 @@ GstFlowReturn Attachment::flow_of(int result) {
         return GST_FLOW_FLUSHING;
     case CUFRAMES_ERROR_EOS:
         return GST_FLOW_EOS;
+    case CUFRAMES_ERROR_OTHER_CONTENT:
+        return flow_other_content;
     case CUFRAMES_ERROR_PUBLISHER_GONE:
         if (settings_.copy().on_gone == GST_CUFRAMES_ON_GONE_EOS) {
             return GST_FLOW_EOS;

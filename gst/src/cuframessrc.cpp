@@ -2,7 +2,7 @@
 /**
  * SECTION:element-cuframessrc
  * @title: cuframessrc
- * @short_description: Reads raw video frames that another process shares, in place
+ * @short_description: Reads raw video frames in place, or encoded packets, that another process shares
  * @see_also: cuframessink
  *
  * cuframessrc delivers the frames that a cuframessink, or a program with libcuframes, publishes on this host under the
@@ -40,11 +40,28 @@
  * gst-launch-1.0 cuframessrc key=test ! videoconvert ! autovideosink
  * ]|
  *
+ * ## Packets
+ *
+ * A key that carries packets, as an encoder or a camera makes them, is read by the same element: its source pad has the
+ * caps that they were published with, codec data included, and changes them where the publisher did, in the past too. The
+ * publisher keeps the packets of the last seconds, and #GstCuframesSrc:start says where in them to begin. What the
+ * past is for says #GstCuframesSrc:join. To show a camera at once, decode from its last keyframe, and see nothing older
+ * than the moment:
+ * |[
+ * gst-launch-1.0 cuframessrc key=cam-gate.h264 start=keyframe ! h264parse ! avdec_h264 ! videoconvert ! autovideosink
+ * ]|
+ * To record an event and the ten seconds before it:
+ * |[
+ * gst-launch-1.0 -e cuframessrc key=cam-gate.h264 start=preroll preroll=10000 join=record ! h264parse ! mp4mux ! \
+ *     filesink location=event.mp4
+ * ]|
+ * How much of the past there was is in #GstCuframesSrc:preroll-given; an element message `cuframes-preroll` with the fields
+ * `asked`, `given` (both in milliseconds) and `key` tells when that is less than was asked for.
+ *
  * Since: 0.1
  */
 #include "src/cuframessrc.h"
 
-#include "shared/template_caps.h"
 #include "shared/uri.h"
 #include "src/properties.h"
 #include "src/state.h"
@@ -173,12 +190,13 @@ static void gst_cuframes_src_class_init(GstCuframesSrcClass* klass) {
     object_class->finalize = gst_cuframes_src_finalize;
     cuframes::gst::install_src_properties(object_class);
 
-    GstCaps* caps = cuframes::gst::template_caps(false);
+    // Packets may be of any type, and so frames need no mention.
+    GstCaps* caps = gst_caps_new_any();
     gst_element_class_add_pad_template(element_class, gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
     gst_caps_unref(caps);
     gst_element_class_set_static_metadata(element_class, "Shared frames source", "Source/Video",
                                           "Reads raw video frames that another process of this host shares, in place, "
-                                          "in GPU or host memory",
+                                          "in GPU or host memory, or encoded packets with their past",
                                           "The cuframes authors");
     element_class->set_context = GST_DEBUG_FUNCPTR(gst_cuframes_src_set_context);
     element_class->send_event = GST_DEBUG_FUNCPTR(gst_cuframes_src_send_event);

@@ -5,9 +5,12 @@
 #include "shared/settings.h"
 #include "src/attachment.h"
 #include "src/frame_reader.h"
+#include "src/packet_reader.h"
 #include "src/settings.h"
 
 #include <gst/base/gstbasesrc.h>
+
+#include <atomic>
 
 namespace cuframes::gst {
 
@@ -20,25 +23,27 @@ public:
 
     ElementSettings<SrcSettings>& settings() { return settings_; }
     CudaContextHolder& cuda() { return cuda_; }
-    /// That of what the key carries.
-    ContentReader& reader() { return frames_; }
-    const ContentReader& reader() const { return frames_; }
+    /// That of what the key carries, as far as is known.
+    ContentReader& reader() { return *reader_; }
+    const ContentReader& reader() const { return *reader_; }
 
     bool start();
     void stop();
-    void set_interrupted(bool interrupted) { attachment_.set_interrupted(interrupted); }
-    GstFlowReturn create(GstBuffer** buffer) { return reader().create(buffer); }
+    void set_interrupted(bool interrupted);
+    GstFlowReturn create(GstBuffer** buffer);
     GstClockTime latency() const { return attachment_.latency(); }
     /// What the pipeline's sinks wait for, from a LATENCY event.
     void set_pipeline_latency(GstClockTime latency);
     /// The element is about to play, or to go on.
     void play();
     /// A flush has ended, after which running time begins anew.
-    void restart_time() { reader().restart_time(); }
-    GstStructure* stats() const { return attachment_.stats(reader().counts()); }
+    void restart_time();
+    GstStructure* stats() const;
+    GstClockTime preroll_given() const { return packets_.preroll_given(); }
 
 private:
     bool check_settings(const SrcSettings& settings);
+    bool turn_to_other_content();
 
     GstBaseSrc* src_;
     GstElement* element_;
@@ -46,6 +51,8 @@ private:
     CudaContextHolder cuda_;
     Attachment attachment_;
     FrameReader frames_;
+    PacketReader packets_;
+    std::atomic<ContentReader*> reader_;
 };
 
 } // namespace cuframes::gst
