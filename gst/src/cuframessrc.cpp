@@ -161,6 +161,8 @@ static void gst_cuframes_src_set_context(GstElement* element, GstContext* contex
 static GstStateChangeReturn gst_cuframes_src_change_state(GstElement* element, GstStateChange transition) {
     if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
         state_of(element).play();
+    } else if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED) {
+        state_of(element).pause();
     }
     const GstStateChangeReturn result =
         GST_ELEMENT_CLASS(gst_cuframes_src_parent_class)->change_state(element, transition);

@@ -55,6 +55,9 @@ void SrcState::stop() {
 GstFlowReturn SrcState::create(GstBuffer** buffer) {
     for (;;) {
         const GstFlowReturn flow = reader().create(buffer);
+        if (flow == GST_FLOW_FLUSHING && goes_on_after_pause()) {
+            continue;
+        }
         if (flow != flow_other_content) {
             return flow;
         }
@@ -62,6 +65,16 @@ GstFlowReturn SrcState::create(GstBuffer** buffer) {
             return GST_FLOW_ERROR;
         }
     }
+}
+
+/// A pause is waited for here. The base class lets the streaming thread end and starts it again, but one that is still on its
+/// way to end when the pipeline goes on stays ended.
+bool SrcState::goes_on_after_pause() {
+    if (!paused_ || gst_base_src_wait_playing(src_) != GST_FLOW_OK || !paused_) {
+        return false;
+    }
+    set_interrupted(false);
+    return true;
 }
 
 /// What a key carries is known when a publisher is there, and another may carry something else.
@@ -75,6 +88,9 @@ bool SrcState::turn_to_other_content() {
 }
 
 void SrcState::set_interrupted(bool interrupted) {
+    if (interrupted) {
+        paused_ = pauses_.exchange(false);
+    }
     attachment_.set_interrupted(interrupted);
     packets_.set_interrupted(interrupted);
 }

@@ -34,6 +34,8 @@ public:
     GstClockTime latency() const { return attachment_.latency(); }
     /// What the pipeline's sinks wait for, from a LATENCY event.
     void set_pipeline_latency(GstClockTime latency);
+    /// The element is about to pause: the next interruption is for that.
+    void pause() { pauses_ = true; }
     /// The element is about to play, or to go on.
     void play();
     /// A flush has ended, after which running time begins anew.
@@ -44,6 +46,7 @@ public:
 private:
     bool check_settings(const SrcSettings& settings);
     bool turn_to_other_content();
+    bool goes_on_after_pause();
 
     GstBaseSrc* src_;
     GstElement* element_;
@@ -53,6 +56,8 @@ private:
     FrameReader frames_;
     PacketReader packets_;
     std::atomic<ContentReader*> reader_;
+    std::atomic<bool> pauses_ = false;
+    std::atomic<bool> paused_ = false; ///< The last interruption was for a pause.
 };
 
 } // namespace cuframes::gst
