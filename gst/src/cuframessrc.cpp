@@ -2,7 +2,7 @@
 /**
  * SECTION:element-cuframessrc
  * @title: cuframessrc
- * @short_description: Reads raw video frames that another process shares, in place
+ * @short_description: Reads raw video frames in place, or encoded packets, that another process shares
  * @see_also: cuframessink
  *
  * cuframessrc delivers the frames that a cuframessink, or a program with libcuframes, publishes on this host under the
@@ -40,11 +40,28 @@
  * gst-launch-1.0 cuframessrc key=test ! videoconvert ! autovideosink
  * ]|
  *
+ * ## Packets
+ *
+ * A key that carries packets, as an encoder or a camera makes them, is read by the same element: its source pad has the
+ * caps that they were published with, codec data included, and changes them where the publisher did, in the past too. The
+ * publisher keeps the packets of the last seconds, and #GstCuframesSrc:start says where in them to begin. What the
+ * past is for says #GstCuframesSrc:join. To show a camera at once, decode from its last keyframe, and see nothing older
+ * than the moment:
+ * |[
+ * gst-launch-1.0 cuframessrc key=cam-gate.h264 start=keyframe ! h264parse ! avdec_h264 ! videoconvert ! autovideosink
+ * ]|
+ * To record an event and the ten seconds before it:
+ * |[
+ * gst-launch-1.0 -e cuframessrc key=cam-gate.h264 start=preroll preroll=10000 join=record ! h264parse ! mp4mux ! \
+ *     filesink location=event.mp4
+ * ]|
+ * How much of the past there was is in #GstCuframesSrc:preroll-given; an element message `cuframes-preroll` with the fields
+ * `asked`, `given` (both in milliseconds) and `key` tells when that is less than was asked for.
+ *
  * Since: 0.1
  */
 #include "src/cuframessrc.h"
 
-#include "shared/template_caps.h"
 #include "shared/uri.h"
 #include "src/properties.h"
 #include "src/state.h"
@@ -79,15 +96,15 @@ static gboolean gst_cuframes_src_unlock_stop(GstBaseSrc* base) {
 
 static gboolean gst_cuframes_src_is_seekable(GstBaseSrc*) { return FALSE; }
 
-static gboolean gst_cuframes_src_negotiate(GstBaseSrc* base) { return state_of(base).negotiation().negotiate(); }
+static gboolean gst_cuframes_src_negotiate(GstBaseSrc* base) { return state_of(base).reader().negotiate(); }
 
 static gboolean gst_cuframes_src_decide_allocation(GstBaseSrc* base, GstQuery* query) {
-    return state_of(base).negotiation().decide_allocation(query);
+    return state_of(base).reader().decide_allocation(query);
 }
 
 static GstCaps* gst_cuframes_src_get_caps(GstBaseSrc* base, GstCaps* filter) {
     // Never waits for a publisher: until its first frame, anything may come.
-    GstCaps* caps = state_of(base).negotiation().caps();
+    GstCaps* caps = state_of(base).reader().caps();
     if (!caps) {
         caps = gst_pad_get_pad_template_caps(GST_BASE_SRC_PAD(base));
     }
@@ -144,6 +161,8 @@ static void gst_cuframes_src_set_context(GstElement* element, GstContext* contex
 static GstStateChangeReturn gst_cuframes_src_change_state(GstElement* element, GstStateChange transition) {
     if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
         state_of(element).play();
+    } else if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED) {
+        state_of(element).pause();
     }
     const GstStateChangeReturn result =
         GST_ELEMENT_CLASS(gst_cuframes_src_parent_class)->change_state(element, transition);
@@ -173,12 +192,13 @@ static void gst_cuframes_src_class_init(GstCuframesSrcClass* klass) {
     object_class->finalize = gst_cuframes_src_finalize;
     cuframes::gst::install_src_properties(object_class);
 
-    GstCaps* caps = cuframes::gst::template_caps(false);
+    // Packets may be of any type, and so frames need no mention.
+    GstCaps* caps = gst_caps_new_any();
     gst_element_class_add_pad_template(element_class, gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
     gst_caps_unref(caps);
     gst_element_class_set_static_metadata(element_class, "Shared frames source", "Source/Video",
                                           "Reads raw video frames that another process of this host shares, in place, "
-                                          "in GPU or host memory",
+                                          "in GPU or host memory, or encoded packets with their past",
                                           "The cuframes authors");
     element_class->set_context = GST_DEBUG_FUNCPTR(gst_cuframes_src_set_context);
     element_class->send_event = GST_DEBUG_FUNCPTR(gst_cuframes_src_send_event);

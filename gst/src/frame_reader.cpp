@@ -1,173 +1,193 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/frame_reader.h"
 
-#include "gst-common/relaxed_capture.h"
 #include "shared/errors.h"
-#include "shared/fd_memory_book.h"
 
 #include <utility>
+
+GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_src_debug);
+#define GST_CAT_DEFAULT gst_cuframes_src_debug
 
 namespace cuframes::gst {
 namespace {
 
-void unref_frame(void* handle) { cuframes_frame_unref(static_cast<cuframes_frame*>(handle)); }
+/// A frame that is later than its publisher's latency by so much has no time of capture that could be believed.
+constexpr GstClockTime latest_frame = 10 * GST_SECOND;
 
-/// Where a ring in host memory is mapped.
-const void* base_of(const cuframes_frame_view& view) {
-    return view.fd >= 0 ? static_cast<const guint8*>(view.data) - view.fd_offset : nullptr;
-}
+/// A camera from which nothing comes for so long stands still, and what it showed last is its picture.
+constexpr int64_t still_after_ms = 500;
 
 } // namespace
 
 FrameReader::FrameReader(GstBaseSrc* src, const ElementSettings<SrcSettings>& settings, CudaContextHolder& cuda,
-                         const SrcNegotiation& negotiation)
+                         Attachment& attachment)
     : src_(src),
       element_(GST_ELEMENT_CAST(src)),
       settings_(settings),
-      cuda_(cuda),
-      negotiation_(negotiation),
-      metas_(element_) {}
+      attachment_(attachment),
+      negotiation_(src, settings, cuda),
+      buffers_(src, settings, cuda, negotiation_),
+      leases_(element_, settings) {}
 
-void FrameReader::start() {
-    copied_ = 0;
-    discontinuity_pending_ = false;
+cuframes_subscriber_options FrameReader::options(const SrcSettings& settings) const { return settings.frame_options(); }
+
+void FrameReader::start(cuframes_subscriber* subscriber) {
+    subscriber_ = subscriber;
+    timeline_.restart();
+    early_ = 0;
+    buffers_.start();
+    leases_.start(subscriber);
+    leases_.use_latency(attachment_.latency());
+    strict_ = settings_.copy().mode == CUFRAMES_MODE_STRICT;
+    times_told_ = false;
 }
 
 void FrameReader::stop() {
-    if (book_) {
-        book_->close();
-    }
-    book_.reset();
-    copies_.reset();
+    cuframes_frame_unref(std::exchange(follower_, nullptr));
+    follows_ = GST_FLOW_OK;
+    buffers_.stop();
+    negotiation_.reset();
+    leases_.start(nullptr);
+    epoch_ = 0;
+    subscriber_ = nullptr;
 }
 
-void FrameReader::follow(const cuframes_frame_view& view) {
-    if (wants_descriptors(view) != book_has_descriptors_ || base_of(view) != book_base_) {
-        make_book(view);
-    }
-}
-
-GstFlowReturn FrameReader::read(cuframes_frame* frame, bool lease_goes_back, const TimeMap& times, GstClockTime pts,
-                                GstBuffer** buffer) {
-    const bool copies = lease_goes_back || !negotiation_.in_place();
-    if (!copies) {
-        wrap(frame, buffer);
-    } else if (const GstFlowReturn flow = copy(frame, buffer); flow != GST_FLOW_OK) {
+GstFlowReturn FrameReader::create(GstBuffer** buffer) {
+    for (;;) {
+        cuframes_frame* frame = nullptr;
+        GstFlowReturn flow = next_frame(&frame);
+        if (flow != GST_FLOW_OK) {
+            return flow;
+        }
+        const TimeMap times(element_);
+        const cuframes_frame_view& view = *cuframes_frame_get(frame);
+        const std::optional<GstClockTime> pts = timeline_.place(times, capture_time(view), view.duration);
+        if (!pts) {
+            leave_out(frame);
+            continue;
+        }
+        flow = output(frame, times, *pts, buffer);
+        cuframes_frame_unref(frame);
         return flow;
     }
-    describe(*buffer, *cuframes_frame_get(frame), times, pts, copies);
-    return GST_FLOW_OK;
 }
 
-void FrameReader::make_book(const cuframes_frame_view& view) {
-    copies_.reset();
-    if (book_) {
-        book_->close();
+/// Of the frames captured before the pipeline ran the first is shown at once in newest mode. In strict mode it is the last,
+/// so that nothing is missing behind it; which is the last is known when the next is there, or does not come.
+GstFlowReturn FrameReader::next_frame(cuframes_frame** frame) {
+    if (follower_) {
+        *frame = std::exchange(follower_, nullptr);
+        return GST_FLOW_OK;
     }
-    book_has_descriptors_ = wants_descriptors(view);
-    book_base_ = base_of(view);
-    if (negotiation_.slots_on_gpu() && negotiation_.gpu_out()) {
-        book_ =
-            make_cuda_memory_book(unref_frame, cuda_.ensure(view.cuda_device, true), negotiation_.layout().info, true);
-        return;
+    if (follows_ != GST_FLOW_OK) {
+        return std::exchange(follows_, GST_FLOW_OK);
     }
-    // Elements without GstVideoMeta take the size of a buffer for the size of a frame.
-    const gsize size =
-        is_default_layout(negotiation_.layout()) ? negotiation_.info().size : negotiation_.layout().info.size;
-    if (book_has_descriptors_) {
-        book_ = std::make_shared<FdMemoryBook>(unref_frame, view.fd, book_base_, size);
-    } else {
-        book_ = std::make_shared<HostMemoryBook>(unref_frame, size, true);
+    GstFlowReturn flow = take_frame(frame, -1);
+    if (!strict_) {
+        return flow;
     }
-}
-
-void FrameReader::wrap(cuframes_frame* frame, GstBuffer** buffer) {
-    const cuframes_frame_view& view = *cuframes_frame_get(frame);
-    // The pixels are mapped read-only, and the memory says so: whoever wants to write gets a copy.
-    GstMemory* memory = book_->lend(view.slot, const_cast<void*>(view.data), cuframes_frame_ref(frame));
-    *buffer = gst_buffer_new();
-    gst_buffer_append_memory(*buffer, memory);
-    GST_BUFFER_FLAG_UNSET(*buffer, GST_BUFFER_FLAG_TAG_MEMORY);
-}
-
-/// From the pool that was negotiated, or from one of our own where none was.
-GstBuffer* FrameReader::buffer_for_copy() {
-    if (negotiation_.in_place()) {
-        return copies_.acquire(negotiation_.info(), negotiation_.agreed_caps(), negotiation_.descriptor_allocator(),
-                               negotiation_.gpu_out() ? cuda_.current() : CudaHandles());
-    }
-    GstBuffer* buffer = nullptr;
-    GstBufferPool* pool = gst_base_src_get_buffer_pool(src_);
-    if (pool) {
-        gst_buffer_pool_acquire_buffer(pool, &buffer, nullptr);
-    }
-    gst_clear_object(&pool);
-    return buffer;
-}
-
-int FrameReader::copy_pixels(cuframes_frame* frame, GstBuffer* buffer) {
-    const bool on_gpu = negotiation_.gpu_out();
-    GstVideoFrame there;
-    if (!gst_video_frame_map(&there, &negotiation_.info(), buffer, write_flags(on_gpu))) {
-        return CUFRAMES_ERROR_NO_MEMORY;
-    }
-    cuframes_image image = image_of(there, on_gpu ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST);
-    if (on_gpu) {
-        const CudaHandles cuda = cuda_.current();
-        image.cuda_stream = cuda.stream_handle();
-        // The lease ends when the copy is done, and nobody waits for that here.
-        cuframes_frame_record_stream(frame, image.cuda_stream);
-    }
-    const int result = cuframes_frame_read(frame, &image);
-    gst_video_frame_unmap(&there);
-    if (on_gpu) {
-        mark_copy_under_way(buffer);
-    }
-    return result;
-}
-
-GstFlowReturn FrameReader::copy(cuframes_frame* frame, GstBuffer** buffer) {
-    const RelaxedCapture relaxed;
-    *buffer = buffer_for_copy();
-    if (!*buffer) {
-        if (GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(src_))) {
-            return GST_FLOW_FLUSHING;
+    while (flow == GST_FLOW_OK && is_early(*frame)) {
+        cuframes_frame* next = nullptr;
+        flow = take_frame(&next, still_after_ms);
+        if (!next) {
+            follows_ = flow;
+            return GST_FLOW_OK;
         }
-        post_error(element_, CUFRAMES_ERROR_NO_MEMORY,
-                   "cuframessrc key=" + settings_.copy().key + ": no memory could be had to copy a frame to",
-                   "copying a frame out of the ring");
-        return GST_FLOW_ERROR;
+        if (!is_early(next)) {
+            follower_ = next;
+            return GST_FLOW_OK;
+        }
+        leave_out(*frame);
+        *frame = next;
     }
-    if (const int result = copy_pixels(frame, *buffer); result != CUFRAMES_OK) {
-        post_library_error(element_, result, "copying a frame out of the ring");
-        gst_clear_buffer(buffer);
-        return GST_FLOW_ERROR;
-    }
-    ++copied_;
-    return GST_FLOW_OK;
+    return flow;
 }
 
-void FrameReader::describe(GstBuffer* buffer, const cuframes_frame_view& view, const TimeMap& times, GstClockTime pts,
-                           bool copied) {
-    GST_BUFFER_PTS(buffer) = pts;
-    const GstClockTimeDiff dts = GST_CLOCK_TIME_IS_VALID(view.dts) ? times.to_running_time(view.dts) : -1;
-    GST_BUFFER_DTS(buffer) = dts >= 0 ? static_cast<GstClockTime>(dts) : GST_CLOCK_TIME_NONE;
-    GST_BUFFER_DURATION(buffer) = view.duration;
-    GST_BUFFER_OFFSET(buffer) = view.offset;
-    GST_BUFFER_OFFSET_END(buffer) = view.offset_end;
-    GST_BUFFER_FLAG_SET(buffer, view.flags & portable_flag_mask);
-    if (std::exchange(discontinuity_pending_, false)) {
-        GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
+/// As the publisher says; when that was so long before it was published that it cannot be meant, the time of that. Frames
+/// that seem to come from before the pipeline ran for ever would else never be shown.
+GstClockTime FrameReader::capture_time(const cuframes_frame_view& view) {
+    const GstClockTime expected = GST_CLOCK_TIME_IS_VALID(view.latency) ? view.latency : 0;
+    if (!GST_CLOCK_TIME_IS_VALID(view.pts) || view.pts + expected + latest_frame >= view.publish_time) {
+        return view.pts;
     }
+    if (!std::exchange(times_told_, true)) {
+        GST_ELEMENT_WARNING(element_, STREAM, FORMAT,
+                            ("cuframessrc key=%s: the publisher's frames say that they were captured %" G_GUINT64_FORMAT
+                             " s before they were published; give times of CLOCK_MONOTONIC, in nanoseconds, or none",
+                             settings_.copy().key.c_str(), (view.publish_time - view.pts) / GST_SECOND),
+                            ("the time of publication is used instead"));
+    }
+    return view.publish_time;
+}
 
-    const FrameTraits traits = metas_.unpack(buffer, GST_BUFFER_PTS(buffer), view.metadata, view.metadata_size);
-    // Where the planes of a copy are, its pool may have said already, and locked that.
-    GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
-    if (!meta) {
-        meta = add_video_meta(buffer, copied ? negotiation_.info() : negotiation_.layout().info);
+bool FrameReader::is_early(const cuframes_frame* frame) {
+    return !timeline_.has_begun() &&
+           timeline_.is_before_beginning(TimeMap(element_), capture_time(*cuframes_frame_get(frame)));
+}
+
+void FrameReader::leave_out(cuframes_frame* frame) {
+    const cuframes_frame_view& view = *cuframes_frame_get(frame);
+    GST_LOG_OBJECT(src_, "frame %" G_GUINT64_FORMAT " was captured before this pipeline ran: left out", view.sequence);
+    buffers_.note_discontinuity(view);
+    ++early_;
+    cuframes_frame_unref(frame);
+}
+
+/// No frame and GST_FLOW_OK: none came in time, or none can be taken before another is given back.
+GstFlowReturn FrameReader::take_frame(cuframes_frame** frame, int64_t timeout_ms) {
+    for (;;) {
+        const int result = attachment_.take([&] { return cuframes_subscriber_next(subscriber_, timeout_ms, frame); });
+        if (timeout_ms >= 0 && (result == CUFRAMES_ERROR_TIMEOUT || result == CUFRAMES_ERROR_LEASES_EXHAUSTED)) {
+            return GST_FLOW_OK;
+        }
+        const GstFlowReturn flow =
+            attachment_.flow_of(result == CUFRAMES_ERROR_LEASES_EXHAUSTED ? leases_.wait() : result);
+        if (result == CUFRAMES_OK || flow != GST_FLOW_OK) {
+            return flow;
+        }
     }
-    meta->flags = static_cast<GstVideoFrameFlags>(traits.flags);
-    meta->id = traits.id;
+}
+
+GstFlowReturn FrameReader::follow_generation(const cuframes_frame_view& view) {
+    if (view.epoch == epoch_) {
+        buffers_.follow(view);
+        return GST_FLOW_OK;
+    }
+    const GstFlowReturn flow = negotiation_.follow(subscriber_, view);
+    if (flow == GST_FLOW_OK) {
+        buffers_.begin_generation(view);
+        epoch_ = view.epoch;
+    }
+    return flow;
+}
+
+GstFlowReturn FrameReader::output(cuframes_frame* frame, const TimeMap& times, GstClockTime pts, GstBuffer** buffer) {
+    const cuframes_frame_view& view = *cuframes_frame_get(frame);
+    buffers_.note_discontinuity(view);
+    GstFlowReturn flow = follow_generation(view);
+    if (flow != GST_FLOW_OK) {
+        return flow;
+    }
+    // Where frames are copied anyway, none is kept downstream.
+    const bool lease_goes_back = negotiation_.in_place() && leases_.are_used_up(view);
+    flow = buffers_.read(frame, lease_goes_back, times, pts, buffer);
+    if (flow == GST_FLOW_OK) {
+        learn_latency(view);
+    }
+    return flow;
+}
+
+void FrameReader::learn_latency(const cuframes_frame_view& view) {
+    if (attachment_.learn_latency(view.latency, view.pts, view.publish_time)) {
+        leases_.use_latency(attachment_.latency());
+        gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT_CAST(src_)));
+    }
+    leases_.keep_frames_for_sinks(view, negotiation_.info(), attachment_.latency());
+}
+
+void FrameReader::set_pipeline_latency(GstClockTime latency) {
+    leases_.set_pipeline_latency(latency);
+    leases_.use_latency(attachment_.latency());
 }
 
 } // namespace cuframes::gst

@@ -2,65 +2,65 @@
 #pragma once
 
 #include "shared/clocking.h"
-#include "shared/memory_book.h"
-#include "shared/metadata.h"
-#include "src/copy_pool.h"
+#include "shared/cuda_context.h"
+#include "src/attachment.h"
+#include "src/content_reader.h"
+#include "src/frame_buffers.h"
+#include "src/leases.h"
 #include "src/negotiation.h"
+#include "src/timeline.h"
+
+#include <gst/base/gstbasesrc.h>
 
 #include <atomic>
-#include <memory>
 
 namespace cuframes::gst {
 
-/// Makes buffers of the frames of the ring: around the slot itself, or around a copy of it. The streaming thread's.
-class FrameReader {
+/// Reads the frames of a ring.
+class FrameReader final : public ContentReader {
 public:
     FrameReader(GstBaseSrc* src, const ElementSettings<SrcSettings>& settings, CudaContextHolder& cuda,
-                const SrcNegotiation& negotiation);
+                Attachment& attachment);
 
-    void start();
-    void stop();
-
-    /// Another generation was agreed on, whose first frame this is.
-    void begin_generation(const cuframes_frame_view& view) { make_book(view); }
-    /// In the same generation, downstream may be another element now, and a ring that was left and joined again is mapped
-    /// at another place.
-    void follow(const cuframes_frame_view& view);
-    /// Frames before the next one are missing.
-    void note_discontinuity(const cuframes_frame_view& view) {
-        discontinuity_pending_ = discontinuity_pending_ || view.discontinuity;
-    }
-    /// The frame's buffer; `lease_goes_back`: a copy also where frames leave in place.
-    GstFlowReturn read(cuframes_frame* frame, bool lease_goes_back, const TimeMap& times, GstClockTime pts,
-                       GstBuffer** buffer);
-
-    guint64 copied() const { return copied_; }                 ///< Any thread.
-    guint64 metas_skipped() const { return metas_.skipped(); } ///< Any thread.
+    cuframes_subscriber_options options(const SrcSettings& settings) const override;
+    void start(cuframes_subscriber* subscriber) override;
+    void stop() override;
+    GstFlowReturn create(GstBuffer** buffer) override;
+    bool negotiate() override { return negotiation_.negotiate(); }
+    bool decide_allocation(GstQuery* query) override { return negotiation_.decide_allocation(query); }
+    GstCaps* caps() const override { return negotiation_.caps(); }
+    void run_from(GstClockTimeDiff running) override { timeline_.run_from(running); }
+    void restart_time() override { timeline_.restart(); }
+    void set_pipeline_latency(GstClockTime latency) override;
+    ReaderCounts counts() const override { return {buffers_.copied(), early_, buffers_.metas_skipped()}; }
 
 private:
-    bool wants_descriptors(const cuframes_frame_view& view) const {
-        return negotiation_.descriptor_allocator() && view.fd >= 0;
-    }
-    void make_book(const cuframes_frame_view& view);
-    void wrap(cuframes_frame* frame, GstBuffer** buffer);
-    GstBuffer* buffer_for_copy();
-    GstFlowReturn copy(cuframes_frame* frame, GstBuffer** buffer);
-    int copy_pixels(cuframes_frame* frame, GstBuffer* buffer);
-    void describe(GstBuffer* buffer, const cuframes_frame_view& view, const TimeMap& times, GstClockTime pts,
-                  bool copied);
+    GstFlowReturn next_frame(cuframes_frame** frame);
+    GstFlowReturn take_frame(cuframes_frame** frame, int64_t timeout_ms);
+    bool is_early(const cuframes_frame* frame);
+    GstClockTime capture_time(const cuframes_frame_view& view);
+    void leave_out(cuframes_frame* frame);
+    GstFlowReturn output(cuframes_frame* frame, const TimeMap& times, GstClockTime pts, GstBuffer** buffer);
+    GstFlowReturn follow_generation(const cuframes_frame_view& view);
+    void learn_latency(const cuframes_frame_view& view);
 
     GstBaseSrc* src_;
     GstElement* element_;
     const ElementSettings<SrcSettings>& settings_;
-    CudaContextHolder& cuda_;
-    const SrcNegotiation& negotiation_;
-    MetaReader metas_;
-    std::atomic<guint64> copied_ = 0;
-    std::shared_ptr<MemoryBook> book_;
-    bool book_has_descriptors_ = false;
-    const void* book_base_ = nullptr; ///< Where the ring was when the book was made.
-    CopyPool copies_;                 ///< For frames that are copied in place of being lent.
-    bool discontinuity_pending_ = false;
+    Attachment& attachment_;
+    Timeline timeline_;
+    std::atomic<guint64> early_ = 0;
+
+    // The streaming thread's.
+    cuframes_subscriber* subscriber_ = nullptr;
+    SrcNegotiation negotiation_;
+    FrameBuffers buffers_;
+    Leases leases_; ///< For its latencies the attachment has to hold.
+    bool strict_ = false;
+    cuframes_frame* follower_ = nullptr;  ///< Came while one before it was looked at.
+    GstFlowReturn follows_ = GST_FLOW_OK; ///< Or this did.
+    uint64_t epoch_ = 0;
+    bool times_told_ = false;
 };
 
 } // namespace cuframes::gst

@@ -10,6 +10,8 @@ namespace {
 
 using SrcProperties = PropertyTable<GstCuframesSrc>;
 
+void read_preroll_given(const SrcState& state, GValue* value) { g_value_set_uint(value, in_ms(state.preroll_given())); }
+
 void read_stats(const SrcState& state, GValue* value) { g_value_take_boxed(value, state.stats()); }
 
 void add_frame_settings(SrcProperties& table) {
@@ -66,6 +68,46 @@ void add_frame_settings(SrcProperties& table) {
                                                           G_MAXINT, defaults.cuda_device, setting));
 }
 
+void add_packet_settings(SrcProperties& table) {
+    const SrcSettings defaults;
+    /// GstCuframesSrc:start:
+    ///
+    /// Packets: where to begin in what the publisher keeps of the past. With later publishers it begins with the first packet
+    /// that they still have.
+    ///
+    /// Since: 0.1
+    table.add<&SrcSettings::start>(g_param_spec_enum("start", "Start", "Packets: where in the past to begin",
+                                                     enum_type<cuframes_start>(), defaults.start, setting));
+    /// GstCuframesSrc:preroll:
+    ///
+    /// Packets, with #GstCuframesSrc:start set to preroll: how much of the past is wanted, in milliseconds. It begins with
+    /// the keyframe at or before that, see #GstCuframesSrc:preroll-given. 0 gives none.
+    ///
+    /// Since: 0.1
+    table.add<&SrcSettings::preroll_ms>(
+        g_param_spec_uint("preroll", "Preroll", "Packets, with start=preroll: milliseconds of the past (0: none)", 0,
+                          G_MAXUINT, defaults.preroll_ms, setting));
+    /// GstCuframesSrc:start-time:
+    ///
+    /// Packets, with #GstCuframesSrc:start set to time: the time of capture to begin at, in nanoseconds of
+    /// CLOCK_MONOTONIC. It begins with the keyframe at or before that; 0 gives all that is there.
+    ///
+    /// Since: 0.1
+    table.add<&SrcSettings::start_time_ns>(g_param_spec_uint64(
+        "start-time", "Start time",
+        "Packets, with start=time: time of capture, in ns of CLOCK_MONOTONIC (0: all that is there)", 0, G_MAXUINT64,
+        defaults.start_time_ns, setting));
+    /// GstCuframesSrc:join:
+    ///
+    /// Packets: what the past is for. With display the segment begins at the moment of joining, and packets from before
+    /// are there to decode the first picture from. With record every packet is in the segment, and the first is at running
+    /// time 0; the sources of one pipeline that record begin together.
+    ///
+    /// Since: 0.1
+    table.add<&SrcSettings::join>(g_param_spec_enum("join", "Join", "Packets: what those of the past are for",
+                                                    enum_type<GstCuframesJoin>(), defaults.join, setting));
+}
+
 void add_life_settings(SrcProperties& table) {
     const SrcSettings defaults;
     /// GstCuframesSrc:connect-timeout:
@@ -117,7 +159,17 @@ void add_life_settings(SrcProperties& table) {
 void install_src_properties(GObjectClass* klass) {
     SrcProperties table(klass);
     add_frame_settings(table);
+    add_packet_settings(table);
     add_life_settings(table);
+    /// GstCuframesSrc:preroll-given:
+    ///
+    /// Packets: how long before it was taken the first one was captured, in milliseconds; 0: it was new. An element
+    /// message `cuframes-preroll` tells when that is less than was asked for.
+    ///
+    /// Since: 0.1
+    table.add_reading<read_preroll_given>(g_param_spec_uint("preroll-given", "Preroll given",
+                                                            "Packets: milliseconds of the past that there were", 0,
+                                                            G_MAXUINT, 0, reading));
     /// GstCuframesSrc:stats:
     ///
     /// A structure with the fields state, epoch, last-sequence, received, skipped, lost, early (frames received that were

@@ -81,6 +81,45 @@ struct cuframes::gst::EnumWords<GstCuframesOnExhausted> {
     };
 };
 
+/// GstCuframesStart:
+/// @CUFRAMES_START_LIVE: the next keyframe that comes
+/// @CUFRAMES_START_KEYFRAME: the newest keyframe that there is
+/// @CUFRAMES_START_PREROLL: the newest keyframe at or before so long ago
+/// @CUFRAMES_START_TIME: the newest keyframe at or before a time of capture
+///
+/// Since: 0.1
+template <>
+struct cuframes::gst::EnumWords<cuframes_start> {
+    static constexpr const char* name = "GstCuframesStart";
+    static constexpr GEnumValue values[] = {
+        {CUFRAMES_START_LIVE, "The next keyframe that comes", "live"},
+        {CUFRAMES_START_KEYFRAME, "The newest keyframe that there is", "keyframe"},
+        {CUFRAMES_START_PREROLL, "The newest keyframe at or before `preroll` ago", "preroll"},
+        {CUFRAMES_START_TIME, "The newest keyframe at or before `start-time`", "time"},
+        {0, nullptr, nullptr},
+    };
+};
+
+/// GstCuframesJoin:
+/// @GST_CUFRAMES_JOIN_DISPLAY: pictures from now on; what is older is there to decode them
+/// @GST_CUFRAMES_JOIN_RECORD: every packet, from running time 0 on
+///
+/// Since: 0.1
+enum GstCuframesJoin {
+    GST_CUFRAMES_JOIN_DISPLAY,
+    GST_CUFRAMES_JOIN_RECORD,
+};
+
+template <>
+struct cuframes::gst::EnumWords<GstCuframesJoin> {
+    static constexpr const char* name = "GstCuframesJoin";
+    static constexpr GEnumValue values[] = {
+        {GST_CUFRAMES_JOIN_DISPLAY, "Pictures from now on; what is older is there to decode them", "display"},
+        {GST_CUFRAMES_JOIN_RECORD, "Every packet, from running time 0 on", "record"},
+        {0, nullptr, nullptr},
+    };
+};
+
 namespace cuframes::gst {
 
 /// The settings of cuframessrc, with their defaults. What the library takes as it is stands in its own struct, so that
@@ -89,8 +128,9 @@ namespace cuframes::gst {
 struct SrcSettings : cuframes_subscriber_options {
     SrcSettings();
 
-    /// For the library; refers to the texts of these settings.
-    cuframes_subscriber_options options() const;
+    /// For the library; they refer to the texts of these settings.
+    cuframes_subscriber_options frame_options() const;
+    cuframes_subscriber_options packet_options() const;
 
     std::string key;
     std::string directory;
@@ -100,6 +140,9 @@ struct SrcSettings : cuframes_subscriber_options {
     GstCuframesOnGone on_gone = GST_CUFRAMES_ON_GONE_WAIT;
     GstCuframesOnEos on_eos = GST_CUFRAMES_ON_EOS_EOS;
     GstCuframesOnExhausted on_exhausted = GST_CUFRAMES_ON_EXHAUSTED_COPY;
+    guint preroll_ms = 0;
+    guint64 start_time_ns = 0;
+    GstCuframesJoin join = GST_CUFRAMES_JOIN_DISPLAY;
 };
 
 } // namespace cuframes::gst

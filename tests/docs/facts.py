@@ -59,7 +59,7 @@ def members_of(variable, path):
 
 
 def publisher_message_fields():
-    text = (SOURCE / "gst/src/state.cpp").read_text()
+    text = (SOURCE / "gst/src/attachment.cpp").read_text()
     body = re.search(r'gst_structure_new\("cuframes-publisher"(.*?)nullptr\)', text, re.DOTALL).group(1)
     return re.findall(r'"([a-z][\w-]*)"(?=,\s*G_TYPE)', body)
 

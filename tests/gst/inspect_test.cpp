@@ -62,6 +62,8 @@ TEST_P(Inspect, WhatIsSetIsWhatIsRead) {
             g_value_set_uint64(&value, 12'345'678'901);
         } else if (G_IS_PARAM_SPEC_UINT(property)) {
             g_value_set_uint(&value, 17);
+        } else if (G_IS_PARAM_SPEC_UINT64(property)) {
+            g_value_set_uint64(&value, 170);
         } else {
             g_value_set_int(&value, 3);
         }

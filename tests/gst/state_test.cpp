@@ -51,6 +51,20 @@ TEST_F(States, ReaderOfAPublisherThatIsPaused) {
     expect_stop(reader);
 }
 
+// However short a pause is, the streaming thread does not miss its end.
+TEST_F(States, ReaderThatIsPausedForAMoment) {
+    Pipeline publisher("videotestsrc is-live=true ! " + std::string(picture) + " ! cuframessink key=moment");
+    Pipeline reader("cuframessrc key=moment ! appsink name=out sync=false async=false max-buffers=1 drop=true");
+    publisher.play();
+    reader.play();
+    for (int round = 0; round < 50; ++round) {
+        ASSERT_TRUE(reader.pull()) << "after pause " << round;
+        reader.set_state(GST_STATE_PAUSED);
+        reader.play();
+    }
+    expect_stop(reader);
+}
+
 TEST_F(States, ReaderWhoseFramesAreAllHeldDownstream) {
     Pipeline publisher("videotestsrc is-live=true ! " + std::string(picture) + " ! cuframessink sync=false key=full");
     Pipeline reader("cuframessrc name=src max-held=1 on-exhausted=wait key=full ! "

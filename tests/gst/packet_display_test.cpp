@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Promise: who joins a camera to show it has a picture at once, that of the moment, and then each at its time: none from
+// before, and none faster than it was captured.
+#include "encoded.h"
+#include "fixture.h"
+
+#include <algorithm>
+#include <ostream>
+
+namespace cuframes::test {
+namespace {
+
+constexpr int rate = 25;
+constexpr int64_t interval = 1'000'000'000 / rate;
+
+struct Codec {
+    const char* name;
+    const char* encoder; ///< One keyframe in ten seconds.
+    const char* decoder;
+    /// Pictures that the decoder has taken and shows only when more come.
+    int held_back = 0;
+};
+
+std::ostream& operator<<(std::ostream& out, const Codec& codec) { return out << codec.name; }
+
+const Codec codecs[] = {
+    {"H264", "x264enc speed-preset=ultrafast tune=zerolatency key-int-max=250 ! video/x-h264,stream-format=byte-stream",
+     "h264parse ! avdec_h264"},
+    {"H264_avc", "x264enc speed-preset=ultrafast tune=zerolatency key-int-max=250 ! video/x-h264,stream-format=avc",
+     "avdec_h264"},
+    {"H264_B_frames",
+     "x264enc speed-preset=ultrafast bframes=2 b-adapt=false key-int-max=250 rc-lookahead=0 ! h264parse",
+     "h264parse ! avdec_h264", 4},
+    {"H265", "x265enc speed-preset=ultrafast tune=zerolatency key-int-max=250 ! h265parse", "h265parse ! avdec_h265"},
+    {"H265_B_frames",
+     "x265enc speed-preset=ultrafast key-int-max=250 option-string=bframes=2:b-adapt=0:open-gop=0 ! h265parse",
+     "h265parse ! avdec_h265", 6},
+    {"VP8", "vp8enc deadline=1 cpu-used=16 keyframe-max-dist=250", "vp8dec"},
+    {"VP9", "vp9enc deadline=1 cpu-used=8 keyframe-max-dist=250 ! vp9parse", "vp9parse ! vp9dec"},
+    {"VP9_libav", "vp9enc deadline=1 cpu-used=8 keyframe-max-dist=250 ! vp9parse", "vp9parse ! avdec_vp9"},
+    {"AV1", "av1enc usage-profile=realtime cpu-used=9 lag-in-frames=0 keyframe-max-dist=250 ! av1parse",
+     "av1parse ! av1dec"},
+    {"AV1_dav1d", "av1enc usage-profile=realtime cpu-used=9 lag-in-frames=0 keyframe-max-dist=250 ! av1parse",
+     "av1parse ! dav1ddec"},
+    {"AV1_hidden_frames", "svtav1enc preset=12 intra-period-length=249 ! av1parse", "av1parse ! av1dec"},
+};
+
+/// Whether all elements of a description are installed.
+bool can_run(const std::string& description) {
+    GError* error = nullptr;
+    GstElement* bin = gst_parse_launch_full(("identity ! " + description + " ! fakesink").c_str(), nullptr,
+                                            static_cast<GstParseFlags>(GST_PARSE_FLAG_FATAL_ERRORS), &error);
+    const bool can = bin && !error;
+    g_clear_error(&error);
+    if (bin) {
+        gst_object_unref(gst_object_ref_sink(bin));
+    }
+    return can;
+}
+
+/// A picture that was shown.
+struct Shown {
+    unsigned number;
+    int64_t captured; ///< As its time says, in CLOCK_MONOTONIC.
+    int64_t at;       ///< When that was.
+};
+
+class PacketDisplay : public GstTest {
+protected:
+    static std::string viewer_line(const std::string& decoder, const std::string& options = "start=keyframe") {
+        return "cuframessrc name=src key=display " + options + " ! " + decoder +
+               " ! videoconvert ! video/x-raw,format=GRAY8 ! appsink name=out sync=true";
+    }
+
+    static std::optional<Shown> show(Pipeline& viewer, milliseconds limit = default_limit) {
+        const Sample sample = viewer.pull("out", limit);
+        if (!sample) {
+            return {};
+        }
+        const int64_t now = monotonic_now();
+        const GstClockTime running = gst_segment_to_running_time(gst_sample_get_segment(sample.get()), GST_FORMAT_TIME,
+                                                                 GST_BUFFER_PTS(gst_sample_get_buffer(sample.get())));
+        return Shown{number_in_picture(sample.get()),
+                     static_cast<int64_t>(running + gst_element_get_base_time(viewer.get())), now};
+    }
+};
+
+class PacketDisplayOf : public PacketDisplay, public testing::WithParamInterface<Codec> {};
+
+TEST_P(PacketDisplayOf, HasAPictureAtOnceAndThenEachAtItsTime) {
+    const Codec& codec = GetParam();
+    if (!can_run(codec.encoder) || !can_run(codec.decoder)) {
+        GTEST_SKIP() << "not installed here: " << codec.encoder << " or " << codec.decoder;
+    }
+    constexpr unsigned past = 225, all = 248;
+    PacketCamera camera("display", encode(codec.encoder, all, rate));
+    camera.publish_past(past);
+    Pipeline viewer(viewer_line(codec.decoder));
+    const int64_t start = monotonic_now();
+    camera.run();
+    viewer.play();
+    const std::optional<Shown> first = show(viewer);
+    ASSERT_TRUE(first);
+    RecordProperty("first_picture_ms", static_cast<int>((first->at - start) / 1'000'000));
+    // Ten seconds lie between the keyframes: with the next one it would have come after another.
+    EXPECT_LT(first->at - start, scaled(milliseconds(900)).count() * 1'000'000) << "the next keyframe comes later";
+    EXPECT_GE(first->captured, start - interval) << "a picture from before the viewer came";
+    const unsigned shown_by_end = all - static_cast<unsigned>(codec.held_back);
+    for (unsigned number = first->number + 1; number < shown_by_end; ++number) {
+        const std::optional<Shown> next = show(viewer);
+        ASSERT_TRUE(next) << number;
+        ASSERT_EQ(next->number, number);
+        EXPECT_NEAR(static_cast<double>(next->captured - (camera.begin() + number * interval)), 0, 1e6) << number;
+        EXPECT_GE(next->at, next->captured) << "number " << number << " was shown early";
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(, PacketDisplayOf, testing::ValuesIn(codecs),
+                         [](const auto& one) { return std::string(one.param.name); });
+
+const Codec& h264 = codecs[0];
+
+class PacketDisplayH264 : public PacketDisplay {
+protected:
+    void SetUp() override {
+        if (!can_run(h264.encoder) || !can_run(h264.decoder)) {
+            GTEST_SKIP() << "no H.264 encoder or decoder is installed";
+        }
+    }
+};
+
+TEST_F(PacketDisplayH264, WithoutAPastBeginsWithTheNextKeyframe) {
+    PacketCamera camera("display",
+                        encode("x264enc speed-preset=ultrafast tune=zerolatency key-int-max=20 ! h264parse", 60));
+    camera.publish_past(25);
+    Pipeline viewer(viewer_line(h264.decoder, "start=live"));
+    viewer.play();
+    ASSERT_TRUE(camera.publisher().wait_subscribers(1));
+    camera.run();
+    const std::optional<Shown> first = show(viewer);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->number, 40u);
+    EXPECT_EQ(show(viewer)->number, 41u);
+    EXPECT_EQ(viewer.stat("src", "preroll-given"), 0u);
+}
+
+// What a camera showed last is its picture, however long ago.
+TEST_F(PacketDisplayH264, OfACameraThatStandsStillIsItsLastPictureUntilItGoesOn) {
+    PacketCamera camera("display", encode(h264.encoder, 60));
+    camera.publish_past(40, monotonic_now() - 5'000'000'000);
+    Pipeline viewer(viewer_line(h264.decoder));
+    viewer.play();
+    const std::optional<Shown> last = show(viewer);
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->number, 39u);
+    EXPECT_EQ(last->captured, static_cast<int64_t>(gst_element_get_base_time(viewer.get())));
+    // It goes on with pictures of now.
+    camera.publish_at(monotonic_now());
+    const std::optional<Shown> next = show(viewer);
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->number, 40u);
+    EXPECT_NEAR(static_cast<double>(next->captured - (camera.begin() + 40 * interval)), 0, 1e6);
+}
+
+TEST_F(PacketDisplayH264, GoesOnAfterAPauseWithThePictureOfTheMoment) {
+    PacketCamera camera("display", encode(h264.encoder, 200));
+    camera.publish_past(50);
+    camera.run();
+    Pipeline viewer(viewer_line(h264.decoder));
+    viewer.play();
+    ASSERT_TRUE(show(viewer));
+    viewer.set_state(GST_STATE_PAUSED);
+    const size_t paused_at = camera.published();
+    ASSERT_TRUE(eventually([&] { return camera.published() >= paused_at + 40; }));
+    const int64_t resumed = monotonic_now();
+    viewer.play();
+    ASSERT_TRUE(viewer.settled(GST_STATE_PLAYING));
+    std::optional<Shown> next = show(viewer);
+    // Those that were on their way to be shown come first.
+    while (next && next->number < paused_at + 2) {
+        next = show(viewer);
+    }
+    ASSERT_TRUE(next);
+    EXPECT_GE(camera.begin() + next->number * interval, resumed - 2 * interval) << "from before, at full speed";
+    for (unsigned number = next->number + 1; number < next->number + 10; ++number) {
+        const std::optional<Shown> one = show(viewer);
+        ASSERT_TRUE(one);
+        EXPECT_EQ(one->number, number);
+        EXPECT_GE(one->at, camera.begin() + number * interval);
+    }
+}
+
+// The next publisher's past is no picture of the moment either.
+TEST_F(PacketDisplayH264, OfTheNextPublisherBeginsAtTheMomentToo) {
+    std::vector<EncodedPacket> of_the_next = encode(h264.encoder, 100, rate, 1000);
+    auto camera = std::make_unique<PacketCamera>("display", encode(h264.encoder, 100));
+    camera->publish_past(50);
+    Pipeline viewer(viewer_line(h264.decoder) + " max-buffers=1");
+    viewer.play();
+    ASSERT_TRUE(eventually([&] { return viewer.stat("src", "received") == 50; }));
+    // Pictures that nobody takes hold the viewer up until the next publisher has a past.
+    camera->publish(6);
+    camera.reset();
+    camera = std::make_unique<PacketCamera>("display", std::move(of_the_next));
+    camera->publish_past(75);
+    camera->run();
+    std::optional<Shown> next = show(viewer);
+    while (next && next->number < 1000) {
+        next = show(viewer);
+    }
+    ASSERT_TRUE(next);
+    EXPECT_GE(next->number, 1074u) << "its past is shown";
+}
+
+} // namespace
+} // namespace cuframes::test
