@@ -121,6 +121,7 @@ private:
             .set("published", stats.published)
             .set("dropped", stats.dropped)
             .set("lapped", stats.lapped)
+            .set("refused", stats.refused)
             .set("waited_ns", stats.waited_ns);
     }
 

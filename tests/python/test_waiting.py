@@ -147,6 +147,21 @@ def test_acquire_lets_other_threads_run(publish, subscribe):
     assert publisher.stats()["lapped"] == 0
 
 
+def test_the_key_is_free_when_close_returns(key, memory):
+    """acquire() waits in a thread of its own, which has let the publisher go when it says that there is a slot."""
+    for _ in range(200):
+        publisher = cuframes.publish(
+            key, format="GRAY8", width=8, height=8, memory=memory, slots=3, policy="wait", wait_timeout_ms=60000
+        )
+        with cuframes.subscribe(key, mode=cuframes.SubscriberMode.STRICT_ORDER, max_held=1) as subscriber:
+            publish_one(publisher), publish_one(publisher)
+            reader = threading.Thread(target=lambda: subscriber.next_frame().release())
+            reader.start()
+            publish_one(publisher)
+            reader.join()
+        publisher.close()
+
+
 @pytest.mark.parametrize("call", ["next_frame", "connect", "iteration"])
 def test_close_from_another_thread_wakes(publish, subscribe, key, call):
     """close() from another thread ends a wait with Closed; a loop ends."""

@@ -31,9 +31,10 @@ struct SlotWait {
     cuframes_slot* slot = nullptr;
     Event done;
 
-    void run(cuframes_publisher* publisher) {
+    void run(std::shared_ptr<cuframes_publisher> publisher) {
         cuframes_slot* got = nullptr;
-        const int code = cuframes_publisher_acquire(publisher, CUFRAMES_ACQUIRE_DEFAULT, &got);
+        const int code = cuframes_publisher_acquire(publisher.get(), CUFRAMES_ACQUIRE_DEFAULT, &got);
+        publisher.reset(); // Whoever closes it when the slot is there finds its key free: nobody else has it by then.
         const std::lock_guard lock(mutex);
         if (given_up && got) {
             cuframes_slot_release(got);
@@ -60,7 +61,7 @@ struct SlotWait {
 Result<cuframes_slot*> wait_for_slot(const std::shared_ptr<cuframes_publisher>& publisher) {
     const auto wait = std::make_shared<SlotWait>();
     try {
-        std::thread([wait, publisher] { wait->run(publisher.get()); }).detach();
+        std::thread([wait, publisher]() mutable { wait->run(std::move(publisher)); }).detach();
     } catch (const std::system_error& error) {
         return core::system_error("start a thread to wait for a slot", error.code().value());
     }
