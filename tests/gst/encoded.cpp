@@ -141,6 +141,8 @@ void PacketCamera::check(const Status& status) {
 }
 
 void PacketCamera::publish_past(size_t count, std::optional<int64_t> begin) {
+    // What is published at once lies far back, and a reader that measures would take that for lateness.
+    check(publisher_.set_latency(static_cast<uint64_t>(step())));
     begin_ = begin.value_or(monotonic_now() - static_cast<int64_t>(count) * step() - most_ahead());
     publish(count);
 }
