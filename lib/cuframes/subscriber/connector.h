@@ -108,6 +108,7 @@ private:
     Error tell_end();
     Result<> end_of_link(uint64_t last_sequence);
     void ask_for_more();
+    void pass(uint64_t missed);
     void count(uint64_t missed);
     void set_state(cuframes_subscriber_state state, uint64_t epoch);
 

@@ -29,7 +29,7 @@ Result<bool> Connector::take() {
     case Found::What::part_missing:
         return without_part();
     case Found::What::end:
-        count(generation_->tell_end());
+        pass(generation_->tell_end());
         return tell_end();
     case Found::What::nothing:
         break;
@@ -135,9 +135,7 @@ Result<> Connector::adopt_next() {
         }
     }
     if (generation_) {
-        const uint64_t missed = generation_->pass_to((*opened)->first_sequence() - 1);
-        missed_between_ += missed;
-        count(missed);
+        pass(generation_->pass_to((*opened)->first_sequence() - 1));
     }
     generation_ = std::move(*opened);
     count(0);
@@ -172,6 +170,12 @@ Result<> Connector::end_of_link(uint64_t last_sequence) {
                      text("the publisher of \"", options_.key, "\" (pid ", pid, ") is gone")};
     }
     return {};
+}
+
+/// Of items that nobody takes, before one of the same publisher that is told of them.
+void Connector::pass(uint64_t missed) {
+    missed_between_ += missed;
+    count(missed);
 }
 
 /// Of items that nobody takes.
