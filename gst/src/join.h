@@ -16,8 +16,8 @@ struct Placing {
     GstClockTime running; ///< 0 where it lies before that.
 };
 
-/// How a source joins a stream that has been running for long: which moment of it is which running time, and which packets are
-/// in the segment. The functions are the streaming thread's, but for those that say otherwise.
+/// How a source joins a stream that has been running for long: which moment of it is which running time, and which
+/// packets are in the segment. The functions are the streaming thread's, but for those that say otherwise.
 class Join {
 public:
     virtual ~Join() = default;

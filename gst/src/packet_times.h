@@ -19,8 +19,9 @@ struct PacketTimes {
     GstClockTime time() const { return GST_CLOCK_TIME_IS_VALID(pts) ? pts : dts; }
 };
 
-/// Reads the times of packets. Those of a publisher that counts from anywhere, from 0 say, are moved to the host's clock, all
-/// by as much, so that what they say about each other stays; those of packets without any are when they were published.
+/// Reads the times of packets. Those of a publisher that counts from anywhere, from 0 say, are moved to the host's
+/// clock, all by as much, so that what they say about each other stays; those of packets without any are when they were
+/// published.
 class PacketClock {
 public:
     PacketClock(GstElement* element, const ElementSettings<SrcSettings>& settings)

@@ -72,8 +72,8 @@ void add_packet_settings(SrcProperties& table) {
     const SrcSettings defaults;
     /// GstCuframesSrc:start:
     ///
-    /// Packets: where to begin in what the publisher keeps of the past. With later publishers it begins with the first packet
-    /// that they still have.
+    /// Packets: where to begin in what the publisher keeps of the past. With later publishers it begins with the first
+    /// packet that they still have.
     ///
     /// Since: 0.1
     table.add<&SrcSettings::start>(g_param_spec_enum("start", "Start", "Packets: where in the past to begin",

@@ -67,8 +67,8 @@ GstFlowReturn SrcState::create(GstBuffer** buffer) {
     }
 }
 
-/// A pause is waited for here. The base class lets the streaming thread end and starts it again, but one that is still on its
-/// way to end when the pipeline goes on stays ended.
+/// A pause is waited for here. The base class lets the streaming thread end and starts it again, but one that is still
+/// on its way to end when the pipeline goes on stays ended.
 bool SrcState::goes_on_after_pause() {
     if (!paused_ || gst_base_src_wait_playing(src_) != GST_FLOW_OK || !paused_) {
         return false;

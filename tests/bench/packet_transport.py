@@ -4,8 +4,9 @@
 
     packet_transport.py [--systems cuframes,unixfd,shm,rtsp] [--readers 1,8] [--mbit 4,40] [--seconds 5]
 
-A stream of 30 packets a second is pushed into each system's sink by its pad, in one process, and taken in as many processes as
-there are readers. A packet begins with the time when it was pushed. Nothing is decoded, and no clock holds anything up."""
+A stream of 30 packets a second is pushed into each system's sink by its pad, in one process, and taken in as many
+processes as there are readers. A packet begins with the time when it was pushed. Nothing is decoded, and no clock holds
+anything up."""
 
 import argparse
 import os
@@ -103,7 +104,9 @@ def publish_rtsp(directory, size, seconds):
     from gi.repository import GstRtspServer
 
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(f"( appsrc name=in format=time is-live=true do-timestamp=true caps={CAPS} ! rtpgstpay name=pay0 )")
+    factory.set_launch(
+        f"( appsrc name=in format=time is-live=true do-timestamp=true caps={CAPS} ! rtpgstpay name=pay0 )"
+    )
     factory.set_shared(True)
     sources = []
     factory.connect("media-configure", lambda _, media: sources.append(media.get_element().get_by_name("in")))

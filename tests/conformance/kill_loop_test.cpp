@@ -50,8 +50,8 @@ public:
     int64_t await_frames(size_t reader) { return readers_[reader]->answer("read").number("received"); }
     size_t reader_count() const { return readers_.size(); }
 
-    /// In the end nothing is lost to the dead: all slots but the living readers' and the newest frame's can be taken. Packets
-    /// are held by nobody.
+    /// In the end nothing is lost to the dead: all slots but the living readers' and the newest frame's can be taken.
+    /// Packets are held by nobody.
     void expect_all_slots_usable() {
         if (test_.GetParam() == Backend::packets) {
             return;

@@ -79,8 +79,8 @@ struct Container {
     const char* demuxer;
     int64_t precision; ///< Of its times, in ns.
     bool tells_duration = true;
-    /// GStreamer's own files of fragments with reordered pictures, too, are shifted by as many, and its demuxer leaves those out
-    /// that so lie beyond the end.
+    /// GStreamer's own files of fragments with reordered pictures, too, are shifted by as many, and its demuxer leaves
+    /// those out that so lie beyond the end.
     unsigned shifted_by = 0;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Promise: cuframessrc delivers the packets of a key as they were published, whatever they are, and takes what a key carries.
+// Promise: cuframessrc delivers the packets of a key as they were published, whatever they are, and takes what a key
+// carries.
 #include "encoded.h"
 #include "fixture.h"
 #include "picture.h"

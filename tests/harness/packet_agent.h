@@ -3,7 +3,8 @@
 
 namespace cuframes::test {
 
-/// main() of a child in the role "packet-agent": the agent's verbs about who is attached, for packets in the place of frames.
+/// main() of a child in the role "packet-agent": the agent's verbs about who is attached, for packets in the place of
+/// frames.
 int packet_agent_main();
 
 } // namespace cuframes::test

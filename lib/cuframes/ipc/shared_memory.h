@@ -54,9 +54,9 @@ Result<SharedMemory> create_shared_memory(const char* name, uint64_t size, uint6
 /// until it is closed, and the next call for the same part finds it there.
 Result<> commit(int fd, uint64_t offset, uint64_t size, const char* what);
 
-/// A descriptor of the same memory that can only be read, for peers of memory that grows. Who writes to a file, though the seals
-/// refuse that in the end, can hold its lock meanwhile, for which growing would wait. Nor may other users open it again.
-/// Empty: there is no /proc to make one with.
+/// A descriptor of the same memory that can only be read, for peers of memory that grows. Who writes to a file, though
+/// the seals refuse that in the end, can hold its lock meanwhile, for which growing would wait. Nor may other users
+/// open it again. Empty: there is no /proc to make one with.
 Result<UniqueFd> open_for_readers(const UniqueFd& fd);
 
 /// Maps a memfd that a peer sent. Refuses one that is not sealed against shrinking or is smaller than `size`: touching it

@@ -50,9 +50,9 @@
 ///
 ///   parts           one: a sealed memfd with the packets' bytes, each packet's in a row, wherever there is room
 ///
-/// What is there are the packets from PacketWords.tail to PacketWords.newest. The publisher overwrites entries, bytes and caps of
-/// those before the tail only, after it has moved that (ring/tail.h). A subscriber copies a packet out and looks at the tail
-/// afterwards: if that has passed the packet, what it copied may be anything.
+/// What is there are the packets from PacketWords.tail to PacketWords.newest. The publisher overwrites entries, bytes
+/// and caps of those before the tail only, after it has moved that (ring/tail.h). A subscriber copies a packet out and
+/// looks at the tail afterwards: if that has passed the packet, what it copied may be anything.
 ///
 /// A generation's layout never changes; new caps or a new publisher make a new one with a new epoch. The layout has
 /// room for the most slots that the ring may grow to: growing writes to more of them, of which FrameWords.slots_in_use

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// What a packet log still has, and how a reader knows that what it copied out of it was not overwritten meanwhile.
 ///
-/// Packets leave at the tail. The publisher moves the tail first and overwrites afterwards; a reader copies first and looks at
-/// the tail afterwards. So a reader is never in the way, and never believes what was overwritten.
+/// Packets leave at the tail. The publisher moves the tail first and overwrites afterwards; a reader copies first and
+/// looks at the tail afterwards. So a reader is never in the way, and never believes what was overwritten.
 ///
 /// Where packets may not leave before strict readers have taken them, a reader that begins in the past could lay claim to a
 /// packet at the very moment when it leaves: its position is the change and the tail the look on one side, and the other way

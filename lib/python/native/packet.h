@@ -29,7 +29,8 @@ private:
 
 void bind_packet(nb::module_& module);
 
-/// Adds `PacketData`: the bytes of a packet by the buffer protocol. No class of nanobind's, whose heirs may have no other base.
+/// Adds `PacketData`: the bytes of a packet by the buffer protocol. No class of nanobind's, whose heirs may have no
+/// other base.
 void bind_packet_data(nb::module_& module);
 
 } // namespace cuframes::python

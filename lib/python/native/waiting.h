@@ -44,8 +44,9 @@ private:
 /// whose exception (KeyboardInterrupt) it passes on. True: the second can be read. Call with the interpreter lock held.
 bool wait_readable(int first, int second, const Deadline& deadline);
 
-/// Does what takes long in a thread, while this one runs signal handlers. On an exception of theirs it calls `give_up`, which
-/// is to end the work soon, waits for that, and returns with Python's exception set: what the work reads is its caller's.
+/// Does what takes long in a thread, while this one runs signal handlers. On an exception of theirs it calls `give_up`,
+/// which is to end the work soon, waits for that, and returns with Python's exception set: what the work reads is its
+/// caller's.
 void run_for_signals(const std::function<void()>& work, const std::function<void()>& give_up);
 
 } // namespace cuframes::python

@@ -763,8 +763,8 @@ CUFRAMES_API int cuframes_frame_read(const cuframes_frame* frame, const cuframes
  *
  * Both modes read every packet in order. Under CUFRAMES_POLICY_DROP the publisher never waits: a subscriber that is slower
  * than the window is long loses what left it, goes on with the oldest packet that is there, and is told how many it missed.
- * Under CUFRAMES_POLICY_WAIT nothing leaves the log that a subscriber in CUFRAMES_MODE_STRICT has yet to take; one that takes
- * nothing for wait_timeout_ms of waiting is given up, as with frames.
+ * Under CUFRAMES_POLICY_WAIT nothing leaves the log that a subscriber in CUFRAMES_MODE_STRICT has yet to take; one that
+ * takes nothing for wait_timeout_ms of waiting is given up, as with frames.
  *
  * A subscriber gets a copy of each packet, which it may keep for as long as it likes: nothing of the log is held by it.
  */
