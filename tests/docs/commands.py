@@ -42,10 +42,9 @@ class Reader:
         words = words[: next((i for i, word in enumerate(words) if word in STOPS), len(words))]
         while words and words[0].startswith("-"):
             words = words[1:]
-        for part in split(words, "!"):
-            name, *settings = part or [""]
-            if "/" in name.split(",")[0]:
-                continue  # caps
+        for name, *settings in elements_of(words):
+            if "/" in name.split(",")[0] or name.endswith("."):
+                continue  # caps, or an element named before
             known = self.properties(name)
             if known is None and OF_THE_DRIVER.fullmatch(name):
                 continue
@@ -67,6 +66,14 @@ class Reader:
             if text is not None:
                 return set(re.findall(r"^  ([a-z][\w-]*) *: ", text, re.MULTILINE))
         return None
+
+
+def elements_of(words):
+    """Each element of a pipeline with its settings. One that begins another branch follows the last one without a "!"."""
+    for part in split(words, "!"):
+        begins = [i for i, word in enumerate(part) if i == 0 or "=" not in word] or [0]
+        for begin, end in zip(begins, [*begins[1:], len(part)]):
+            yield part[begin:end] or [""]
 
 
 def lines_of(block):

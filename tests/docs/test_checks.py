@@ -101,10 +101,22 @@ class ReaderTest(unittest.TestCase):
             [],
         )
         self.assertEqual(self.problems("$ gst-launch-1.0 cuframessrc key=a ! fakesink", fence="console"), [])
+        self.assertEqual(
+            self.problems(
+                "gst-launch-1.0 tee name=t ! fakesink sync=true t. ! queue ! fakesink cuframessrc key=a ! t."
+            ),
+            [],
+        )
         self.assertEqual(self.problems("meson setup build -Dtests=false"), [])
 
     def test_unknown_element(self):
         self.assertEqual(self.problems("gst-launch-1.0 cuframe ! fakesink"), ["there is no element 'cuframe'"])
+
+    def test_unknown_property_in_another_branch(self):
+        self.assertEqual(
+            self.problems("gst-launch-1.0 tee name=t ! fakesink sync=true cuframessrc kay=a ! t."),
+            ["cuframessrc has no property kay"],
+        )
 
     def test_unknown_property(self):
         self.assertEqual(self.problems("gst-launch-1.0 cuframessrc k=a ! fakesink"), ["cuframessrc has no property k"])
