@@ -161,8 +161,9 @@ class Session:
                 camera.stop()
 
     def _start_cameras(self, block):
-        """Publishers of what the program reads, unless it or the page has them."""
-        published = keys(PUBLISHES, "\n".join(one.text for one in self.page.blocks if self._runs(one)))
+        """Publishers of what the program reads, unless it or the page above has them."""
+        begun = self.page.blocks[: self.page.blocks.index(block) + 1]
+        published = keys(PUBLISHES, "\n".join(one.text for one in begun if self._runs(one)))
         memory = "cuda" if "gpu" in block.needs() else "host"
         return [
             Background(block, [sys.executable, str(CAMERA), key, memory], self.folder, self._env_for(block))

@@ -99,9 +99,8 @@ Sent Membership::welcome(Member& member) {
     if (!generation_) {
         return ended_before_generation_ ? member.connection().send(ended_before_generation()) : Sent::yes;
     }
-    // It is admitted, whatever becomes of that: after a shortage it gets it later, and who has gone meanwhile hangs up.
-    member.serve(*generation_, content_->joins_after());
-    return Sent::yes;
+    const Sent sent = member.serve(*generation_, content_->joins_after());
+    return sent == Sent::shortage ? Sent::yes : sent; // Then it gets it later.
 }
 
 /// False: it gets it later, as something is short.
