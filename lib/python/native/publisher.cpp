@@ -61,7 +61,7 @@ struct SlotWait {
 Result<cuframes_slot*> wait_for_slot(const std::shared_ptr<cuframes_publisher>& publisher) {
     const auto wait = std::make_shared<SlotWait>();
     try {
-        std::thread([wait, publisher]() mutable { wait->run(std::move(publisher)); }).detach();
+        std::thread([wait, held = publisher]() mutable { wait->run(std::move(held)); }).detach();
     } catch (const std::system_error& error) {
         return core::system_error("start a thread to wait for a slot", error.code().value());
     }
