@@ -56,7 +56,10 @@ int Deadline::left_ms() const {
 
 bool wait_readable(int first, int second, const Deadline& deadline) {
     pollfd fds[] = {{first, POLLIN, 0}, {second, POLLIN, 0}};
-    unlocked([&] { ::poll(fds, std::size(fds), deadline.left_ms()); });
+    // A signal that comes between the look for signals and poll() wakes nobody: it is looked for again.
+    constexpr int pause_ms = 250;
+    const int left = deadline.left_ms();
+    unlocked([&] { ::poll(fds, std::size(fds), left < 0 ? pause_ms : std::min(left, pause_ms)); });
     check_signals();
     return fds[1].revents != 0;
 }
