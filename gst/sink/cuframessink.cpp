@@ -176,7 +176,12 @@ static GstStateChangeReturn gst_cuframes_sink_change_state(GstElement* element, 
     return result;
 }
 
+static GstPadLinkReturn gst_cuframes_sink_link(GstPad*, GstObject* self, GstPad* peer) {
+    return state_of(self).negotiation().may_be_meant(peer) ? GST_PAD_LINK_OK : GST_PAD_LINK_REFUSED;
+}
+
 static void gst_cuframes_sink_init(GstCuframesSink* self) {
+    gst_pad_set_link_function(GST_BASE_SINK_PAD(self), GST_DEBUG_FUNCPTR(gst_cuframes_sink_link));
     self->state = new SinkState(GST_BASE_SINK(self), cuframes::gst::deliver_subscriber_event);
     // A frame that is there is shared at once.
     gst_base_sink_set_processing_deadline(GST_BASE_SINK(self), 0);

@@ -117,6 +117,18 @@ bool SinkNegotiation::wants_frames_on_gpu(const SinkSettings& settings) const {
     return gpu_first && cuda_is_usable();
 }
 
+bool SinkNegotiation::may_be_meant(GstPad* peer) const {
+    const GstPadTemplate* form = GST_PAD_PAD_TEMPLATE(peer);
+    if (settings_.copy().content == CUFRAMES_CONTENT_PACKETS || !form ||
+        GST_PAD_TEMPLATE_PRESENCE(form) != GST_PAD_SOMETIMES) {
+        return true;
+    }
+    GstCaps* offered = gst_pad_query_caps(peer, nullptr);
+    const bool meant = !is_raw_but_video(offered);
+    gst_caps_unref(offered);
+    return meant;
+}
+
 GstCaps* SinkNegotiation::acceptable_caps(GstCaps* filter) const {
     const SinkSettings settings = settings_.copy();
     const bool all = !filter || gst_caps_is_any(filter);

@@ -23,6 +23,9 @@ public:
     SinkNegotiation(const SinkNegotiation&) = delete;
     SinkNegotiation& operator=(const SinkNegotiation&) = delete;
 
+    /// Whether a pad that is to be linked is meant for this sink. Of the decoded pads that come and go with a file's streams
+    /// only video's is, unless packets are asked for: a line that decodes and links does so with whichever comes first.
+    bool may_be_meant(GstPad* peer) const;
     /// Those that can be taken, of `filter` if it is given: what is preferred comes first.
     GstCaps* acceptable_caps(GstCaps* filter) const;
     /// False: they cannot be taken, and an error was posted.

@@ -93,6 +93,19 @@ std::string what_it_says(const GstStructure* media, const char* field) {
 
 bool are_packets(const GstCaps* caps) { return !gst_structure_has_name(gst_caps_get_structure(caps, 0), raw_video); }
 
+bool is_raw_but_video(const GstCaps* caps) {
+    if (gst_caps_is_any(caps) || gst_caps_is_empty(caps)) {
+        return false;
+    }
+    for (guint i = 0; i < gst_caps_get_size(caps); ++i) {
+        const std::string_view media = gst_structure_get_name(gst_caps_get_structure(caps, i));
+        if (media != "audio/x-raw" && media != "text/x-raw") {
+            return false;
+        }
+    }
+    return true;
+}
+
 GstCaps* preferred_packet_caps() {
     return gst_caps_from_string("video/x-h264, stream-format=avc, alignment=au; "
                                 "video/x-h264, stream-format=avc3, alignment=au; "

@@ -10,6 +10,9 @@ namespace cuframes::gst {
 /// Raw video is frames; all else is packets.
 bool are_packets(const GstCaps* caps);
 
+/// Decoded sound or text, and nothing else.
+bool is_raw_but_video(const GstCaps* caps);
+
 /// Forms of packets that are asked for where upstream can choose: whole access units, and parameter sets in the caps,
 /// where a reader that begins in the middle of the stream finds them.
 GstCaps* preferred_packet_caps();
