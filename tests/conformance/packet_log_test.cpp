@@ -4,6 +4,8 @@
 #include "cuframes/cuframes.hpp"
 #include "ring_test.h"
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <cstring>
 #include <memory>
@@ -427,6 +429,32 @@ TEST_F(PacketLog, UndecidedPublisherLetsReadersWait) {
     const auto frames = made->acquire();
     ASSERT_FALSE(frames);
     EXPECT_NE(frames.error().message.find("carries packets"), std::string::npos) << frames.error().message;
+}
+
+// Where the log cannot be had the key is given back, and the handle refuses what is asked of it.
+TEST_F(PacketLog, UndecidedPublisherOutlivesALogThatCannotBeMade) {
+    auto options = publisher_options("cam");
+    options.directory = directory_.c_str();
+    options.content = CUFRAMES_CONTENT_UNDECIDED;
+    auto made = Publisher::create(options);
+    ASSERT_TRUE(made) << made.error().message;
+    rlimit before = {};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    rlimit small = before;
+    small.rlim_cur = 1 << 20;
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+    const auto refused = made->set_caps(h264);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, CUFRAMES_ERROR_NO_MEMORY) << refused.error().message;
+    EXPECT_EQ(made->stats()->published, 0u);
+    EXPECT_FALSE(made->set_caps(h264));
+    EXPECT_FALSE(made->publish_packet("x", 1));
+    EXPECT_FALSE(made->eos());
+    EXPECT_TRUE(made->drop());
+    EXPECT_FALSE(made->wait_subscribers(1, milliseconds(1)));
+    Publisher next = publish();
+    send(next, 1, 1);
 }
 
 } // namespace cuframes::test

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "api/publisher_handle.h"
 
+#include <utility>
+
 using namespace cuframes::core;
 
 Result<> cuframes_publisher::decide(cuframes_content content) {
     std::lock_guard lock(mutex_);
-    if (!undecided_) {
+    if (std::exchange(decided_, true)) {
         return frames() || packets() ? Result<>()
                                      : Error{CUFRAMES_ERROR_INVALID_STATE,
                                              "this publisher could not begin to admit subscribers; make another one"};
     }
     if (content == CUFRAMES_CONTENT_PACKETS) {
-        auto made = PacketPublisher::create(std::move(undecided_), log_);
+        auto made = PacketPublisher::create(membership_, log_);
         if (!made) {
             return made.error();
         }
@@ -19,19 +21,13 @@ Result<> cuframes_publisher::decide(cuframes_content content) {
         packets_now_.store(packets_.get());
         return {};
     }
-    auto made = FramePublisher::create(std::move(undecided_), ring_);
+    auto made = FramePublisher::create(membership_, ring_);
     if (!made) {
         return made.error();
     }
     frames_ = std::move(*made);
     frames_now_.store(frames_.get());
     return {};
-}
-
-void cuframes_publisher::close() {
-    if (frames_ || packets_ || undecided_) {
-        membership_->close();
-    }
 }
 
 namespace cuframes::core::api {

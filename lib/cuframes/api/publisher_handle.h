@@ -13,14 +13,14 @@
 struct cuframes_publisher {
     cuframes_publisher(std::unique_ptr<cuframes::core::Membership> membership, cuframes::core::RingOptions ring,
                        cuframes::core::LogConfig log)
-        : ring_(ring), log_(log), membership_(membership.get()), undecided_(std::move(membership)) {}
+        : ring_(ring), log_(log), membership_(std::move(membership)) {}
 
-    /// The first one decides; any thread.
+    /// The first one decides; any thread. After an error the key is given back, and every later call is refused.
     cuframes::core::Result<> decide(cuframes_content content);
     cuframes::core::Result<> decide_if_undecided(cuframes_content content) {
         return frames() || packets() ? cuframes::core::Result<>() : decide(content);
     }
-    void close();
+    void close() { membership_->close(); }
 
     cuframes::core::Membership& membership() const { return *membership_; }
     /// NULL: it carries none, or not yet.
@@ -32,10 +32,10 @@ struct cuframes_publisher {
 private:
     const cuframes::core::RingOptions ring_;
     const cuframes::core::LogConfig log_;
-    cuframes::core::Membership* const membership_;
+    const std::shared_ptr<cuframes::core::Membership> membership_;
 
     std::mutex mutex_; ///< Over deciding.
-    std::unique_ptr<cuframes::core::Membership> undecided_;
+    bool decided_ = false;
     std::shared_ptr<cuframes::core::FramePublisher> frames_;
     std::unique_ptr<cuframes::core::PacketPublisher> packets_;
     std::atomic<cuframes::core::FramePublisher*> frames_now_ = nullptr;

@@ -67,6 +67,7 @@ void Membership::close() {
     }
     members_.clear(); // Their connections close, which wakes them.
     generation_.reset();
+    content_ = nullptr;
     key_.release();
 }
 

@@ -158,7 +158,7 @@ private:
     KeyHolder key_;
 
     std::mutex mutex_;
-    Content* content_ = nullptr;      ///< From open() on, and before the service thread begins.
+    Content* content_ = nullptr;      ///< From open() on, before the service thread begins, to close().
     std::condition_variable changed_; ///< A reader moved on, came or went; or somebody interrupted.
     uint32_t waiters_ = 0;            ///< Threads in wait_for_room().
     std::shared_ptr<ContentGeneration> generation_;

@@ -10,10 +10,11 @@
 
 namespace cuframes::core {
 
-Result<std::shared_ptr<FramePublisher>> FramePublisher::create(std::unique_ptr<Membership> membership,
+Result<std::shared_ptr<FramePublisher>> FramePublisher::create(std::shared_ptr<Membership> membership,
                                                                RingOptions options) {
     std::shared_ptr<FramePublisher> publisher(new FramePublisher(std::move(membership), options));
     if (auto opened = publisher->membership_->open(*publisher); !opened) {
+        publisher->close();
         return opened.error();
     }
     return publisher;

@@ -24,7 +24,7 @@ struct RingOptions {
 
 class FramePublisher final : public std::enable_shared_from_this<FramePublisher>, private Content {
 public:
-    static Result<std::shared_ptr<FramePublisher>> create(std::unique_ptr<Membership> membership, RingOptions options);
+    static Result<std::shared_ptr<FramePublisher>> create(std::shared_ptr<Membership> membership, RingOptions options);
     ~FramePublisher();
 
     void close() { membership_->close(); }
@@ -41,7 +41,7 @@ public:
     const RingOptions& options() const { return options_; }
 
 private:
-    FramePublisher(std::unique_ptr<Membership> membership, RingOptions options)
+    FramePublisher(std::shared_ptr<Membership> membership, RingOptions options)
         : options_(options), membership_(std::move(membership)) {}
 
     // Content.
@@ -79,7 +79,7 @@ private:
     Sent answer(Member& member);
 
     const RingOptions options_;
-    std::unique_ptr<Membership> membership_;
+    const std::shared_ptr<Membership> membership_;
     cuframes_publisher_stats own_ = {}; ///< What is counted of frames. Under the mutex.
     mutable uint64_t leases_told_ = 0;  ///< When the log was last told who holds frames for long.
 };

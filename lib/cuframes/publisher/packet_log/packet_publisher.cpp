@@ -8,7 +8,7 @@
 
 namespace cuframes::core {
 
-Result<std::unique_ptr<PacketPublisher>> PacketPublisher::create(std::unique_ptr<Membership> membership,
+Result<std::unique_ptr<PacketPublisher>> PacketPublisher::create(std::shared_ptr<Membership> membership,
                                                                  const LogConfig& config) {
     std::unique_ptr<PacketPublisher> publisher(new PacketPublisher(std::move(membership), config));
     Membership& members = *publisher->membership_;
@@ -23,7 +23,6 @@ Result<std::unique_ptr<PacketPublisher>> PacketPublisher::create(std::unique_ptr
         return std::shared_ptr<ContentGeneration>(std::move(*log));
     });
     if (!made) {
-        members.close();
         return made.error();
     }
     core::log(CUFRAMES_LOG_INFO,

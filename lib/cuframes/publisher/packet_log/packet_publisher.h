@@ -16,7 +16,7 @@ namespace cuframes::core {
 class PacketPublisher final : private Content {
 public:
     /// With an empty log that readers may attach to at once.
-    static Result<std::unique_ptr<PacketPublisher>> create(std::unique_ptr<Membership> membership,
+    static Result<std::unique_ptr<PacketPublisher>> create(std::shared_ptr<Membership> membership,
                                                            const LogConfig& config);
     ~PacketPublisher();
 
@@ -31,7 +31,7 @@ public:
     Membership& membership() { return *membership_; }
 
 private:
-    PacketPublisher(std::unique_ptr<Membership> membership, const LogConfig& config)
+    PacketPublisher(std::shared_ptr<Membership> membership, const LogConfig& config)
         : config_(config), membership_(std::move(membership)) {}
 
     // Content.
@@ -56,7 +56,7 @@ private:
     void count_nothing(Lock& lock);
 
     const LogConfig config_;
-    std::unique_ptr<Membership> membership_;
+    const std::shared_ptr<Membership> membership_;
     uint64_t bytes_ = 0; ///< Of all packets published. Under the mutex.
 };
 
