@@ -5,6 +5,7 @@
 #include "packet_agent.h"
 
 #include "agent.h"
+#include "answers.h"
 #include "cuframes/cuframes.hpp"
 #include "deadline.h"
 #include "plain_verbs.h"
@@ -14,7 +15,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -57,12 +57,9 @@ public:
                                               Timeout(request.number("timeout", 20'000))));
             return ok();
         };
-        verbs["publisher_stats"] = [this](const Message&) { return stats(); };
-        verbs["subscribers"] = [this](const Message&) { return subscribers(); };
-        verbs["departures"] = [this](const Message&) {
-            const std::lock_guard lock(mutex_);
-            return ok().set("list", departures_);
-        };
+        verbs["publisher_stats"] = [this](const Message&) { return answer_of(must(publisher_->stats())); };
+        verbs["subscribers"] = [this](const Message&) { return answer_of(must(publisher_->subscribers())); };
+        verbs["departures"] = [this](const Message&) { return departures_.answer(); };
         verbs["destroy_publisher"] = [this](const Message&) {
             publisher_.reset();
             return ok();
@@ -112,39 +109,11 @@ private:
         return ok().set("published", count).set("dropped", 0).set("last", last_);
     }
 
-    Message stats() {
-        const cuframes_publisher_stats stats = must(publisher_->stats());
-        return ok()
-            .set("subscribers", stats.subscribers)
-            .set("epoch", stats.epoch)
-            .set("last", stats.last_sequence)
-            .set("published", stats.published)
-            .set("dropped", stats.dropped)
-            .set("lapped", stats.lapped)
-            .set("refused", stats.refused)
-            .set("waited_ns", stats.waited_ns);
-    }
-
-    Message subscribers() {
-        const auto all = must(publisher_->subscribers());
-        Message reply = ok().set("count", all.size());
-        for (size_t i = 0; i < all.size(); ++i) {
-            reply.set("name" + std::to_string(i), all[i].name)
-                .set("pid" + std::to_string(i), all[i].pid)
-                .set("lag" + std::to_string(i), all[i].lag)
-                .set("received" + std::to_string(i), all[i].received);
-        }
-        return reply;
-    }
-
     static void removed(const cuframes_subscriber_info* who, cuframes_leave_reason reason, void* self) {
-        auto& role = *static_cast<PacketPublisherRole*>(self);
-        const std::lock_guard lock(role.mutex_);
-        role.departures_ += std::string(who->name) + ':' + std::to_string(static_cast<int>(reason)) + ',';
+        static_cast<PacketPublisherRole*>(self)->departures_.add(*who, reason);
     }
 
-    std::mutex mutex_;
-    std::string departures_;
+    Departures departures_;
     std::atomic<bool> interrupted_{false};
     uint64_t incarnation_ = 1;
     uint64_t last_ = 0;
@@ -193,8 +162,8 @@ public:
                 .set("cpu_us", (after.cpu_ns - before.cpu_ns) / 1000)
                 .set("switches", after.switches - before.switches);
         };
-        verbs["subscriber_stats"] = [this](const Message&) { return stats(); };
-        verbs["states"] = [this](const Message&) { return ok().set("list", states_); };
+        verbs["subscriber_stats"] = [this](const Message&) { return answer_of(must(reader_->stats())); };
+        verbs["states"] = [this](const Message&) { return ok().set("list", states_.list()); };
         verbs["destroy_subscriber"] = [this](const Message&) {
             reader_.reset();
             return ok();
@@ -251,72 +220,25 @@ private:
     }
 
     Message read(const Message& request) {
-        const std::string until = request.text("until");
-        const auto count = static_cast<uint64_t>(request.number("count"));
-        uint64_t received = 0, missed = 0, first = 0, generations = 0, ends = 0, epoch = 0;
-        int ended = CUFRAMES_OK;
-        while (ended == CUFRAMES_OK && (count == 0 || received < count)) {
-            try {
-                Packet packet = take(request);
-                first = received == 0 ? packet->sequence : first;
-                generations += packet->epoch != epoch;
-                epoch = packet->epoch;
-                missed += packet->missed;
-                received += 1;
-                held_.push_back(std::move(packet));
-                if (held_.size() > static_cast<size_t>(request.number("hold"))) {
-                    held_.erase(held_.begin());
-                }
-                std::this_thread::sleep_for(std::chrono::microseconds(request.number("pause_us")));
-            } catch (const CallFailed& failure) {
-                const int code = failure.code();
-                if (code == CUFRAMES_ERROR_INTERRUPTED || (code == CUFRAMES_ERROR_EOS && until == "eos") ||
-                    (code == CUFRAMES_ERROR_PUBLISHER_GONE && until == "gone")) {
-                    ended = code;
-                } else if (code == CUFRAMES_ERROR_EOS) {
-                    ends += 1;
-                } else {
-                    throw;
-                }
+        const Message reply = read_all(request, last_ ? (*last_)->sequence : 0, [&] {
+            held_.push_back(take(request));
+            const Seen seen{held_.back()->sequence, held_.back()->epoch, held_.back()->missed};
+            if (held_.size() > static_cast<size_t>(request.number("hold"))) {
+                held_.erase(held_.begin());
             }
-        }
+            return seen;
+        });
         if (!request.number("keep")) {
             held_.clear();
         }
-        return ok()
-            .set("ended", ended)
-            .set("ends", ends)
-            .set("received", received)
-            .set("missed", missed)
-            .set("generations", generations)
-            .set("first", first)
-            .set("last", last_ ? (*last_)->sequence : 0);
-    }
-
-    Message stats() {
-        const cuframes_subscriber_stats stats = must(reader_->stats());
-        return ok()
-            .set("state", static_cast<int>(stats.state))
-            .set("epoch", stats.epoch)
-            .set("last", stats.last_sequence)
-            .set("received", stats.received)
-            .set("skipped", stats.skipped)
-            .set("lost", stats.lost)
-            .set("reconnects", stats.reconnects)
-            .set("publisher_pid", stats.publisher_pid);
+        return reply;
     }
 
     static void state_changed(cuframes_subscriber_state state, uint64_t, int32_t, void* self) {
-        static const char* const names[] = {"waiting", "attached", "ended", "gone"};
-        auto& role = *static_cast<PacketReaderRole*>(self);
-        const std::string name = names[state];
-        const std::string all = ' ' + role.states_;
-        if (all.size() < name.size() + 1 || all.compare(all.size() - name.size() - 1, std::string::npos, ' ' + name)) {
-            role.states_ += (role.states_.empty() ? "" : " ") + name;
-        }
+        static_cast<PacketReaderRole*>(self)->states_.add(state);
     }
 
-    std::string states_;
+    States states_;
     std::optional<Packet> last_;
     std::vector<Packet> held_;
     std::optional<Subscriber> reader_;

@@ -266,18 +266,7 @@ Message PublisherRole::stats(const Message&) {
     cuframes_publisher_stats stats;
     CUFRAMES_INIT(stats);
     must(cuframes_publisher_get_stats(publisher_, &stats));
-    return ok()
-        .set("subscribers", stats.subscribers)
-        .set("epoch", stats.epoch)
-        .set("last", stats.last_sequence)
-        .set("published", stats.published)
-        .set("dropped", stats.dropped)
-        .set("copied", stats.copied)
-        .set("lapped", stats.lapped)
-        .set("bytes", stats.bytes)
-        .set("waited_ns", stats.waited_ns)
-        .set("metadata_dropped", stats.metadata_dropped)
-        .set("refused", stats.refused);
+    return answer_of(stats);
 }
 
 Message PublisherRole::subscribers(const Message&) {
@@ -285,31 +274,15 @@ Message PublisherRole::subscribers(const Message&) {
     CUFRAMES_INIT(empty);
     std::vector<cuframes_subscriber_info> infos(128, empty);
     const int count = must(cuframes_publisher_get_subscribers(publisher_, infos.data(), infos.size()));
-    Message reply = ok().set("count", count);
-    for (int i = 0; i < count; ++i) {
-        const cuframes_subscriber_info& info = infos[static_cast<size_t>(i)];
-        const std::string suffix = std::to_string(i);
-        reply.set("name" + suffix, info.name)
-            .set("pid" + suffix, info.pid)
-            .set("mode" + suffix, static_cast<int>(info.mode))
-            .set("max_held" + suffix, info.max_held)
-            .set("held" + suffix, info.held)
-            .set("lag" + suffix, info.lag)
-            .set("received" + suffix, info.received);
-    }
-    return reply;
+    infos.resize(static_cast<size_t>(count));
+    return answer_of(infos);
 }
 
 void PublisherRole::removed(const cuframes_subscriber_info* who, cuframes_leave_reason reason, void* self) {
-    auto& role = *static_cast<PublisherRole*>(self);
-    const std::lock_guard lock(role.departures_mutex_);
-    role.departures_ += std::string(who->name) + ':' + std::to_string(static_cast<int>(reason)) + ',';
+    static_cast<PublisherRole*>(self)->departures_.add(*who, reason);
 }
 
-Message PublisherRole::departures(const Message&) {
-    const std::lock_guard lock(departures_mutex_);
-    return ok().set("list", departures_);
-}
+Message PublisherRole::departures(const Message&) { return departures_.answer(); }
 
 Message PublisherRole::destroy(const Message&) {
     cuframes_publisher_destroy(publisher_.exchange(nullptr));

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "agent.h"
+#include "answers.h"
 #include "cuda_driver.h"
 #include "picture.h"
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -71,8 +71,7 @@ private:
     std::unique_ptr<DeviceBuffer> backlog_;
     uint32_t incarnation_ = 0;
     uint64_t last_sequence_ = 0;
-    std::mutex departures_mutex_;
-    std::string departures_;
+    Departures departures_;
 };
 
 } // namespace cuframes::test

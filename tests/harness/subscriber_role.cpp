@@ -129,7 +129,6 @@ Message SubscriberRole::create(const Message& request) {
     options.on_state = state_changed;
     options.user_data = this;
     states_.clear();
-    last_state_.clear();
     position_ = {};
     in_place_ = request.number("in_place") != 0;
     cuframes_subscriber* subscriber = nullptr;
@@ -251,31 +250,16 @@ Message SubscriberRole::stats(const Message&) {
     cuframes_subscriber_stats stats;
     CUFRAMES_INIT(stats);
     must(cuframes_subscriber_get_stats(subscriber_, &stats));
-    return ok()
-        .set("state", static_cast<int>(stats.state))
-        .set("epoch", stats.epoch)
-        .set("last", stats.last_sequence)
-        .set("received", stats.received)
-        .set("skipped", stats.skipped)
-        .set("lost", stats.lost)
-        .set("reconnects", stats.reconnects)
-        .set("held", stats.held)
-        .set("max_held", stats.max_held)
-        .set("publisher_pid", stats.publisher_pid);
+    return answer_of(stats);
 }
 
 void SubscriberRole::state_changed(cuframes_subscriber_state state, uint64_t, int32_t pid, void* self) {
-    const std::string name = cuframes_state_name(state);
     auto& role = *static_cast<SubscriberRole*>(self);
-    // The same state comes again with each new generation's epoch; here only its changes count.
-    if (role.last_state_ != name) {
-        role.states_ += (role.states_.empty() ? "" : " ") + name;
-    }
-    role.last_state_ = name;
+    role.states_.add(state);
     role.last_pid_ = pid;
 }
 
-Message SubscriberRole::states(const Message&) { return ok().set("list", states_).set("pid", last_pid_); }
+Message SubscriberRole::states(const Message&) { return ok().set("list", states_.list()).set("pid", last_pid_); }
 
 Message SubscriberRole::poll(const Message& request) {
     pollfd waiting = {cuframes_subscriber_fd(subscriber_), POLLIN, 0};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent.h"
+#include "answers.h"
 #include "picture.h"
 
 #include <atomic>
@@ -80,7 +81,7 @@ private:
     Position position_;
     std::optional<Picture> picture_;
     bool in_place_ = false;
-    std::string states_, last_state_;
+    States states_;
     int32_t last_pid_ = 0;
 };
 

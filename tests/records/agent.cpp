@@ -3,6 +3,7 @@
 // The agent of the conformance suite, with the same verbs, for records in the place of frames.
 #include "agent.h"
 
+#include "answers.h"
 #include "api/api.h"
 #include "deadline.h"
 #include "plain_verbs.h"
@@ -12,7 +13,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <mutex>
 #include <thread>
 
 namespace cuframes::test {
@@ -58,12 +58,9 @@ public:
                                                            request.number("timeout", 20'000)));
             return ok();
         };
-        verbs["publisher_stats"] = [this](const Message&) { return stats(); };
-        verbs["subscribers"] = [this](const Message&) { return subscribers(); };
-        verbs["departures"] = [this](const Message&) {
-            const std::lock_guard lock(mutex_);
-            return ok().set("list", departures_);
-        };
+        verbs["publisher_stats"] = [this](const Message&) { return answer_of(publisher_->membership().stats()); };
+        verbs["subscribers"] = [this](const Message&) { return answer_of(publisher_->membership().subscribers()); };
+        verbs["departures"] = [this](const Message&) { return departures_.answer(); };
         verbs["destroy_publisher"] = [this](const Message&) {
             publisher_.reset();
             return ok();
@@ -110,39 +107,11 @@ private:
         return ok().set("published", count).set("dropped", 0).set("last", last_);
     }
 
-    Message stats() {
-        const cuframes_publisher_stats stats = publisher_->membership().stats();
-        return ok()
-            .set("subscribers", stats.subscribers)
-            .set("epoch", stats.epoch)
-            .set("last", stats.last_sequence)
-            .set("published", stats.published)
-            .set("dropped", stats.dropped)
-            .set("lapped", stats.lapped)
-            .set("waited_ns", stats.waited_ns)
-            .set("refused", stats.refused);
-    }
-
-    Message subscribers() {
-        const auto all = publisher_->membership().subscribers();
-        Message reply = ok().set("count", all.size());
-        for (size_t i = 0; i < all.size(); ++i) {
-            reply.set("name" + std::to_string(i), all[i].name)
-                .set("pid" + std::to_string(i), all[i].pid)
-                .set("lag" + std::to_string(i), all[i].lag)
-                .set("received" + std::to_string(i), all[i].received);
-        }
-        return reply;
-    }
-
     static void removed(const cuframes_subscriber_info* who, cuframes_leave_reason reason, void* self) {
-        auto& role = *static_cast<RecordPublisherRole*>(self);
-        const std::lock_guard lock(role.mutex_);
-        role.departures_ += std::string(who->name) + ':' + std::to_string(static_cast<int>(reason)) + ',';
+        static_cast<RecordPublisherRole*>(self)->departures_.add(*who, reason);
     }
 
-    std::mutex mutex_;
-    std::string departures_;
+    Departures departures_;
     uint64_t incarnation_ = 1;
     uint64_t last_ = 0;
     std::unique_ptr<RecordPublisher> publisher_;
@@ -187,8 +156,8 @@ public:
                 .set("cpu_us", (after.cpu_ns - before.cpu_ns) / 1000)
                 .set("switches", after.switches - before.switches);
         };
-        verbs["subscriber_stats"] = [this](const Message&) { return stats(); };
-        verbs["states"] = [this](const Message&) { return ok().set("list", states_); };
+        verbs["subscriber_stats"] = [this](const Message&) { return answer_of(reader_->connector().stats()); };
+        verbs["states"] = [this](const Message&) { return ok().set("list", states_.list()); };
         verbs["destroy_subscriber"] = [this](const Message&) {
             reader_.reset();
             return ok();
@@ -225,67 +194,20 @@ private:
     }
 
     Message read(const Message& request) {
-        const std::string until = request.text("until");
-        const auto count = static_cast<uint64_t>(request.number("count"));
-        uint64_t received = 0, missed = 0, first = 0, generations = 0, ends = 0;
-        uint64_t epoch = 0;
-        int ended = CUFRAMES_OK;
-        while (ended == CUFRAMES_OK && (count == 0 || received < count)) {
-            try {
-                const RecordReader::Item item = take(request);
-                first = received == 0 ? item.sequence : first;
-                generations += item.epoch != epoch;
-                epoch = item.epoch;
-                missed += item.missed;
-                received += 1;
-                std::this_thread::sleep_for(std::chrono::microseconds(request.number("pause_us")));
-            } catch (const CallFailed& failure) {
-                const int code = failure.code();
-                if (code == CUFRAMES_ERROR_INTERRUPTED || (code == CUFRAMES_ERROR_EOS && until == "eos") ||
-                    (code == CUFRAMES_ERROR_PUBLISHER_GONE && until == "gone")) {
-                    ended = code;
-                } else if (code == CUFRAMES_ERROR_EOS) {
-                    ends += 1;
-                } else {
-                    throw;
-                }
-            }
-        }
-        const int64_t kept = std::min(held_ + static_cast<int64_t>(received), request.number("hold"));
+        const Message reply = read_all(request, last_.sequence, [&] {
+            const RecordReader::Item item = take(request);
+            return Seen{item.sequence, item.epoch, item.missed};
+        });
+        const int64_t kept = std::min(held_ + reply.number("received"), request.number("hold"));
         held_ = request.number("keep") ? kept : 0;
-        return ok()
-            .set("ended", ended)
-            .set("ends", ends)
-            .set("received", received)
-            .set("missed", missed)
-            .set("generations", generations)
-            .set("first", first)
-            .set("last", last_.sequence);
-    }
-
-    Message stats() {
-        const cuframes_subscriber_stats stats = reader_->connector().stats();
-        return ok()
-            .set("state", static_cast<int>(stats.state))
-            .set("epoch", stats.epoch)
-            .set("last", stats.last_sequence)
-            .set("received", stats.received)
-            .set("skipped", stats.skipped)
-            .set("lost", stats.lost)
-            .set("reconnects", stats.reconnects)
-            .set("publisher_pid", stats.publisher_pid);
+        return reply;
     }
 
     static void state_changed(cuframes_subscriber_state state, uint64_t, int32_t, void* self) {
-        auto& role = *static_cast<RecordReaderRole*>(self);
-        const std::string name = cuframes_state_name(state);
-        const std::string all = ' ' + role.states_;
-        if (all.size() < name.size() + 1 || all.compare(all.size() - name.size() - 1, std::string::npos, ' ' + name)) {
-            role.states_ += (role.states_.empty() ? "" : " ") + name;
-        }
+        static_cast<RecordReaderRole*>(self)->states_.add(state);
     }
 
-    std::string states_;
+    States states_;
     RecordReader::Item last_ = {};
     int64_t held_ = 0;
     std::unique_ptr<RecordReader> reader_;
