@@ -100,11 +100,12 @@ STATISTICS = {
     "cuframes_publisher_stats": {
         ("gst/shared/stats.cpp", "now"): {"subscribers"},
         ("lib/python/native/writer.cpp", "stats"): set(),
-        ("tests/harness/publisher_role.cpp", "stats"): {"slots", "memory"},
+        ("tests/harness/answers.cpp", "publisher"): {"slots", "memory"},
     },
     "cuframes_subscriber_stats": {
         ("gst/shared/stats.cpp", "now"): set(),
         ("lib/python/native/reader.cpp", "stats"): set(),
+        ("tests/harness/answers.cpp", "subscriber"): set(),
     },
     "cuframes_subscriber_info": {
         ("gst/shared/stats.cpp", "who"): {"id"},

@@ -8,33 +8,33 @@
 
 namespace cuframes::test {
 
-Message answer_of(const cuframes_publisher_stats& stats) {
+Message answer_of(const cuframes_publisher_stats& publisher) {
     return Message("ok")
-        .set("subscribers", stats.subscribers)
-        .set("epoch", stats.epoch)
-        .set("last", stats.last_sequence)
-        .set("published", stats.published)
-        .set("dropped", stats.dropped)
-        .set("copied", stats.copied)
-        .set("lapped", stats.lapped)
-        .set("bytes", stats.bytes)
-        .set("waited_ns", stats.waited_ns)
-        .set("metadata_dropped", stats.metadata_dropped)
-        .set("refused", stats.refused);
+        .set("subscribers", publisher.subscribers)
+        .set("epoch", publisher.epoch)
+        .set("last", publisher.last_sequence)
+        .set("published", publisher.published)
+        .set("dropped", publisher.dropped)
+        .set("copied", publisher.copied)
+        .set("lapped", publisher.lapped)
+        .set("bytes", publisher.bytes)
+        .set("waited_ns", publisher.waited_ns)
+        .set("metadata_dropped", publisher.metadata_dropped)
+        .set("refused", publisher.refused);
 }
 
-Message answer_of(const cuframes_subscriber_stats& stats) {
+Message answer_of(const cuframes_subscriber_stats& subscriber) {
     return Message("ok")
-        .set("state", static_cast<int>(stats.state))
-        .set("epoch", stats.epoch)
-        .set("last", stats.last_sequence)
-        .set("received", stats.received)
-        .set("skipped", stats.skipped)
-        .set("lost", stats.lost)
-        .set("reconnects", stats.reconnects)
-        .set("held", stats.held)
-        .set("max_held", stats.max_held)
-        .set("publisher_pid", stats.publisher_pid);
+        .set("state", static_cast<int>(subscriber.state))
+        .set("epoch", subscriber.epoch)
+        .set("last", subscriber.last_sequence)
+        .set("received", subscriber.received)
+        .set("skipped", subscriber.skipped)
+        .set("lost", subscriber.lost)
+        .set("reconnects", subscriber.reconnects)
+        .set("held", subscriber.held)
+        .set("max_held", subscriber.max_held)
+        .set("publisher_pid", subscriber.publisher_pid);
 }
 
 Message answer_of(const std::vector<cuframes_subscriber_info>& all) {
