@@ -24,6 +24,26 @@ GstCaps* intersect(GstCaps* filter, GstCaps* caps) {
     return both;
 }
 
+/// Whether a pad is one of those that an element adds for each stream that it finds. Bins add ghosts of them that are of no
+/// template, beside templates that say so.
+bool comes_with_a_stream(GstPad* pad) {
+    if (const GstPadTemplate* form = GST_PAD_PAD_TEMPLATE(pad)) {
+        return GST_PAD_TEMPLATE_PRESENCE(form) == GST_PAD_SOMETIMES;
+    }
+    GstElement* owner = gst_pad_get_parent_element(pad);
+    if (!owner) {
+        return false;
+    }
+    bool found = false;
+    const GList* forms = gst_element_class_get_pad_template_list(GST_ELEMENT_GET_CLASS(owner));
+    for (const GList* link = forms; link && !found; link = link->next) {
+        const auto* form = static_cast<const GstPadTemplate*>(link->data);
+        found = GST_PAD_TEMPLATE_DIRECTION(form) == GST_PAD_SRC && GST_PAD_TEMPLATE_PRESENCE(form) == GST_PAD_SOMETIMES;
+    }
+    gst_object_unref(owner);
+    return found;
+}
+
 } // namespace
 
 SinkNegotiation::SinkNegotiation(GstBaseSink* sink, const ElementSettings<SinkSettings>& settings,
@@ -118,9 +138,7 @@ bool SinkNegotiation::wants_frames_on_gpu(const SinkSettings& settings) const {
 }
 
 bool SinkNegotiation::may_be_meant(GstPad* peer) const {
-    const GstPadTemplate* form = GST_PAD_PAD_TEMPLATE(peer);
-    if (settings_.copy().content == CUFRAMES_CONTENT_PACKETS || !form ||
-        GST_PAD_TEMPLATE_PRESENCE(form) != GST_PAD_SOMETIMES) {
+    if (settings_.copy().content == CUFRAMES_CONTENT_PACKETS || !comes_with_a_stream(peer)) {
         return true;
     }
     GstCaps* offered = gst_pad_query_caps(peer, nullptr);
