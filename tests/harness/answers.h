@@ -44,8 +44,8 @@ struct Seen {
     uint64_t sequence, epoch, missed;
 };
 
-/// The verb `read`: takes one after the other until `count` of them came or the stream ended as `until` says, and sums up. `last`
-/// is the sequence number of one that was taken before.
+/// The verb `read`: takes one after the other until `count` of them came or the stream ended as `until` says, and sums
+/// up. `last` is the sequence number of one that was taken before.
 Message read_all(const Message& request, uint64_t last, const std::function<Seen()>& take);
 
 } // namespace cuframes::test
