@@ -12,6 +12,12 @@ GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_src_debug);
 #define GST_CAT_DEFAULT gst_cuframes_src_debug
 
 namespace cuframes::gst {
+namespace {
+
+/// Who waits longer for a picture than this asks himself why.
+constexpr int64_t patience_ms = 2000;
+
+} // namespace
 
 PacketReader::PacketReader(GstBaseSrc* src, const ElementSettings<SrcSettings>& settings, Attachment& attachment)
     : src_(src),
@@ -40,6 +46,7 @@ void PacketReader::start(cuframes_subscriber* subscriber) {
     clock_.start();
     discontinuity_pending_ = false;
     is_first_ = true;
+    told_of_wait_ = false;
     epoch_ = caps_version_ = 0;
 }
 
@@ -78,7 +85,7 @@ GstFlowReturn PacketReader::take() {
         return GST_FLOW_OK;
     }
     cuframes_packet* packet = nullptr;
-    const int result = attachment_.take([&] { return cuframes_subscriber_next_packet(subscriber_, -1, &packet); });
+    const int result = attachment_.take([&] { return next(&packet); });
     packet_.reset(packet);
     if (packet) {
         const cuframes_packet_view& view = *cuframes_packet_get(packet);
@@ -88,6 +95,31 @@ GstFlowReturn PacketReader::take() {
         }
     }
     return attachment_.flow_of(result);
+}
+
+int PacketReader::next(cuframes_packet** packet) {
+    while (is_first_ && !told_of_wait_) {
+        const int result = cuframes_subscriber_next_packet(subscriber_, patience_ms, packet);
+        if (result != CUFRAMES_ERROR_TIMEOUT) {
+            return result;
+        }
+        tell_of_wait();
+    }
+    return cuframes_subscriber_next_packet(subscriber_, -1, packet);
+}
+
+/// Packets come, but no keyframe to begin with.
+void PacketReader::tell_of_wait() {
+    cuframes_packet_window window;
+    CUFRAMES_INIT(window);
+    if (cuframes_subscriber_get_packet_window(subscriber_, &window) != CUFRAMES_OK || window.packets == 0) {
+        return;
+    }
+    told_of_wait_ = true;
+    const std::string key = settings_.copy().key;
+    GST_ELEMENT_INFO(element_, STREAM, FAILED,
+                     ("cuframessrc key=%s waits for the next keyframe of the stream", key.c_str()),
+                     ("start=keyframe begins at once, with the newest that there is"));
 }
 
 /// All that comes before the packet: its caps, and the segment in which it has a place.

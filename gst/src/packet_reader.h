@@ -57,6 +57,8 @@ private:
     bool take_caps(const cuframes_packet_view& view);
     bool accepted_downstream();
     void note_past(const cuframes_packet_view& view, const PacketTimes& times);
+    int next(cuframes_packet** packet);
+    void tell_of_wait();
     void tell_of_shorter_past(GstClockTime asked, GstClockTime given);
     bool begin_segment(const cuframes_packet_view& view, const PacketTimes& times);
     GstBuffer* wrap(const Placing& placing);
@@ -78,6 +80,7 @@ private:
     Packet packet_; ///< Was taken and is still to be handed on.
     bool discontinuity_pending_ = false;
     bool is_first_ = true;
+    bool told_of_wait_ = false;
     uint64_t epoch_ = 0, caps_version_ = 0;
     GstCaps* caps_ = nullptr; ///< Guarded by the object lock: queries read it.
 };

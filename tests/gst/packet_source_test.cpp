@@ -123,6 +123,21 @@ INSTANTIATE_TEST_SUITE_P(, PacketSourceStarts,
                              return name;
                          });
 
+// A camera with a keyframe every ten seconds looks dead for as long.
+TEST_F(PacketSource, ALongWaitForAKeyframeIsTold) {
+    PacketCamera camera("packets", plain_packets(20, 10));
+    camera.publish_past(5);
+    Pipeline reader(reader_line());
+    reader.play();
+    ASSERT_TRUE(camera.publisher().wait_subscribers(1));
+    camera.publish(4);
+    const BusNews news = reader.wait_for(GST_MESSAGE_INFO);
+    EXPECT_EQ(news.kind, BusNews::info);
+    EXPECT_NE(news.text.find("waits for the next keyframe"), std::string::npos) << news.text;
+    camera.publish(11);
+    EXPECT_EQ(number_of(reader.pull()), 10);
+}
+
 TEST_F(PacketSource, StartTimeIsTheTimeOfAFrame) {
     PacketCamera camera("packets", plain_packets(50, 10));
     camera.publish_past(50);

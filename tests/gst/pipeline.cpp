@@ -27,6 +27,10 @@ BusNews news_of(GstMessage* message) {
         news.kind = BusNews::warning;
         gst_message_parse_warning(message, &error, nullptr);
         break;
+    case GST_MESSAGE_INFO:
+        news.kind = BusNews::info;
+        gst_message_parse_info(message, &error, nullptr);
+        break;
     case GST_MESSAGE_ELEMENT:
         news.kind = BusNews::element;
         news.structure.reset(gst_structure_copy(gst_message_get_structure(message)));

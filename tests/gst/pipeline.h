@@ -25,8 +25,8 @@ using Structure = std::unique_ptr<GstStructure, StructureDeleter>;
 
 /// What ended the wait for a message.
 struct BusNews {
-    enum Kind { nothing, end_of_stream, error, warning, element } kind = nothing;
-    std::string text;    ///< Of an error or a warning: the sentence.
+    enum Kind { nothing, end_of_stream, error, warning, info, element } kind = nothing;
+    std::string text;    ///< Of an error, a warning or an info: the sentence.
     std::string library; ///< Of an error of ours: the name of the library's error.
     Structure structure; ///< Of an element message.
 };
