@@ -31,7 +31,7 @@ PacketReader::PacketReader(GstBaseSrc* src, const ElementSettings<SrcSettings>& 
       clock_(element_, settings) {}
 
 void PacketReader::enter() {
-    join_ = settings_.copy().join == GST_CUFRAMES_JOIN_RECORD ? static_cast<Join*>(&record_) : &display_;
+    join_ = settings_.copy().records() ? static_cast<Join*>(&record_) : &display_;
     join_.load()->enter();
     early_ = 0;
     preroll_given_ = 0;

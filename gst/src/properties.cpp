@@ -101,7 +101,8 @@ void add_packet_settings(SrcProperties& table) {
     ///
     /// Packets: what the past is for. With display the segment begins at the moment of joining, and packets from before
     /// are there to decode the first picture from. With record every packet is in the segment, and the first is at running
-    /// time 0; the sources of one pipeline that record begin together.
+    /// time 0; the sources of one pipeline that record begin together. Auto is record with #GstCuframesSrc:start set to
+    /// preroll or time, which ask for the past, and display else.
     ///
     /// Since: 0.1
     table.add<&SrcSettings::join>(g_param_spec_enum("join", "Join", "Packets: what those of the past are for",

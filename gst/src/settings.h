@@ -101,11 +101,13 @@ struct cuframes::gst::EnumWords<cuframes_start> {
 };
 
 /// GstCuframesJoin:
+/// @GST_CUFRAMES_JOIN_AUTO: record where the past was asked for by #GstCuframesSrc:start, preroll or time, else display
 /// @GST_CUFRAMES_JOIN_DISPLAY: pictures from now on; what is older is there to decode them
 /// @GST_CUFRAMES_JOIN_RECORD: every packet, from running time 0 on
 ///
 /// Since: 0.1
 enum GstCuframesJoin {
+    GST_CUFRAMES_JOIN_AUTO,
     GST_CUFRAMES_JOIN_DISPLAY,
     GST_CUFRAMES_JOIN_RECORD,
 };
@@ -114,6 +116,7 @@ template <>
 struct cuframes::gst::EnumWords<GstCuframesJoin> {
     static constexpr const char* name = "GstCuframesJoin";
     static constexpr GEnumValue values[] = {
+        {GST_CUFRAMES_JOIN_AUTO, "record with start=preroll and start=time, else display", "auto"},
         {GST_CUFRAMES_JOIN_DISPLAY, "Pictures from now on; what is older is there to decode them", "display"},
         {GST_CUFRAMES_JOIN_RECORD, "Every packet, from running time 0 on", "record"},
         {0, nullptr, nullptr},
@@ -142,7 +145,12 @@ struct SrcSettings : cuframes_subscriber_options {
     GstCuframesOnExhausted on_exhausted = GST_CUFRAMES_ON_EXHAUSTED_COPY;
     guint preroll_ms = 0;
     guint64 start_time_ns = 0;
-    GstCuframesJoin join = GST_CUFRAMES_JOIN_DISPLAY;
+    GstCuframesJoin join = GST_CUFRAMES_JOIN_AUTO;
+    /// Whether the past is there to be had, and not to decode from.
+    bool records() const {
+        const bool asks_for_past = start == CUFRAMES_START_PREROLL || start == CUFRAMES_START_TIME;
+        return join == GST_CUFRAMES_JOIN_RECORD || (join == GST_CUFRAMES_JOIN_AUTO && asks_for_past);
+    }
 };
 
 } // namespace cuframes::gst

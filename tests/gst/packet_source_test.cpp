@@ -123,6 +123,24 @@ INSTANTIATE_TEST_SUITE_P(, PacketSourceStarts,
                              return name;
                          });
 
+// Who asks for the past wants to have it; who asks for a keyframe wants a picture.
+TEST_F(PacketSource, ThePastIsThereForWhatItWasAskedFor) {
+    PacketCamera camera("packets", plain_packets(1000, 10));
+    camera.publish_past(45);
+    camera.run();
+    const auto first_in_segment = [](const std::string& start) {
+        Pipeline reader("cuframessrc key=packets " + start + " ! appsink name=out sync=false");
+        reader.play();
+        return number_of(reader.pull());
+    };
+    EXPECT_EQ(first_in_segment("start=time"), 0);
+    EXPECT_EQ(first_in_segment("start=preroll preroll=60000"), 0);
+    EXPECT_EQ(first_in_segment("start=time join=record"), 0);
+    EXPECT_EQ(first_in_segment("start=keyframe join=record") % 10, 0);
+    EXPECT_GE(first_in_segment("start=time join=display"), 45);
+    EXPECT_GE(first_in_segment("start=keyframe"), 45);
+}
+
 // A camera with a keyframe every ten seconds looks dead for as long.
 TEST_F(PacketSource, ALongWaitForAKeyframeIsTold) {
     PacketCamera camera("packets", plain_packets(20, 10));
