@@ -212,5 +212,39 @@ TEST_F(PacketDisplayH264, OfTheNextPublisherBeginsAtTheMomentToo) {
     EXPECT_GE(next->number, 1074u) << "its past is shown";
 }
 
+// Pictures that refer to some before the keyframe are there with open GOPs: who begins at it shows none that is not whole.
+TEST_F(PacketDisplay, OfOpenGopsIsWhole) {
+    for (const auto& [encoder, decoder] :
+         {std::pair("x264enc speed-preset=ultrafast bframes=2 b-adapt=false key-int-max=25 rc-lookahead=0 "
+                    "option-string=open-gop=1:b-pyramid=0:scenecut=0 ! h264parse",
+                    "h264parse ! avdec_h264"),
+          std::pair("x265enc speed-preset=ultrafast key-int-max=25 "
+                    "option-string=bframes=2:b-adapt=0:open-gop=1:scenecut=0:min-keyint=25 ! "
+                    "h265parse ! video/x-h265,stream-format=hvc1",
+                    "h265parse ! avdec_h265")}) {
+        if (!can_run(encoder) || !can_run(decoder)) {
+            continue;
+        }
+        PacketCamera camera("display", encode(encoder, 150, rate));
+        EXPECT_GT(std::count_if(camera.packets().begin(), camera.packets().end(),
+                                [](const EncodedPacket& packet) { return !packet.delta; }),
+                  4)
+            << "recovery points are keyframes";
+        camera.publish_past(85);
+        Pipeline viewer(viewer_line(decoder));
+        camera.run();
+        viewer.play();
+        const std::optional<Shown> first = show(viewer);
+        ASSERT_TRUE(first) << decoder;
+        EXPECT_GE(first->number, 80u) << decoder;
+        for (unsigned number = first->number + 1; number < 135; ++number) {
+            const std::optional<Shown> next = show(viewer);
+            ASSERT_TRUE(next) << decoder;
+            ASSERT_EQ(next->number, number) << decoder;
+            EXPECT_NEAR(static_cast<double>(next->captured - (camera.begin() + number * interval)), 0, 1e6);
+        }
+    }
+}
+
 } // namespace
 } // namespace cuframes::test
