@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "publisher/packet_log/log_generation.h"
 
-#include "base/clock.h"
-#include "base/log.h"
 #include "ring/packet_window.h"
 
 #include <algorithm>
@@ -13,9 +11,6 @@
 namespace cuframes::core {
 
 namespace {
-
-constexpr const char* bytes_name = "cuframes-packets";
-constexpr uint64_t commit_step = 1 << 20; ///< As few calls as that, and no more memory than that for nothing.
 
 constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
 
@@ -38,16 +33,11 @@ Result<std::shared_ptr<LogGeneration>> LogGeneration::create(const LogConfig& co
     if (!control) {
         return control.error();
     }
-    auto bytes = create_shared_memory(bytes_name, size, 0, Writers::only_present_mappings);
-    if (!bytes) {
-        return bytes.error();
+    auto memory = LogMemory::create(size);
+    if (!memory) {
+        return memory.error();
     }
-    auto for_readers = open_for_readers(bytes->fd);
-    if (!for_readers) {
-        return for_readers.error();
-    }
-    std::shared_ptr<LogGeneration> made(
-        new LogGeneration(std::move(*control), std::move(*bytes), std::move(*for_readers)));
+    std::shared_ptr<LogGeneration> made(new LogGeneration(std::move(*control), std::move(*memory)));
     auto& header = *new (made->at(sizeof(ControlHeader))) PacketsHeader{};
     header.max_time = config.max_time;
     header.max_count = count;
@@ -57,8 +47,8 @@ Result<std::shared_ptr<LogGeneration>> LogGeneration::create(const LogConfig& co
     return made;
 }
 
-LogGeneration::LogGeneration(SharedMemory control, SharedMemory bytes, UniqueFd for_readers)
-    : ContentGeneration(std::move(control)), bytes_(std::move(bytes)), for_readers_(std::move(for_readers)) {}
+LogGeneration::LogGeneration(SharedMemory control, LogMemory memory)
+    : ContentGeneration(std::move(control)), memory_(std::move(memory)) {}
 
 uint64_t LogGeneration::time_of(uint64_t sequence) const {
     const PacketEntry& one = entry(sequence);
@@ -96,27 +86,6 @@ uint64_t LogGeneration::room_of(uint32_t size, uint32_t metadata_size) {
     return round_up(uint64_t{size} + metadata_size, packet_alignment);
 }
 
-std::optional<uint64_t> LogGeneration::take_room(uint64_t size) {
-    if (const auto offset = free_.take(size)) {
-        return offset;
-    }
-    const uint64_t now = monotonic_ns();
-    const uint64_t left = most_room() - committed_;
-    if (left == 0 || now < commit_again_) {
-        return {};
-    }
-    const uint64_t more = std::min(left, round_up(size, commit_step));
-    if (auto got = commit(bytes_.fd.get(), committed_, more, bytes_name); !got) {
-        constexpr uint64_t pause = 1'000'000'000;
-        commit_again_ = now + pause;
-        log(CUFRAMES_LOG_DEBUG, text("a packet log stays at ", committed_, " bytes: ", got.error().message));
-        return {};
-    }
-    free_.give(committed_, more);
-    committed_ += more;
-    return free_.take(size);
-}
-
 /// What packets from `before` to `tail` had.
 void LogGeneration::give_back(uint64_t before, uint64_t tail) {
     for (uint64_t sequence = before; sequence < tail; ++sequence) {
@@ -124,7 +93,7 @@ void LogGeneration::give_back(uint64_t before, uint64_t tail) {
         if (is_there(sequence)) {
             packets_ -= 1;
             packet_bytes_ -= one.size.load();
-            free_.give(one.offset.load(), room_of(one.size.load(), one.metadata_size.load()));
+            memory_.give(one.offset.load(), room_of(one.size.load(), one.metadata_size.load()));
         }
     }
     while (!keyframes_.empty() && keyframes_.front() < tail) {
@@ -153,7 +122,7 @@ Result<> LogGeneration::set_caps(const std::string& caps) {
 }
 
 void LogGeneration::write(uint64_t sequence, const PacketInput& packet, uint64_t offset) {
-    std::byte* to = bytes_.mapping.data() + offset;
+    std::byte* to = memory_.at(offset);
     if (packet.size > 0) {
         std::memcpy(to, packet.data, packet.size);
     }

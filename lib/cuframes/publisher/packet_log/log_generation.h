@@ -3,7 +3,7 @@
 #pragma once
 
 #include "publisher/generation.h"
-#include "publisher/packet_log/free_space.h"
+#include "publisher/packet_log/log_memory.h"
 #include "ring/tail.h"
 
 #include <deque>
@@ -38,7 +38,7 @@ public:
     static uint32_t max_count(const LogConfig& config);
 
     uint32_t parts() const override { return 1; }
-    int part_fd(uint32_t) const override { return for_readers_ ? for_readers_.get() : bytes_.fd.get(); }
+    int part_fd(uint32_t) const override { return memory_.fd(); }
 
     // What there is: from tail() to newest(), nothing where that is before.
     uint64_t newest() const { return Latest::unpack(header().words.newest.load(std::memory_order_relaxed)).sequence; }
@@ -53,14 +53,13 @@ public:
     /// Whether nothing that is there is in the place of the packet that comes next.
     bool entry_is_free(uint64_t sequence) const { return sequence - tail() < header().max_count; }
     cuframes_packet_window window() const;
-    uint64_t committed() const { return committed_; }
+    uint64_t committed() const { return memory_.committed(); }
 
     /// Room for so many bytes in a row, in memory that is there or can be had. Empty: packets have to leave first.
-    std::optional<uint64_t> take_room(uint64_t size);
-    void give_room(uint64_t offset, uint64_t size) { free_.give(offset, size); }
+    std::optional<uint64_t> take_room(uint64_t size) { return memory_.take(size); }
     static uint64_t room_of(uint32_t size, uint32_t metadata_size);
     /// Room of the largest packet that there can be.
-    uint64_t most_room() const { return bytes_.mapping.size(); }
+    uint64_t most_room() const { return memory_.most(); }
 
     /// Packets before `sequence` leave, unless `is_needed` then says otherwise.
     template <class IsNeeded>
@@ -78,7 +77,7 @@ public:
     void show(uint64_t sequence);
 
 private:
-    LogGeneration(SharedMemory control, SharedMemory bytes, UniqueFd for_readers);
+    LogGeneration(SharedMemory control, LogMemory memory);
 
     PacketsHeader& header() const { return *reinterpret_cast<PacketsHeader*>(at(sizeof(ControlHeader))); }
     PacketEntry& entry(uint64_t sequence) const {
@@ -89,11 +88,7 @@ private:
     }
     void give_back(uint64_t before, uint64_t tail);
 
-    SharedMemory bytes_;
-    UniqueFd for_readers_; ///< Empty: there is no /proc, and they get ours.
-    FreeSpace free_;
-    uint64_t committed_ = 0;
-    uint64_t commit_again_ = 0; ///< After more could not be had: when to ask again.
+    LogMemory memory_;
     uint32_t caps_version_ = 0;
     std::deque<uint64_t> keyframes_; ///< Those that are there.
     uint64_t packets_ = 0, packet_bytes_ = 0;
