@@ -2,6 +2,7 @@
 //
 // Packets: what is kept of the past, where a reader begins in it, and what it is told of what has left.
 #include "cuframes/cuframes.hpp"
+#include "deadline.h"
 #include "ring_test.h"
 
 #include <sys/resource.h>
@@ -266,6 +267,17 @@ TEST_F(PacketLog, MemoryIsNoMoreThanTheWindowNeeds) {
     Publisher publisher = publish(second, 64 << 20);
     send(publisher, 20'000, 25);
     EXPECT_LE(publisher.stats()->memory, 1u << 20);
+}
+
+TEST_F(PacketLog, MemoryComesBeforeThePacketThatNeedsIt) {
+    Publisher publisher = publish();
+    EXPECT_EQ(publisher.stats()->memory, 1u << 20) << "for the first packets";
+    const std::string bytes(600 << 10, 'x');
+    ASSERT_TRUE(publisher.publish_packet(bytes.data(), bytes.size(), packet_info()));
+    EXPECT_TRUE(eventually([&] { return publisher.stats()->memory == 2u << 20; }));
+    ASSERT_TRUE(publisher.publish_packet(bytes.data(), bytes.size(), packet_info()));
+    ASSERT_TRUE(publisher.publish_packet(bytes.data(), bytes.size(), packet_info()));
+    EXPECT_TRUE(eventually([&] { return publisher.stats()->memory == 3u << 20; })) << "and so on";
 }
 
 TEST_F(PacketLog, GopLargerThanTheLogLeavesItsBeginning) {

@@ -12,6 +12,9 @@
 #include <algorithm>
 #include <optional>
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
@@ -111,6 +114,10 @@ Result<> commit(int fd, uint64_t offset, uint64_t size, const char* what) {
         }
     }
     return {};
+}
+
+void prefault(const Mapping& mapping, uint64_t offset, uint64_t size) {
+    (void)!::madvise(mapping.data() + offset, size, MADV_POPULATE_WRITE);
 }
 
 Result<UniqueFd> open_for_readers(const UniqueFd& fd) {

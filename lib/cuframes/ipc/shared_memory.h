@@ -54,6 +54,10 @@ Result<SharedMemory> create_shared_memory(const char* name, uint64_t size, uint6
 /// until it is closed, and the next call for the same part finds it there.
 Result<> commit(int fd, uint64_t offset, uint64_t size, const char* what);
 
+/// Has this process's tables know the pages of a part of a mapping, which was committed: who writes there for the first time
+/// then needs no page faults. Where the kernel cannot (before Linux 5.14), nothing but that differs.
+void prefault(const Mapping& mapping, uint64_t offset, uint64_t size);
+
 /// A descriptor of the same memory that can only be read, for peers of memory that grows. Who writes to a file, though
 /// the seals refuse that in the end, can hold its lock meanwhile, for which growing would wait. Nor may other users
 /// open it again. Empty: there is no /proc to make one with.

@@ -144,6 +144,11 @@ void Membership::supply(const Guest& member, const Need& need) {
     }
 }
 
+void Membership::do_chores() {
+    chores_.store(false);
+    content_->do_chores();
+}
+
 /// Once for each time that something becomes short. Not under the mutex.
 void Membership::tell_shortage() {
     if (owes_.exchange(true)) {

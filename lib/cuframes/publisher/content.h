@@ -26,7 +26,7 @@ public:
     virtual ~Share() = default;
 };
 
-/// Called under the membership's mutex, but for hear(). The lock may be let go of where it is given.
+/// Called under the membership's mutex, but for hear() and do_chores(). The lock may be let go of where it is given.
 class Content {
 public:
     using Lock = std::unique_lock<std::mutex>;
@@ -46,6 +46,9 @@ public:
     virtual bool hear([[maybe_unused]] Member& member, [[maybe_unused]] const Datagram& datagram) { return true; }
     /// Tries again what could not be sent to a member, as something was short. Sent::shortage: it still is.
     virtual Sent settle([[maybe_unused]] Member& member) { return Sent::yes; }
+
+    /// What takes its time and is better done before it is needed, in the service thread, after Membership::plan_chores().
+    virtual void do_chores() {}
 
     /// How many items a reader may take while it is waited for, each of which shows that it is at work, before that is
     /// too many.

@@ -107,6 +107,11 @@ void Membership::replace_generation(std::shared_ptr<ContentGeneration> next) {
     stats_.epoch = generation_->epoch();
 }
 
+void Membership::plan_chores() {
+    chores_.store(true);
+    service_->look_again();
+}
+
 void Membership::set_latency(uint64_t latency) {
     std::lock_guard lock(mutex_);
     latency_ = latency;

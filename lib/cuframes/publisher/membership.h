@@ -112,6 +112,9 @@ public:
     /// we were interrupted, or there is another generation now.
     bool wait_for_room(Lock& lock, const Room& room);
 
+    /// Has the content's do_chores() called soon. Under the mutex or not.
+    void plan_chores();
+
     // For the content, not under the mutex.
 
     /// What was to be sent could not be, as something was short: it is tried again.
@@ -134,6 +137,8 @@ private:
     bool hear(const Guest& member, const Datagram& datagram) override { return content_->hear(*member, datagram); }
     bool owes() const override { return owes_.load(); }
     void serve() override;
+    bool has_chores() const override { return chores_.load(); }
+    void do_chores() override;
 
     Result<> check_hello(const Hello& hello) const;
     Result<> check_seats() const;
@@ -171,6 +176,7 @@ private:
     bool ended_before_generation_ = false;
     bool closed_ = false;
     std::atomic<bool> owes_{false};
+    std::atomic<bool> chores_{false};
 
     std::unique_ptr<Service> service_; ///< The last, as its thread uses the others.
 };

@@ -35,6 +35,9 @@ public:
     /// Whether something was short, so that serve() has to be called in a moment.
     virtual bool owes() const = 0;
     virtual void serve() = 0;
+    /// Whether somebody planned what do_chores() does, for a moment in which nobody waits for it.
+    virtual bool has_chores() const = 0;
+    virtual void do_chores() = 0;
 
 protected:
     ~Reception() = default;

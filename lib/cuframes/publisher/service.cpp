@@ -108,6 +108,9 @@ std::optional<Service::Clock::time_point> Service::next_deadline() const {
     if (now < accept_from_) {
         sooner(accept_from_);
     }
+    if (chores_at_) {
+        sooner(*chores_at_);
+    }
     for (const Peer& peer : peers_) {
         if (peer.hello) {
             sooner(now + pause_of_shortage);
@@ -131,6 +134,19 @@ void Service::settle() {
         }
     }
     remove_silent_strangers();
+    do_chores_in_a_moment();
+}
+
+void Service::do_chores_in_a_moment() {
+    if (!reception_.has_chores()) {
+        return;
+    }
+    if (!chores_at_) {
+        chores_at_ = Clock::now() + pause_before_chores;
+    } else if (Clock::now() >= *chores_at_) {
+        chores_at_.reset();
+        reception_.do_chores();
+    }
 }
 
 Service::Fate Service::hear(Peer& peer) {

@@ -26,7 +26,7 @@ public:
     /// Ends the thread and waits for it. Connections stay with the membership.
     ~Service();
 
-    /// Has it look at Reception::owes(). Any thread.
+    /// Has it look at what Reception has for it beside events. Any thread.
     void look_again();
 
 private:
@@ -36,6 +36,8 @@ private:
     static constexpr std::chrono::milliseconds time_for_hello{2000};
     /// Until the next attempt, after something was short.
     static constexpr std::chrono::milliseconds pause_of_shortage{100};
+    /// Who plans chores wakes us on its own processor, often, and would wait there until they are done.
+    static constexpr std::chrono::milliseconds pause_before_chores{2};
 
     struct Peer {
         std::shared_ptr<Connection> connection;
@@ -54,6 +56,7 @@ private:
     void await_events();
     void poll_singly();
     void settle();
+    void do_chores_in_a_moment();
     std::optional<Clock::time_point> next_deadline() const;
 
     void accept_some();
@@ -75,6 +78,7 @@ private:
     std::vector<Peer> peers_;
     std::vector<pollfd> polled_; ///< The waker, the listening socket, and two for each peer.
     Inbox inbox_;
+    std::optional<Clock::time_point> chores_at_;
     Clock::time_point accept_from_ = {}; ///< Not before, after a failure to.
     bool shortage_told_ = false;
     std::thread thread_;

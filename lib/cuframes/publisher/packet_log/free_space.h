@@ -18,6 +18,7 @@ public:
         if (size == 0) {
             return;
         }
+        total_ += size;
         auto next = free_.upper_bound(offset);
         if (next != free_.begin()) {
             if (auto before = std::prev(next); before->first + before->second == offset) {
@@ -51,11 +52,16 @@ public:
             free_.emplace(offset + size, length - size);
         }
         behind_last_ = offset + size;
+        total_ -= size;
         return offset;
     }
 
+    /// In as many pieces as there are.
+    uint64_t total() const { return total_; }
+
 private:
     std::map<uint64_t, uint64_t> free_; ///< Sizes by offset; no two of them touch.
+    uint64_t total_ = 0;
     uint64_t behind_last_ = 0;
 };
 

@@ -57,6 +57,7 @@ public:
 
     /// Room for so many bytes in a row, in memory that is there or can be had. Empty: packets have to leave first.
     std::optional<uint64_t> take_room(uint64_t size) { return memory_.take(size); }
+    LogMemory& memory() { return memory_; }
     static uint64_t room_of(uint32_t size, uint32_t metadata_size);
     /// Room of the largest packet that there can be.
     uint64_t most_room() const { return memory_.most(); }

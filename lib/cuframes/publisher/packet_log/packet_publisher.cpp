@@ -25,6 +25,7 @@ Result<std::unique_ptr<PacketPublisher>> PacketPublisher::create(std::shared_ptr
     if (!made) {
         return made.error();
     }
+    publisher->do_chores(); // For the first packets.
     core::log(CUFRAMES_LOG_INFO,
               text("\"", members.options().key, "\" has a packet log: epoch ", members.generation()->epoch(),
                    ", the past ", static_cast<double>(config.max_time) / 1e9, " s in at most ",
@@ -69,7 +70,25 @@ Result<> PacketPublisher::publish(const PacketInput& packet) {
     membership_->make_visible([&] { log().show(membership_->next_sequence()); });
     bytes_ += packet.size;
     let_old_ones_go(log().newest_time());
+    if (!chores_planned_ && log().memory().wanted()) {
+        chores_planned_ = true;
+        membership_->plan_chores();
+    }
     return {};
+}
+
+/// Memory for packets to come.
+void PacketPublisher::do_chores() {
+    auto lock = membership_->lock();
+    const auto generation = membership_->generation(); // Ours, whoever closes meanwhile.
+    if (const auto stretch = log().memory().wanted()) {
+        LogMemory& memory = log().memory();
+        lock.unlock();
+        const auto got = memory.get(*stretch);
+        lock.lock();
+        memory.note(*stretch, got);
+    }
+    chores_planned_ = false;
 }
 
 Error PacketPublisher::too_large(const PacketInput& packet) const {

@@ -41,6 +41,7 @@ private:
     uint64_t joins_after() const override;
     uint32_t patience(const Share& share) const override;
     uint32_t capacity() const override;
+    void do_chores() override;
     using Content::add_to;
     void add_to(cuframes_publisher_stats& stats) const override;
 
@@ -57,7 +58,9 @@ private:
 
     const LogConfig config_;
     const std::shared_ptr<Membership> membership_;
-    uint64_t bytes_ = 0; ///< Of all packets published. Under the mutex.
+    // Under the mutex.
+    uint64_t bytes_ = 0; ///< Of all packets published.
+    bool chores_planned_ = false;
 };
 
 } // namespace cuframes::core
