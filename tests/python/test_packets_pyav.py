@@ -259,6 +259,30 @@ def test_streams_of_one_file_have_one_clock(av, key, cleanup, read):
         assert [one - offset for one in ours] == theirs and len(ours) > 20
 
 
+def test_decoding_times_that_a_container_leaves_out(av, publisher, read):
+    """Matroska says when pictures are shown; when the first ones are decoded nobody says of a stream with B-frames. Muxers
+    that find no time there take that of showing, and are late with all that follows."""
+    film = films.video(av, "libx264", "matroska", options={"bf": "2"})
+    found = films.packets_of(av, film)
+    assert found[0].dts is None, "or there is nothing to reckon"
+    sent = publish_film(av, publisher, film)
+    packets = list(read(preroll=3600))
+    assert [bytes(packet) for packet in packets] == sent
+    steps = [b.dts - a.dts for a, b in itertools.pairwise(packets)]
+    assert all(abs(step - SECOND // 25) <= 1_000_000 for step in steps), steps
+    assert all(packet.dts <= packet.pts for packet in packets)
+
+
+def test_a_stream_that_ends_before_its_decoding_times_are_known(av, publisher, read):
+    """What was held for them is sent without."""
+    film = films.video(av, "libx264", "matroska", options={"bf": "2"})
+    with av.open(film) as source:
+        publisher.send(next(source.demux(video=0)))
+        publisher.eos()
+    (packet,) = read(preroll=3600)
+    assert packet.is_keyframe and packet.pts is not None and packet.dts is None
+
+
 def test_parameter_sets_that_a_stream_told_once(av, publisher, read):
     """RTSP tells the parameter sets before the first packet, and perhaps not again: they are put before keyframes, so that
     whoever begins at one can decode."""

@@ -131,7 +131,8 @@ class PacketPublisher(Writer):
         Waits for nobody but under policy "wait". OutOfMemory: it is larger than the log, or than 64 MiB; it counts as
         dropped, readers learn of it, and the next packet is published as ever. Several threads may send; each packet is
         whole. What PyAV's demuxers give last, an empty packet for decoders, is passed over. The first second of a live
-        source, which PyAV has looked into and gives at once, is published when its times are known, with the packet after.
+        source, which PyAV has looked into and gives at once, is published when its times are known, with the packet after;
+        and so are the first pictures of a file that leaves it to be reckoned when they are decoded, as Matroska does.
         """
         self._open()
         said = {

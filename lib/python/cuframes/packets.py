@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -160,9 +161,12 @@ class Arrivals:
         self._sets = b""
         self._clock: Clock | None = None
         self._held: list[Brought] = []
+        self._reorders = False
+        """And no packet has told yet when it is decoded."""
 
     def take(self, packet: av.Packet[Any], given: dict[str, Any]) -> list[Brought]:
-        """What can be published now; nothing, while the clock is not known yet. `given` goes before what the packet says."""
+        """What can be published now; nothing, while the clock is not known yet, or times of decoding that are about to be.
+        `given` goes before what the packet says."""
         if self._clock is None or packet.stream is not self._stream:
             self._begin(packet)
         assert self._clock is not None
@@ -176,7 +180,8 @@ class Arrivals:
         brought = Brought(data, pts, dts, duration, packet.is_keyframe, caps=self._caps, given=given)
         self._held.append(brought)
         self._clock.see(self, brought.decoded_at)
-        return self.rest() if self._clock.is_known else []
+        self._reorders = self._reorders and brought.dts is None and len(self._held) <= _MOST_REORDERED
+        return self.rest() if self._clock.is_known and not self._reorders else []
 
     def rest(self) -> list[Brought]:
         """All that is held yet."""
@@ -193,6 +198,7 @@ class Arrivals:
     def _begin(self, packet: av.Packet[Any]) -> None:
         self._stream = packet.stream
         self._sets = b""
+        self._reorders = False
         if packet.stream is None:
             if not self._caps_are_given:
                 raise InvalidArgument(
@@ -206,7 +212,12 @@ class Arrivals:
             self._codec = "" if context is None else context.codec.canonical_name
             data = b"" if context is None else context.extradata or b""
             self._sets = data if is_in_band(self._codec, data) else b""
+            self._reorders = bool(getattr(context, "has_b_frames", False))
         self._clock = Clock.of(None if packet.stream is None else packet.stream.container)
+
+
+_MOST_REORDERED = 16
+"""Pictures that the codecs let lie between decoding and showing one."""
 
 
 def _nanoseconds(packet: av.Packet[Any], value: int | None) -> int | None:
@@ -217,6 +228,11 @@ def _nanoseconds(packet: av.Packet[Any], value: int | None) -> int | None:
 
 
 def _fill_in_times(packets: list[Brought]) -> None:
+    _fill_in_unknown(packets)
+    _fill_in_decoding(packets)
+
+
+def _fill_in_unknown(packets: list[Brought]) -> None:
     """The first packets of an RTSP stream may have no time: they were that much before the next ones that the step is."""
     known = [number for number, one in enumerate(packets) if one.decoded_at is not None]
     if not known or known[0] == 0:
@@ -226,3 +242,18 @@ def _fill_in_times(packets: list[Brought]) -> None:
     for number in range(known[0]):
         at = times[0] - (known[0] - number) * step
         packets[number] = dataclasses.replace(packets[number], pts=at, dts=at)
+
+
+def _fill_in_decoding(packets: list[Brought]) -> None:
+    """Of a stream whose pictures come in another order, containers such as Matroska leave to be reckoned when the first
+    ones are decoded: each a step before the next. Muxers would take the times at which they are shown, and be late with all
+    that follow."""
+    known = next((number for number, one in enumerate(packets) if one.dts is not None), 0)
+    if known == 0:
+        return
+    shown = sorted({one.pts for one in packets if one.pts is not None})
+    step = packets[known].duration or min((b - a for a, b in itertools.pairwise(shown)), default=0)
+    for number in range(known):
+        at = (packets[known].dts or 0) - (known - number) * step
+        pts = packets[number].pts
+        packets[number] = dataclasses.replace(packets[number], dts=at if pts is None else min(at, pts))
