@@ -11,16 +11,15 @@ GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_sink_debug);
 namespace cuframes::gst {
 namespace {
 
-GstClockTime value_of(cuframes_optional time) { return time.plus_one - 1; }
-
-/// Moves both times, so that the one by which a packet goes is `capture`.
-void capture_at(cuframes_packet_info& info, GstClockTime capture) {
-    const GstClockTime pts = value_of(info.pts);
-    const GstClockTime dts = value_of(info.dts);
-    if (GST_CLOCK_TIME_IS_VALID(pts) && GST_CLOCK_TIME_IS_VALID(dts)) {
-        info.dts = cuframes_some(dts + capture - pts);
+/// Moves both times, so that the one by which a packet goes is `capture`. The clock that the times in `info` are of does not
+/// run yet, and what would be before its beginning is not in them: how far both are apart only the buffer knows.
+void capture_at(cuframes_packet_info& info, const GstBuffer* buffer, GstClockTime capture) {
+    const bool has_pts = GST_BUFFER_PTS_IS_VALID(buffer);
+    if (has_pts && GST_BUFFER_DTS_IS_VALID(buffer)) {
+        const GstClockTimeDiff ahead = GST_CLOCK_DIFF(GST_BUFFER_DTS(buffer), GST_BUFFER_PTS(buffer));
+        info.dts = cuframes_some(static_cast<GstClockTime>(static_cast<GstClockTimeDiff>(capture) - ahead));
     }
-    if (GST_CLOCK_TIME_IS_VALID(pts) || !GST_CLOCK_TIME_IS_VALID(dts)) {
+    if (has_pts || !GST_BUFFER_DTS_IS_VALID(buffer)) {
         info.pts = cuframes_some(capture);
     } else {
         info.dts = cuframes_some(capture);
@@ -78,7 +77,7 @@ cuframes_packet_info PacketWriter::packet_info(GstBuffer* buffer, GstClockTime c
     info.metadata = facts.metadata;
     info.metadata_size = facts.metadata_size;
     if (GST_CLOCK_TIME_IS_VALID(capture)) {
-        capture_at(info, capture);
+        capture_at(info, buffer, capture);
     }
     return info;
 }
