@@ -252,7 +252,8 @@ def _fill_in_decoding(packets: list[Brought]) -> None:
     if known == 0:
         return
     shown = sorted({one.pts for one in packets if one.pts is not None})
-    step = packets[known].duration or min((b - a for a, b in itertools.pairwise(shown)), default=0)
+    shortest = min((b - a for a, b in itertools.pairwise(shown)), default=0)
+    step = packets[known].duration or shortest
     for number in range(known):
         at = (packets[known].dts or 0) - (known - number) * step
         pts = packets[number].pts
