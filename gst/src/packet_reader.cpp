@@ -52,6 +52,7 @@ void PacketReader::start(cuframes_subscriber* subscriber) {
 
 void PacketReader::stop() {
     packet_.reset();
+    header_.clear();
     GST_OBJECT_LOCK(src_);
     gst_clear_caps(&caps_);
     GST_OBJECT_UNLOCK(src_);
@@ -67,6 +68,11 @@ GstFlowReturn PacketReader::create(GstBuffer** buffer) {
         const PacketTimes times = clock_.times_of(view);
         if (const GstFlowReturn flow = prepare(view, times); flow != GST_FLOW_OK) {
             return flow;
+        }
+        if (!header_.empty()) {
+            *buffer = header_.front().release();
+            header_.pop_front();
+            return GST_FLOW_OK;
         }
         if (const std::optional<Placing> placing = join_.load()->place(times)) {
             *buffer = wrap(*placing);
@@ -173,6 +179,8 @@ GstFlowReturn PacketReader::follow_caps(const cuframes_packet_view& view) {
         if (!take_caps(view) || !accepted_downstream()) {
             return GST_FLOW_NOT_NEGOTIATED;
         }
+        const bool begins_the_stream = view.flags & GST_BUFFER_FLAG_HEADER;
+        header_ = begins_the_stream ? std::deque<BufferPtr>() : flac_header(caps_);
         if (!negotiate()) {
             return GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(src_)) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
         }

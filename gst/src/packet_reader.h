@@ -5,6 +5,7 @@
 #include "src/attachment.h"
 #include "src/content_reader.h"
 #include "src/display_join.h"
+#include "src/flac_header.h"
 #include "src/packet_times.h"
 #include "src/record_join.h"
 
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -77,7 +79,8 @@ private:
     // The streaming thread's.
     cuframes_subscriber* subscriber_ = nullptr;
     PacketClock clock_;
-    Packet packet_; ///< Was taken and is still to be handed on.
+    Packet packet_;                ///< Was taken and is still to be handed on.
+    std::deque<BufferPtr> header_; ///< That goes before it.
     bool discontinuity_pending_ = false;
     bool is_first_ = true;
     bool told_of_wait_ = false;
