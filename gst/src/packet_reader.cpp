@@ -17,6 +17,17 @@ namespace {
 /// Who waits longer for a picture than this asks himself why.
 constexpr int64_t patience_ms = 2000;
 
+/// Without what only a decoder reads, which may be long.
+std::string told(const GstCaps* caps) {
+    GstCaps* brief = gst_caps_copy(caps);
+    gst_structure_remove_fields(gst_caps_get_structure(brief, 0), "codec_data", "streamheader", nullptr);
+    gchar* text = gst_caps_to_string(brief);
+    std::string out = text;
+    g_free(text);
+    gst_caps_unref(brief);
+    return out;
+}
+
 } // namespace
 
 PacketReader::PacketReader(GstBaseSrc* src, const ElementSettings<SrcSettings>& settings, Attachment& attachment)
@@ -213,13 +224,12 @@ bool PacketReader::accepted_downstream() {
     if (gst_pad_peer_query_accept_caps(GST_BASE_SRC_PAD(src_), caps_) || GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(src_))) {
         return true;
     }
-    gchar* text = gst_caps_to_string(caps_);
-    const std::string caps = text;
-    g_free(text);
+    const std::string media = gst_structure_get_name(gst_caps_get_structure(caps_, 0));
     post_error(element_, CUFRAMES_ERROR_INVALID_STATE,
                "cuframessrc key=" + settings_.copy().key +
-                   ": the next element does not take the publisher's packets, " + caps +
-                   "; put their parser or decoder in between (decodebin3 finds one), or read a key with frames",
+                   ": the next element does not take the publisher's packets, " + told(caps_) +
+                   "; put their parser or decoder in between (decodebin3 finds one), " + media +
+                   " by itself before a muxer, or read a key with frames",
                "negotiating");
     return false;
 }

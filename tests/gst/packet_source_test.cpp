@@ -353,14 +353,17 @@ TEST_F(PacketSource, AndFramesAreTakenAsTheyCome) {
 }
 
 TEST_F(PacketSource, ThatTheNextElementDoesNotTakeAreAnErrorThatNamesThem) {
-    PacketCamera camera("packets", plain_packets(20, 10));
+    PacketCamera camera("packets", plain_packets(20, 10, "application/x-test,number=(int)7,codec_data=(buffer)0a0b0c"));
     camera.publish_past(20);
     Pipeline reader("cuframessrc key=packets start=keyframe ! videoconvert ! fakesink");
     reader.play();
     const BusNews news = reader.wait_for(GST_MESSAGE_ERROR);
     EXPECT_EQ(news.kind, BusNews::error);
     EXPECT_NE(news.text.find("application/x-test"), std::string::npos) << news.text;
+    EXPECT_NE(news.text.find("number=(int)7"), std::string::npos) << news.text;
     EXPECT_NE(news.text.find("parser or decoder"), std::string::npos) << news.text;
+    EXPECT_NE(news.text.find("application/x-test by itself before a muxer"), std::string::npos) << news.text;
+    EXPECT_EQ(news.text.find("0a0b0c"), std::string::npos) << "what only a decoder reads: " << news.text;
 }
 
 // As a publisher in another language would give them at first.
