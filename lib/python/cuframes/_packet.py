@@ -61,7 +61,8 @@ class Packet(Described, _native.PacketData):
         return self._told.behind
 
     def to_av(self, stream: av.stream.Stream | None = None, *, origin: int = 0) -> av.Packet[Any]:
-        """The same as a packet of PyAV, to be decoded or muxed: a copy, with the room after it that FFmpeg reads over.
+        """The same as a packet of PyAV, to be decoded or muxed: a copy, with the room after it that FFmpeg reads over. PyAV
+        takes no packet in others' memory, and copying 200 kB takes some 20 µs.
 
         Its times are nanoseconds (`time_base` 1/1000000000), less `origin`: with 0 those of decoded pictures are the
         times of capture. stream: the one of a file that it is for, as `cuframes.packets.add_stream()` makes it; then

@@ -84,7 +84,8 @@ def to_av(packet: Packet, stream: av.stream.Stream | None = None, origin: int = 
     """`Packet.to_av()`."""
     import av
 
-    # Memory of FFmpeg's own: its decoders read over the end of what they are given.
+    # Memory of FFmpeg's own: its decoders read over the end of what they are given, and PyAV has no way to say that ours
+    # could be read so far, too.
     made: Any = av.Packet(len(packet))
     if len(packet):
         made.update(packet)
