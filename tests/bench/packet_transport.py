@@ -79,6 +79,16 @@ def measure(system, readers, mbit, count):
     return system, mbit, readers, both(pushes), both(ages), f"{ours['cpu']:.0f}", cpu
 
 
+def measure_others_again(system, *arguments):
+    """What measure() gives. Of others than cuframes it is no news that they stumble on a busy machine: an RTSP server lets a
+    client go that does not take the packets of one picture at once."""
+    for _ in range(2 if system != "cuframes" else 0):
+        with contextlib.suppress(ProgramError):
+            return measure(system, *arguments)
+        print(f"{system}: once more", file=sys.stderr)
+    return measure(system, *arguments)
+
+
 def row(cells):
     print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
@@ -102,7 +112,7 @@ def main():
                 row(measure("floor", 0, float(mbit), count))
             for readers in options.readers.split(","):
                 for system in systems:
-                    row(measure(system, int(readers), float(mbit), count))
+                    row(measure_others_again(system, int(readers), float(mbit), count))
     except ProgramError as problem:
         sys.exit(f"FAIL {problem}")
     for system in sorted(set(options.systems.split(",")) - set(systems)):
