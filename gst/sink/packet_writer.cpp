@@ -13,7 +13,7 @@ namespace {
 
 /// Moves both times, so that the one by which a packet goes is `capture`. The clock that the times in `info` are of does not
 /// run yet, and what would be before its beginning is not in them: how far both are apart only the buffer knows.
-void capture_at(cuframes_packet_info& info, const GstBuffer* buffer, GstClockTime capture) {
+void capture_at(cuframes_packet_info& info, GstBuffer* buffer, GstClockTime capture) {
     const bool has_pts = GST_BUFFER_PTS_IS_VALID(buffer);
     if (has_pts && GST_BUFFER_DTS_IS_VALID(buffer)) {
         const GstClockTimeDiff ahead = GST_CLOCK_DIFF(GST_BUFFER_DTS(buffer), GST_BUFFER_PTS(buffer));

@@ -18,7 +18,7 @@ namespace {
 constexpr int64_t patience_ms = 2000;
 
 /// Without what only a decoder reads, which may be long.
-std::string told(const GstCaps* caps) {
+std::string told(GstCaps* caps) {
     GstCaps* brief = gst_caps_copy(caps);
     gst_structure_remove_fields(gst_caps_get_structure(brief, 0), "codec_data", "streamheader", nullptr);
     gchar* text = gst_caps_to_string(brief);
