@@ -91,14 +91,16 @@ std::optional<uint64_t> AttachedLog::keyframe_of(uint64_t sequence) const {
 /// oldest where all are later.
 std::optional<uint64_t> AttachedLog::keyframe_at_or_before(uint64_t time) const {
     std::optional<uint64_t> found;
-    if (!can_hold(tail(), position_)) {
+    const uint64_t oldest = tail(); // Once: a publisher gone mad may move it back, and the way there would have no end.
+    if (!can_hold(oldest, position_)) {
         return found;
     }
-    for (auto keyframe = keyframe_of(position_); keyframe; keyframe = keyframe_of(*keyframe - 1)) {
+    for (auto keyframe = keyframe_of(position_); keyframe;) {
         found = keyframe;
-        if (time_of(*keyframe) <= time) {
+        if (time_of(*keyframe) <= time || *keyframe <= oldest) {
             break;
         }
+        keyframe = keyframe_of(*keyframe - 1);
     }
     return found;
 }
