@@ -152,6 +152,8 @@ TEST_F(LogHeaderTest, MemoryShorterThanItsHeadersIsRefused) {
         const auto got = read();
         ASSERT_FALSE(got) << size;
         EXPECT_EQ(got.error().code, CUFRAMES_ERROR_PROTOCOL);
+        const char* told = size < headers_size ? "only" : "reach beyond";
+        EXPECT_NE(got.error().message.find(told), std::string::npos) << size << ": " << got.error().message;
     }
 }
 
