@@ -16,7 +16,7 @@ SKIPPED = 77
 DRIVER = "/usr/lib/nvidia-driver"
 LISTING = "/etc/cuframes-tests.json"
 # Suites about the source tree, or that no GPU has a part in, say nothing new here; they can be asked for by name.
-NOT_HERE = {"dev", "docs", "headers", "model", "packaging", "typing", "unit"}
+NOT_HERE = {"dev", "docs", "fuzz", "headers", "model", "packaging", "typing", "unit"}
 
 
 def environment_for(test):

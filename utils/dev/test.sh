@@ -14,7 +14,7 @@ checks=(format install sanitize tidy)
 # The next Debian lacks the clang that decides for us, and pip on the host is none of its business.
 case $CUFRAMES_DEV_DISTRIBUTION in forky) checks=(sanitize) ;; esac
 # GStreamer and GLib keep caches until exit that leak checkers report, so the elements are tested without sanitizers.
-sanitized_suites=(unit model fake-cuda conformance)
+sanitized_suites=(unit model fake-cuda conformance fuzz)
 sanitized_options=('-Db_sanitize=address,undefined' -Db_lundef=false -Doptimization=1 -Dgst=disabled -Dexamples=false)
 
 run_tests() {
