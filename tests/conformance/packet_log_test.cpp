@@ -263,12 +263,6 @@ TEST_F(PacketLog, BytesAreBoundedToo) {
     EXPECT_FALSE((*last_)->delta);
 }
 
-TEST_F(PacketLog, MemoryIsNoMoreThanTheWindowNeeds) {
-    Publisher publisher = publish(second, 64 << 20);
-    send(publisher, 20'000, 25);
-    EXPECT_LE(publisher.stats()->memory, 1u << 20);
-}
-
 TEST_F(PacketLog, MemoryComesBeforeThePacketThatNeedsIt) {
     Publisher publisher = publish();
     EXPECT_EQ(publisher.stats()->memory, 1u << 20) << "for the first packets";

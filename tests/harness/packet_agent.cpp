@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Packets that hold the publisher's incarnation and their own number again and again, so that one that was overwritten while
-// it was copied is seen to be. Each is a keyframe, and as large as it takes for `slots` of them to fill the log.
+// it was copied is seen to be. Each is a keyframe, and as large as it takes for `slots` of them to fill the log; or they are
+// those of a camera.
 #include "packet_agent.h"
 
 #include "agent.h"
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <optional>
 #include <thread>
@@ -39,6 +41,21 @@ void must(const Status& status) {
 
 const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
+/// What the encoders of a camera make, in one log: a picture in every other packet, 25 a second, with a keyframe each ten
+/// seconds, and sound between.
+struct CameraPacket {
+    size_t size;
+    bool delta;
+
+    explicit CameraPacket(uint64_t number) {
+        const uint64_t picture = number / 2;
+        const bool is_sound = number % 2 == 0, is_keyframe = !is_sound && picture % 250 == 0;
+        size = is_sound ? 160 + picture % 11 * 8 : is_keyframe ? 120'000 : 4000 + picture * 37 % 512 * 8;
+        delta = !is_keyframe;
+    }
+    static constexpr uint64_t apart = 20'000'000; ///< Nanoseconds.
+};
+
 class PacketPublisherRole {
 public:
     void add_verbs(Verbs& verbs) {
@@ -58,6 +75,13 @@ public:
             return ok();
         };
         verbs["publisher_stats"] = [this](const Message&) { return answer_of(must(publisher_->stats())); };
+        verbs["window"] = [this](const Message&) {
+            const auto window = must(publisher_->packet_window());
+            return ok()
+                .set("packets", window.packets)
+                .set("bytes", window.bytes)
+                .set("span", window.newest_time - window.oldest_time);
+        };
         verbs["subscribers"] = [this](const Message&) { return answer_of(must(publisher_->subscribers())); };
         verbs["departures"] = [this](const Message&) { return departures_.answer(); };
         verbs["destroy_publisher"] = [this](const Message&) {
@@ -75,7 +99,8 @@ public:
 
 private:
     Message create(const Message& request) {
-        constexpr uint64_t bytes = 64 * 1024; // The smallest log there is.
+        constexpr int64_t smallest = 64 * 1024;
+        const auto bytes = static_cast<uint64_t>(request.number("log_bytes", smallest)); // 0: the default.
         const std::string key = request.text("key", "cam"), directory = request.text("dir");
         const std::string access = request.text("access");
         auto options = publisher_options(key.c_str());
@@ -98,8 +123,13 @@ private:
     Message publish(const Message& request) {
         const int64_t count = request.number("count", 1); // 0: until interrupted.
         for (int64_t done = 0; count == 0 ? !interrupted_.load() : done < count; ++done) {
-            const std::vector<uint64_t> words(words_, incarnation_ << 40 | (last_ + 1));
-            must(publisher_->publish_packet(words.data(), words.size() * sizeof(uint64_t)));
+            const CameraPacket of_camera(last_ + 1);
+            const bool films = request.number("camera") != 0;
+            const auto info =
+                films ? packet_info(began_ + last_ * CameraPacket::apart, of_camera.delta) : packet_info();
+            const size_t size = films ? of_camera.size / sizeof(uint64_t) : words_;
+            const std::vector<uint64_t> words(size, incarnation_ << 40 | (last_ + 1));
+            must(publisher_->publish_packet(words.data(), words.size() * sizeof(uint64_t), info));
             last_ += 1;
             if (request.number("ends")) {
                 must(publisher_->eos());
@@ -118,6 +148,7 @@ private:
     uint64_t incarnation_ = 1;
     uint64_t last_ = 0;
     size_t words_ = 0; ///< In each packet.
+    const uint64_t began_ = static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
     std::optional<Publisher> publisher_;
 };
 
