@@ -248,6 +248,33 @@ TEST_F(PacketLog, WholeGopsLeaveFirstAndTheTimeIsCovered) {
     EXPECT_EQ(same->bit_rate, window->bit_rate);
 }
 
+// From the end of connect() on, in its own words before and after.
+TEST_F(PacketLog, WindowIsKnownToWhoIsAttached) {
+    auto publisher = std::make_unique<Publisher>(publish());
+    send(*publisher, 25, 10);
+    for (int i = 0; i < 20; ++i) {
+        Subscriber reader = subscribe();
+        const auto early = reader.packet_window();
+        ASSERT_FALSE(early);
+        EXPECT_EQ(early.error().code, CUFRAMES_ERROR_INVALID_STATE);
+        EXPECT_NE(early.error().message.find("connect"), std::string::npos) << early.error().message;
+        ASSERT_TRUE(reader.connect());
+        const auto window = reader.packet_window();
+        ASSERT_TRUE(window) << window.error().message;
+        EXPECT_EQ(window->packets, 25u);
+        EXPECT_EQ(window->keyframes, 3u);
+    }
+    Subscriber reader = subscribe(CUFRAMES_START_KEYFRAME);
+    ASSERT_TRUE(reader.connect());
+    publisher.reset();
+    EXPECT_EQ(reader.packet_window()->packets, 25u) << "what a dead publisher left is there until it is read";
+    while (reader.next_packet(not_at_all)) {
+    }
+    const auto late = reader.packet_window();
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code, CUFRAMES_ERROR_INVALID_STATE);
+}
+
 TEST_F(PacketLog, BytesAreBoundedToo) {
     Publisher publisher = publish(3600 * second, 64 * 1024);
     send(publisher, 2000, 10);
@@ -308,18 +335,41 @@ TEST_F(PacketLog, PacketTooLargeIsRefusedAndCounted) {
     EXPECT_EQ(reader.stats()->lost, 1u);
 }
 
+// In both modes, which only name differently what was missed; what the publisher dropped is among it.
 TEST_F(PacketLog, LappedReaderGoesOnWithTheOldestKeyframeAndKnowsWhatItMissed) {
     Publisher publisher = publish(2 * second);
-    Subscriber reader = subscribe();
-    ASSERT_TRUE(reader.connect());
+    Subscriber strict = subscribe(), newest = subscribe(CUFRAMES_START_LIVE, 0, CUFRAMES_MODE_NEWEST);
+    ASSERT_TRUE(strict.connect());
+    ASSERT_TRUE(newest.connect());
     send(publisher, 10, 10);
-    EXPECT_EQ(take(reader), 1u);
+    for (Subscriber* reader : {&strict, &newest}) {
+        EXPECT_EQ(take(*reader), 1u);
+        EXPECT_EQ((*last_)->missed, 0u);
+    }
     send(publisher, 500, 10);
-    const uint64_t next = take(reader);
-    EXPECT_FALSE((*last_)->delta);
-    EXPECT_EQ((*last_)->missed, next - 2);
-    EXPECT_EQ(reader.stats()->lost, next - 2);
-    EXPECT_EQ(publisher.stats()->lapped, next - 2);
+    ASSERT_TRUE(publisher.drop());
+    sent_ += 1;
+    send(publisher, 9, 10);
+    for (Subscriber* reader : {&strict, &newest}) {
+        const uint64_t next = take(*reader), missed = next - 2;
+        EXPECT_FALSE((*last_)->delta);
+        EXPECT_TRUE((*last_)->discontinuity);
+        EXPECT_EQ((*last_)->missed, missed);
+        EXPECT_EQ(publisher.stats()->lapped, missed);
+        uint64_t before = next;
+        while (before < 520) {
+            const uint64_t taken = take(*reader);
+            EXPECT_EQ((*last_)->missed, taken == 512 ? 1u : 0u); // Number 511 is that of none.
+            EXPECT_EQ(taken, before + (*last_)->missed + 1);
+            before = taken;
+        }
+        EXPECT_EQ(reader->stats()->lost, reader == &strict ? missed + 1 : 0);
+        EXPECT_EQ(reader->stats()->skipped, reader == &newest ? missed + 1 : 0);
+    }
+    for (const cuframes_subscriber_info& info : *publisher.subscribers()) {
+        EXPECT_EQ(info.lost, info.mode == CUFRAMES_MODE_STRICT ? strict.stats()->lost : 0);
+        EXPECT_EQ(info.skipped, info.mode == CUFRAMES_MODE_NEWEST ? newest.stats()->skipped : 0);
+    }
 }
 
 TEST_F(PacketLog, CapsGoWithTheirPackets) {

@@ -413,9 +413,10 @@ def test_lossless_to_strict_readers(key, read, cleanup):
 
 
 def test_window(publisher, read):
-    """Both sides say what the log holds."""
+    """Both sides say what the log holds, the reader as soon as it is attached."""
     subscriber = read()
     empty = publisher.window()
+    assert subscriber.window() == empty
     assert (empty["packets"], empty["keyframes"], empty["oldest_time"], empty["keyframe_time"]) == (0, 0, None, None)
     start = send(publisher, 1, 51)
     expected = {
@@ -425,8 +426,8 @@ def test_window(publisher, read):
         "newest_time": start + 2_000 * MS,
         "keyframe_time": start + 2_000 * MS,
     }
-    take(subscriber, 1)
-    for side in (publisher, subscriber):
+    late = read()
+    for side in (publisher, subscriber, late):
         window = side.window()
         assert {name: window[name] for name in expected} == expected
         assert window["bytes"] >= 51_000 and 150_000 < window["bit_rate"] < 250_000, window

@@ -4,6 +4,7 @@
 #include "cuframes/cuframes.hpp"
 #include "ipc/seqpacket.h"
 #include "protocol/messages.h"
+#include "raw_log.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -18,15 +20,42 @@
 namespace cuframes::core {
 namespace {
 
+/// A socket where a publisher's is looked for.
+class Listening {
+public:
+    Listening() : folder_((std::filesystem::temp_directory_path() / "hearing-XXXXXX").string()) {
+        EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
+        auto made = listen_at(folder_ + "/cam.sock", 0600, static_cast<gid_t>(-1));
+        EXPECT_TRUE(made) << made.error().message;
+        socket_ = std::move(*made);
+    }
+    Listening(const Listening&) = delete;
+    Listening& operator=(const Listening&) = delete;
+    ~Listening() { std::filesystem::remove_all(folder_); }
+
+    const char* folder() const { return folder_.c_str(); }
+    Connection accept() const { return Connection(UniqueFd(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC))); }
+
+private:
+    std::string folder_;
+    UniqueFd socket_;
+};
+
+Welcome welcome(ContentKind kind) {
+    Welcome out = {};
+    out.version = protocol_version;
+    out.content = static_cast<uint32_t>(kind);
+    out.pid = ::getpid();
+    out.granted = kind == ContentKind::frames ? 1 : 0;
+    return out;
+}
+
 // A publisher that dies sends no more, and what it sent last lies in one batch with the hang-up: a part of memory among it
 // that nobody takes any more is not kept.
 TEST(Hearing, DescriptorsBeforeAHangUpAreClosed) {
-    std::string folder = (std::filesystem::temp_directory_path() / "hearing-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-    auto listening = listen_at(folder + "/cam.sock", 0600, static_cast<gid_t>(-1));
-    ASSERT_TRUE(listening) << listening.error().message;
+    const Listening listening;
     auto options = subscriber_options("cam");
-    options.directory = folder.c_str();
+    options.directory = listening.folder();
     options.end_when_gone = true;
     auto reader = Subscriber::create(options);
     ASSERT_TRUE(reader) << reader.error().message;
@@ -36,13 +65,8 @@ TEST(Hearing, DescriptorsBeforeAHangUpAreClosed) {
     ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
     UniqueFd read_end(pipe[0]), write_end(pipe[1]);
     {
-        Connection publisher(UniqueFd(::accept4(listening->get(), nullptr, nullptr, SOCK_CLOEXEC)));
-        Welcome welcome = {};
-        welcome.version = protocol_version;
-        welcome.content = static_cast<uint32_t>(ContentKind::frames);
-        welcome.pid = ::getpid();
-        welcome.granted = 1;
-        ASSERT_EQ(publisher.send(welcome), Sent::yes);
+        const Connection publisher = listening.accept();
+        ASSERT_EQ(publisher.send(welcome(ContentKind::frames)), Sent::yes);
         Chunk chunk = {};
         chunk.index = 1;
         ASSERT_EQ(publisher.send(chunk, {write_end.get()}), Sent::yes);
@@ -54,7 +78,43 @@ TEST(Hearing, DescriptorsBeforeAHangUpAreClosed) {
     pollfd other_end = {read_end.get(), POLLIN, 0};
     // In a thread of its own, as closing can make its caller wait.
     EXPECT_EQ(::poll(&other_end, 1, 20'000), 1) << "somebody has the descriptor still";
-    std::filesystem::remove_all(folder);
+}
+
+// Admission and the log are two messages, and the second may be late: who is told that it is attached can ask for both.
+TEST(Hearing, ReaderOfPacketsIsAttachedOnceItHasTheLog) {
+    const Listening listening;
+    const auto log = sound_log(20);
+    const RawGeneration sent(*log, 20);
+    auto options = subscriber_options("cam");
+    options.directory = listening.folder();
+    options.content = CUFRAMES_CONTENT_PACKETS;
+    auto reader = Subscriber::create(options);
+    ASSERT_TRUE(reader) << reader.error().message;
+    EXPECT_EQ(reader->connect(not_at_all).code(), CUFRAMES_ERROR_TIMEOUT);
+    const Connection publisher = listening.accept();
+    ASSERT_EQ(publisher.send(welcome(ContentKind::packets)), Sent::yes);
+    EXPECT_EQ(reader->connect(std::chrono::milliseconds(20)).code(), CUFRAMES_ERROR_TIMEOUT);
+    EXPECT_EQ(reader->packet_window().code(), CUFRAMES_ERROR_INVALID_STATE);
+    ASSERT_EQ(publisher.send(sent.message, {sent.control.fd.get(), sent.page.fd.get(), sent.part.fd.get()}), Sent::yes);
+    const auto connected = reader->connect(std::chrono::milliseconds(20'000));
+    ASSERT_TRUE(connected) << connected.error().message;
+    const auto window = reader->packet_window();
+    ASSERT_TRUE(window) << window.error().message;
+    EXPECT_EQ(window->packets, 20u);
+}
+
+// And one whose publisher dies in between goes on looking.
+TEST(Hearing, ReaderOfPacketsIsNotAttachedToWhoDiedBefore) {
+    const Listening listening;
+    auto options = subscriber_options("cam");
+    options.directory = listening.folder();
+    options.content = CUFRAMES_CONTENT_PACKETS;
+    auto reader = Subscriber::create(options);
+    ASSERT_TRUE(reader) << reader.error().message;
+    EXPECT_EQ(reader->connect(not_at_all).code(), CUFRAMES_ERROR_TIMEOUT);
+    ASSERT_EQ(listening.accept().send(welcome(ContentKind::packets)), Sent::yes);
+    EXPECT_EQ(reader->connect(std::chrono::milliseconds(20)).code(), CUFRAMES_ERROR_TIMEOUT);
+    EXPECT_EQ(reader->packet_window().code(), CUFRAMES_ERROR_INVALID_STATE);
 }
 
 } // namespace

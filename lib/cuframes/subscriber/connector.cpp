@@ -114,7 +114,32 @@ Result<bool> Connector::advance_attach() {
         return advanced.error();
     }
     // A publisher that is gone may have left items to be read.
-    return phase_ == Phase::attached || phase_ == Phase::draining;
+    if (phase_ != Phase::attached && phase_ != Phase::draining) {
+        return false;
+    }
+    if (generation_ || !content_.comes_with_generation()) {
+        return true;
+    }
+    if (announced_) {
+        auto adopted = adopt_announced();
+        return adopted ? Result<bool>(generation_ != nullptr) : adopted.error();
+    }
+    if (phase_ == Phase::draining) {
+        if (auto ended = end_of_link(0); !ended) {
+            return ended.error();
+        }
+    }
+    return false;
+}
+
+/// If something is wrong with it the search begins anew.
+Result<> Connector::adopt_announced() {
+    auto adopted = adopt_next();
+    if (!adopted) {
+        enter(Phase::waiting);
+        return fail_attach(adopted.error());
+    }
+    return {};
 }
 
 Result<> Connector::advance_link() {
@@ -141,9 +166,8 @@ Result<bool> Connector::advance() {
         return tell_end();
     }
     if (!generation_ && announced_) {
-        if (auto adopted = adopt_next(); !adopted) {
-            enter(Phase::waiting);
-            return fail_attach(adopted.error()).error();
+        if (auto adopted = adopt_announced(); !adopted) {
+            return adopted.error();
         }
     }
     if (generation_) {

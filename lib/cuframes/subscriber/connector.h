@@ -97,6 +97,7 @@ private:
     Result<bool> advance_attach();
     Result<bool> advance();
     Result<> advance_link();
+    Result<> adopt_announced();
 
     // Following the generations.
     Result<bool> take();

@@ -50,6 +50,8 @@ public:
 
     /// Descriptors that come with a generation.
     virtual size_t descriptors() const = 0;
+    /// Whether there is one for all who are admitted, so that they are not attached without.
+    virtual bool comes_with_generation() const { return false; }
     /// Takes up what a Generation message brought. Items are taken from it once adopt() was called.
     virtual Result<std::shared_ptr<AdoptedGeneration>> open(const std::shared_ptr<Link>& link,
                                                             const Datagram& datagram) = 0;

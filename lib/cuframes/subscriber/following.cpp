@@ -100,9 +100,8 @@ Result<bool> Connector::at_end_of_generation(StreamState stream, uint64_t last_s
     }
     if (announced_) {
         generation_->wake_up();
-        if (auto adopted = adopt_next(); !adopted) {
-            enter(Phase::waiting);
-            return fail_attach(adopted.error()).error();
+        if (auto adopted = adopt_announced(); !adopted) {
+            return adopted.error();
         }
         return take();
     }

@@ -118,8 +118,8 @@ class PacketSubscriber(Reader[Packet]):
 
         packets, keyframes, bytes, oldest_time and newest_time (nanoseconds of CLOCK_MONOTONIC, by capture where that is
         known; None: there is none), keyframe_time (of the newest keyframe), and bit_rate (bits per second; 0: not known
-        yet). Never blocks. InvalidArgument: no publisher has admitted us yet, or it is gone;
-        or nothing was waited for yet.
+        yet). Known from the moment on at which `subscribe_packets()` returns, or `connect()` does. Never blocks.
+        InvalidArgument: before that, and while the next publisher is looked for.
         """
         self._open()
         return self._handle.window()
@@ -127,8 +127,9 @@ class PacketSubscriber(Reader[Packet]):
     def stats(self) -> dict[str, Any]:
         """A snapshot, ready for JSON: the counters above by their names, and
 
-        lost (packets that left the log before we took them), reconnects (publishers after the first), publisher_pid
-        (0: none), epoch, and state: "waiting", "attached", "ended" or "gone". Of a closed subscriber the last ones.
+        lost (packets that left the log before we took them, or that the publisher dropped), reconnects (publishers
+        after the first), publisher_pid (0: none), epoch, and state: "waiting", "attached", "ended" or "gone". Of a
+        closed subscriber the last ones.
         """
         stats = self._stats("lost", "skipped", "reconnects", "publisher_pid", "epoch", "state")
         # The library names it by the mode; what left the log is lost in either.

@@ -598,9 +598,9 @@ CUFRAMES_API int cuframes_subscriber_create(const cuframes_subscriber_options* o
 CUFRAMES_API void cuframes_subscriber_destroy(cuframes_subscriber* subscriber);
 
 /**
- * Waits until a publisher has admitted this subscriber, and takes no frame: for programs that want to know before they
- * go on. Up to `timeout_ms` (-1: for ever, 0: not at all). CUFRAMES_OK at once while attached; else as
- * cuframes_subscriber_next() reports what stands in the way. Thread-bound, like that.
+ * Waits until a publisher has admitted this subscriber, of packets until it has the log, and takes nothing: for programs
+ * that want to know before they go on. Up to `timeout_ms` (-1: for ever, 0: not at all). CUFRAMES_OK at once while attached;
+ * else as cuframes_subscriber_next() reports what stands in the way. Thread-bound, like that.
  */
 CUFRAMES_API int cuframes_subscriber_connect(cuframes_subscriber* subscriber, int64_t timeout_ms);
 
@@ -673,8 +673,10 @@ typedef struct cuframes_subscriber_stats {
     uint64_t epoch; /**< Of the generation the last frame came from. */
     uint64_t last_sequence;
     uint64_t received;
-    uint64_t skipped;    /**< Newest mode: frames passed over. */
-    uint64_t lost;       /**< Strict mode: frames overwritten, or dropped by the publisher, before we took them. */
+    /** Newest mode: frames passed over; packets that left the log, or that the publisher dropped, before we took them. */
+    uint64_t skipped;
+    /** Strict mode: frames overwritten, or packets that left the log, or either dropped by the publisher, before that. */
+    uint64_t lost;
     uint64_t reconnects; /**< Publishers attached to after the first. */
     uint32_t held;       /**< Frames held now. */
     uint32_t max_held;
@@ -821,7 +823,10 @@ typedef struct cuframes_packet cuframes_packet;
 CUFRAMES_API int cuframes_subscriber_next_packet(cuframes_subscriber* subscriber, int64_t timeout_ms,
                                                  cuframes_packet** packet);
 
-/** The same as its publisher is told. CUFRAMES_ERROR_INVALID_STATE while attached to none. Thread-bound. */
+/**
+ * The same as its publisher is told, from the moment on at which cuframes_subscriber_connect() has succeeded or a packet
+ * came. CUFRAMES_ERROR_INVALID_STATE before, and while the next publisher is looked for. Does not wait. Thread-bound.
+ */
 CUFRAMES_API int cuframes_subscriber_get_packet_window(cuframes_subscriber* subscriber, cuframes_packet_window* window);
 
 /** A packet. All pointers are valid until its last unref. */
@@ -833,8 +838,10 @@ typedef struct cuframes_packet_view {
     const char* caps;      /**< The media type that it was published with; "" if there was none. */
     uint64_t caps_version; /**< Another number for each change of caps. With `epoch` it names them. */
     uint64_t epoch;
-    uint64_t sequence;  /**< 1-based, counts for the publisher's life. */
-    uint64_t missed;    /**< Packets lost or skipped between the one before and this one. */
+    uint64_t sequence; /**< 1-based, counts for the publisher's life. */
+    /** Packets between the one before and this one that left the log before they were taken, or that the publisher dropped:
+     *  exact in both modes. The statistics count them as skipped (newest) or lost (strict). 0 for the first one. */
+    uint64_t missed;
     bool discontinuity; /**< First packet from this publisher, or packets are missing. */
     bool delta;
     uint64_t pts; /**< CUFRAMES_TIME_NONE: unknown. So for dts and duration. */

@@ -24,7 +24,8 @@ Result<cuframes_packet_window> PacketSubscriber::window() const {
     const auto* log = static_cast<const AttachedLog*>(connector_->generation());
     if (!log) {
         return Error{CUFRAMES_ERROR_INVALID_STATE,
-                     text("\"", connector_->options().key, "\" has no publisher that this subscriber is attached to")};
+                     text("this subscriber is not attached to a publisher of \"", connector_->options().key,
+                          "\": connect, or wait for a packet, and ask then")};
     }
     return log->window();
 }

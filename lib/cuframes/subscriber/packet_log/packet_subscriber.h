@@ -27,6 +27,7 @@ private:
     ContentKind kind() const override { return ContentKind::packets; }
     const char* item() const override { return "packet"; }
     size_t descriptors() const override { return AttachedLog::descriptors; }
+    bool comes_with_generation() const override { return true; }
     Result<std::shared_ptr<AdoptedGeneration>> open(const std::shared_ptr<Link>& link,
                                                     const Datagram& datagram) override;
     Result<Found> take(AdoptedGeneration& generation) override;
