@@ -750,7 +750,7 @@ CUFRAMES_API int cuframes_frame_read(const cuframes_frame* frame, const cuframes
 /*
  * Packets are what an encoder makes: one access unit each, or a piece of sound, or a record of metadata. A publisher made
  * with CUFRAMES_CONTENT_PACKETS keeps those of the past `max_time` in a *packet log* in host memory, and subscribers begin
- * where they like in it. All else, from keys to statistics, is as with frames.
+ * where they like in it. All else, from keys to statistics, is as with frames. See examples/c/publish_packets.c.
  *
  *     cuframes_publisher_create(key, CUFRAMES_CONTENT_PACKETS)     cuframes_subscriber_create(key, CUFRAMES_CONTENT_PACKETS,
  *     cuframes_publisher_set_caps(caps)                                                       start)
