@@ -440,7 +440,8 @@ TEST_F(PacketSource, AreSetByAUri) {
     g_object_get(src, "preroll", &preroll, "start", &start, "join", &join, nullptr);
     EXPECT_EQ(preroll, 1000u);
     EXPECT_EQ(start, CUFRAMES_START_PREROLL);
-    EXPECT_EQ(join, 1);
+    constexpr gint record = 2; // Of auto, display, record.
+    EXPECT_EQ(join, record);
     gst_object_unref(src);
 }
 
