@@ -26,12 +26,12 @@ public:
     virtual void enter() = 0;
     virtual void leave() = 0;
 
-    /// Whether a segment is to begin with this packet.
-    virtual bool begins_with(const PacketTimes& packet) const = 0;
+    /// Whether a segment is to begin with this packet. `behind`: how many were there after it when it was taken.
+    virtual bool begins_with(const PacketTimes& packet, uint64_t behind) const = 0;
     /// Begins it. `newest`: of what is there by now. Empty: it was interrupted, and is to be tried again.
-    virtual std::optional<GstSegment> begin(const PacketTimes& packet, GstClockTime newest, GstClockTime latency) = 0;
+    virtual std::optional<GstSegment> begin(const PacketTimes& packet, GstClockTime newest) = 0;
     /// Empty: it has no place.
-    virtual std::optional<Placing> place(const PacketTimes& packet) const = 0;
+    virtual std::optional<Placing> place(const PacketTimes& packet) = 0;
     /// What comes next lies in the past again: another publisher, or what is left after packets were lost.
     virtual void fall_back() = 0;
 

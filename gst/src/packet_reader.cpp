@@ -28,6 +28,9 @@ std::string told(GstCaps* caps) {
     return out;
 }
 
+/// Where it does not, what came while the streaming thread was on its way to the first packet is no past.
+bool asks_for_past(const SrcSettings& settings) { return settings.start != CUFRAMES_START_LIVE; }
+
 } // namespace
 
 PacketReader::PacketReader(GstBaseSrc* src, const ElementSettings<SrcSettings>& settings, Attachment& attachment)
@@ -144,23 +147,23 @@ GstFlowReturn PacketReader::prepare(const cuframes_packet_view& view, const Pack
     if (attachment_.learn_latency(view.latency, times.time(), view.publish_time)) {
         gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT_CAST(src_)));
     }
-    note_past(view, times);
+    const bool is_first = std::exchange(is_first_, false);
+    if (is_first) {
+        note_past(view, times);
+    }
     if (const GstFlowReturn flow = follow_caps(view); flow != GST_FLOW_OK) {
         return flow;
     }
-    return begin_segment(view, times) ? GST_FLOW_OK : GST_FLOW_FLUSHING;
+    return begin_segment(view, times, is_first) ? GST_FLOW_OK : GST_FLOW_FLUSHING;
 }
 
 /// What was asked of the past, and what there is of it.
 void PacketReader::note_past(const cuframes_packet_view& view, const PacketTimes& times) {
-    if (!std::exchange(is_first_, false)) {
-        return;
-    }
     const GstClockTime now = monotonic_now();
     const auto since = [now](GstClockTime time) { return now > time ? now - time : 0; };
-    const GstClockTime given = view.behind > 0 ? since(times.time()) : 0;
-    preroll_given_ = given;
     const SrcSettings settings = settings_.copy();
+    const GstClockTime given = view.behind > 0 && asks_for_past(settings) ? since(times.time()) : 0;
+    preroll_given_ = given;
     const bool by_time = settings.start == CUFRAMES_START_TIME && settings.start_time_ns > 0;
     const GstClockTime asked = settings.start == CUFRAMES_START_PREROLL ? settings.preroll_ms * GST_MSECOND
                                : by_time                                ? since(settings.start_time_ns)
@@ -257,17 +260,18 @@ GstCaps* PacketReader::caps() const {
 }
 
 /// False: interrupted.
-bool PacketReader::begin_segment(const cuframes_packet_view& view, const PacketTimes& times) {
+bool PacketReader::begin_segment(const cuframes_packet_view& view, const PacketTimes& times, bool is_first) {
     Join& join = *join_.load();
-    if (!join.begins_with(times)) {
+    if (!join.begins_with(times, view.behind)) {
         return true;
     }
     cuframes_packet_window window;
     CUFRAMES_INIT(window);
-    const bool known = view.behind > 0 && cuframes_subscriber_get_packet_window(subscriber_, &window) == CUFRAMES_OK &&
+    const bool in_past = view.behind > 0 && (!is_first || asks_for_past(settings_.copy()));
+    const bool known = in_past && cuframes_subscriber_get_packet_window(subscriber_, &window) == CUFRAMES_OK &&
                        GST_CLOCK_TIME_IS_VALID(window.newest_time);
     const GstClockTime newest = known ? clock_.moved(window.newest_time) : times.time();
-    const std::optional<GstSegment> segment = join.begin(times, newest, attachment_.latency());
+    const std::optional<GstSegment> segment = join.begin(times, newest);
     if (segment) {
         GST_DEBUG_OBJECT(src_,
                          "from packet %" G_GUINT64_FORMAT " on, %" G_GUINT64_FORMAT " behind: %" GST_SEGMENT_FORMAT,

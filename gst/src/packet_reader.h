@@ -62,7 +62,7 @@ private:
     int next(cuframes_packet** packet);
     void tell_of_wait();
     void tell_of_shorter_past(GstClockTime asked, GstClockTime given);
-    bool begin_segment(const cuframes_packet_view& view, const PacketTimes& times);
+    bool begin_segment(const cuframes_packet_view& view, const PacketTimes& times, bool is_first);
     GstBuffer* wrap(const Placing& placing);
 
     GstBaseSrc* src_;

@@ -35,9 +35,11 @@ void RecordJoin::set_interrupted(bool interrupted) {
     }
 }
 
-bool RecordJoin::begins_with(const PacketTimes&) const { return restarts_ || !GST_CLOCK_TIME_IS_VALID(begin_); }
+bool RecordJoin::begins_with(const PacketTimes&, uint64_t) const {
+    return restarts_ || !GST_CLOCK_TIME_IS_VALID(begin_);
+}
 
-std::optional<GstSegment> RecordJoin::begin(const PacketTimes& packet, GstClockTime, GstClockTime) {
+std::optional<GstSegment> RecordJoin::begin(const PacketTimes& packet, GstClockTime) {
     // After a flush running time begins anew, and so does a recording, unless there are others that it belongs to.
     if (restarts_.exchange(false) && GST_CLOCK_TIME_IS_VALID(begin_)) {
         take_part();
@@ -50,7 +52,7 @@ std::optional<GstSegment> RecordJoin::begin(const PacketTimes& packet, GstClockT
     return GST_CLOCK_TIME_IS_VALID(begin_) ? std::optional(segment_from(0, 0)) : std::nullopt;
 }
 
-std::optional<Placing> RecordJoin::place(const PacketTimes& packet) const {
+std::optional<Placing> RecordJoin::place(const PacketTimes& packet) {
     if (packet.time() < begin_) {
         return std::nullopt;
     }

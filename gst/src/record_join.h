@@ -18,9 +18,9 @@ public:
 
     void enter() override;
     void leave() override;
-    bool begins_with(const PacketTimes& packet) const override;
-    std::optional<GstSegment> begin(const PacketTimes& packet, GstClockTime newest, GstClockTime latency) override;
-    std::optional<Placing> place(const PacketTimes& packet) const override;
+    bool begins_with(const PacketTimes& packet, uint64_t behind) const override;
+    std::optional<GstSegment> begin(const PacketTimes& packet, GstClockTime newest) override;
+    std::optional<Placing> place(const PacketTimes& packet) override;
     void fall_back() override {}
     void run_from(GstClockTimeDiff) override {}
     void restart() override { restarts_ = true; }

@@ -4,6 +4,8 @@
 #include "encoded.h"
 #include "fixture.h"
 
+#include <gst/app/gstappsink.h>
+
 #include <algorithm>
 #include <ostream>
 
@@ -80,8 +82,18 @@ protected:
         const int64_t now = monotonic_now();
         const GstClockTime running = gst_segment_to_running_time(gst_sample_get_segment(sample.get()), GST_FORMAT_TIME,
                                                                  GST_BUFFER_PTS(gst_sample_get_buffer(sample.get())));
-        return Shown{number_in_picture(sample.get()),
-                     static_cast<int64_t>(running + gst_element_get_base_time(viewer.get())), now};
+        return Shown{number_in_picture(sample.get()), static_cast<int64_t>(running) + began(viewer), now};
+    }
+
+    /// When running time 0 was.
+    static int64_t began(const Pipeline& viewer) {
+        return static_cast<int64_t>(gst_element_get_base_time(viewer.get()));
+    }
+
+    /// Of the picture that a window shows while the pipeline does not play yet.
+    static std::optional<unsigned> number_in_preroll(Pipeline& viewer) {
+        const Sample sample(gst_app_sink_try_pull_preroll(GST_APP_SINK(viewer.element("out")), 10 * GST_SECOND));
+        return sample ? std::optional(number_in_picture(sample.get())) : std::nullopt;
     }
 };
 
@@ -92,7 +104,7 @@ TEST_P(PacketDisplayOf, HasAPictureAtOnceAndThenEachAtItsTime) {
     if (!can_run(codec.encoder) || !can_run(codec.decoder)) {
         GTEST_SKIP() << "not installed here: " << codec.encoder << " or " << codec.decoder;
     }
-    constexpr unsigned past = 225, all = 248;
+    constexpr unsigned past = 190, all = 248, shown = 25;
     PacketCamera camera("display", encode(codec.encoder, all, rate));
     camera.publish_past(past);
     Pipeline viewer(viewer_line(codec.decoder));
@@ -105,12 +117,18 @@ TEST_P(PacketDisplayOf, HasAPictureAtOnceAndThenEachAtItsTime) {
     // Ten seconds lie between the keyframes: with the next one it would have come after another.
     EXPECT_LT(first->at - start, scaled(milliseconds(900)).count() * 1'000'000) << "the next keyframe comes later";
     EXPECT_GE(first->captured, start - interval) << "a picture from before the viewer came";
-    const unsigned shown_by_end = all - static_cast<unsigned>(codec.held_back);
+    const unsigned shown_by_end = std::min(all - static_cast<unsigned>(codec.held_back), first->number + shown);
     for (unsigned number = first->number + 1; number < shown_by_end; ++number) {
         const std::optional<Shown> next = show(viewer);
         ASSERT_TRUE(next) << number;
+        if (number == first->number + 1 && next->number > number) {
+            EXPECT_LT(camera.begin() + (next->number - 1) * interval, began(viewer)) << "was left out";
+            number = next->number;
+        }
         ASSERT_EQ(next->number, number);
-        EXPECT_NEAR(static_cast<double>(next->captured - (camera.begin() + number * interval)), 0, 1e6) << number;
+        // What was still shown when the pipeline began is cut to that.
+        const int64_t captured = std::max(camera.begin() + number * interval, began(viewer));
+        EXPECT_NEAR(static_cast<double>(next->captured - captured), 0, 1e6) << number;
         EXPECT_GE(next->at, next->captured) << "number " << number << " was shown early";
     }
 }
@@ -128,6 +146,44 @@ protected:
         }
     }
 };
+
+// A sink holds a picture for as long as the camera's latency, but for the first: that it has at once.
+TEST_F(PacketDisplayH264, OfACameraWithALatencyIsAPictureAtOnceToo) {
+    constexpr int64_t latency = 1'500'000'000;
+    PacketCamera camera("display", encode(h264.encoder, 160));
+    camera.publish_past(75, monotonic_now() - 75 * interval - latency);
+    ASSERT_TRUE(camera.publisher().set_latency(latency));
+    Pipeline viewer(viewer_line(h264.decoder) + " max-buffers=1");
+    const int64_t start = monotonic_now();
+    camera.run();
+    viewer.play();
+    const std::optional<unsigned> first = number_in_preroll(viewer);
+    ASSERT_TRUE(first);
+    EXPECT_LT(monotonic_now() - start, scaled(milliseconds(900)).count() * 1'000'000);
+    EXPECT_GE(*first, 74u) << "from before the moment";
+    EXPECT_EQ(show(viewer)->number, *first);
+    std::optional<Shown> next = show(viewer);
+    ASSERT_TRUE(next);
+    EXPECT_LT(camera.begin() + (next->number - 1) * interval, began(viewer)) << "pictures were left out";
+    for (const unsigned second = next->number; next && next->number < second + 10; next = show(viewer)) {
+        const int64_t captured = std::max(camera.begin() + next->number * interval, began(viewer));
+        EXPECT_NEAR(static_cast<double>(next->captured - captured), 0, 1e6) << next->number;
+        EXPECT_GE(next->at, captured + latency) << next->number;
+    }
+}
+
+// The camera goes on meanwhile, and what it sends then is no picture of the moment either when the decoder comes to it.
+TEST_F(PacketDisplayH264, OfADecoderThatTakesLongToCatchUpIsTheMomentToo) {
+    PacketCamera camera("display", encode(h264.encoder, 240));
+    camera.publish_past(180);
+    Pipeline viewer(viewer_line("identity sleep-time=8000 ! " + std::string(h264.decoder)));
+    camera.run();
+    viewer.play();
+    const std::optional<Shown> first = show(viewer);
+    ASSERT_TRUE(first);
+    // It takes a second and a half, in which the camera makes another 36.
+    EXPECT_GE(first->number, 200u) << "what came meanwhile is shown";
+}
 
 TEST_F(PacketDisplayH264, WithoutAPastBeginsWithTheNextKeyframe) {
     PacketCamera camera("display",
@@ -153,7 +209,7 @@ TEST_F(PacketDisplayH264, OfACameraThatStandsStillIsItsLastPictureUntilItGoesOn)
     const std::optional<Shown> last = show(viewer);
     ASSERT_TRUE(last);
     EXPECT_EQ(last->number, 39u);
-    EXPECT_EQ(last->captured, static_cast<int64_t>(gst_element_get_base_time(viewer.get())));
+    EXPECT_EQ(last->captured, began(viewer));
     // It goes on with pictures of now.
     camera.publish_at(monotonic_now());
     const std::optional<Shown> next = show(viewer);
