@@ -20,10 +20,10 @@ SECONDS = 60
 class Process:
     """A role (a program in roles/) or any other command."""
 
-    def __init__(self, command, folder, env):
+    def __init__(self, command, folder, env, log="stderr"):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.events, self.seen = folder, queue.Queue(), {}
-        self.log = folder / "stderr"
+        self.log = folder / log
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 command,

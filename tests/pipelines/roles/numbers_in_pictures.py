@@ -38,8 +38,14 @@ def read(buffer, caps):
     ok, mapped = buffer.map(Gst.MapFlags.READ)
     if not ok:
         return None
-    samples = bytes(mapped.data[offset + BLOCK // 2 : offset + BITS * BLOCK : BLOCK])
+    number = read_luma(mapped.data, offset)
     buffer.unmap(mapped)
+    return number
+
+
+def read_luma(data, offset=0):
+    """The number in a plane of luma."""
+    samples = bytes(data[offset + BLOCK // 2 : offset + BITS * BLOCK : BLOCK])
     return sum((value > BETWEEN) << bit for bit, value in zip(reversed(range(BITS)), samples))
 
 
@@ -57,15 +63,15 @@ def _luma(buffer, width):
     return (meta.stride[0], meta.offset[0]) if meta else ((width + 3) // 4 * 4, 0)
 
 
-def number_pictures(element):
-    """Every picture that a videotestsrc in here makes gets its number, counted from 0."""
+def number_pictures(element, first=0):
+    """Every picture that a videotestsrc in here makes gets its number, counted from `first`."""
     for source in elements_of(element, "videotestsrc"):
-        source.get_static_pad("src").add_probe(Gst.PadProbeType.BUFFER, _Counter().number)
+        source.get_static_pad("src").add_probe(Gst.PadProbeType.BUFFER, _Counter(first).number)
 
 
 class _Counter:
-    def __init__(self):
-        self.next = 0
+    def __init__(self, first):
+        self.next = first
 
     def number(self, pad, info):
         write(info.get_buffer(), width_of(pad.get_current_caps().to_string()), self.next)

@@ -70,8 +70,15 @@ class Pipeline:
             os._exit(1)
         self.began = time.monotonic()
         threading.Thread(target=self._obey, daemon=True).start()
-        self.gst.set_state(Gst.State.PLAYING)
+        self.play()
         self.loop.run()
+
+    def play(self):
+        self.gst.set_state(Gst.State.PLAYING)
+
+    def every(self, seconds, what):
+        """For as long as it returns true."""
+        GLib.timeout_add(int(seconds * 1000), what)
 
     def stop(self):
         self.gst.set_state(Gst.State.NULL)
