@@ -5,8 +5,15 @@ hand."""
 import pathlib
 import re
 
+from packet_lines import PacketSection
+
 PATH = pathlib.Path(__file__).resolve().parents[2] / "docs" / "reference" / "pipelines.md"
 HEADER = "| behind it | pictures | copied | unixfdsrc | verdict |\n|---|---|---|---|---|\n"
+PACKETS_HEADER = "| behind it | what came of it | verdict |\n|---|---|---|\n"
+
+
+def is_of_packets(section):
+    return isinstance(section, PacketSection)
 
 
 def line_of(reader):
@@ -20,11 +27,17 @@ def cameras_of(section):
 
 def text_of(section, rows):
     body = "".join(
-        f"| {line_of(row.reader)} | {row.got} of {row.of} | {'' if row.copied is None else row.copied} | {row.peer} "
-        f"| {row.verdict.replace('|', '/')} |\n"
-        for row in rows
+        f"| {line_of(row.reader)} | {cells_of(section, row)} | {row.verdict.replace('|', '/')} |\n" for row in rows
     )
-    return f"## {section.title}\n\n```text\n{cameras_of(section)}\n```\n\n{HEADER}{body}"
+    header = PACKETS_HEADER if is_of_packets(section) else HEADER
+    return f"## {section.title}\n\n```text\n{cameras_of(section)}\n```\n\n{header}{body}"
+
+
+def cells_of(section, row):
+    """What stands between line and verdict."""
+    if is_of_packets(section):
+        return row.result
+    return f"{row.got} of {row.of} | {'' if row.copied is None else row.copied} | {row.peer}"
 
 
 def write(section, rows):

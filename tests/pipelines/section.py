@@ -59,7 +59,7 @@ class SectionRun:
         self.env["PYTHONDONTWRITEBYTECODE"] = "1"
         self.count = 0
         self.port = 0
-        self.with_peer = any(reader.peer for reader in section.readers)
+        self.with_peer = any(getattr(reader, "peer", False) for reader in section.readers)
 
     def start(self, kind, *arguments):
         self.count += 1
@@ -116,7 +116,7 @@ class SectionRun:
         return runs, ours, theirs, windows, stalled
 
     def prepare(self):
-        if self.section.file:
+        if getattr(self.section, "file", False):
             self.make_clip()
         if self.section.server:
             self.server = self.start("rtsp", self.section.server)

@@ -7,8 +7,8 @@ import sys
 import time
 
 import page
-import section
-from cameras import SECTIONS
+import sections
+from sections import SECTIONS
 
 
 def main():
@@ -23,7 +23,7 @@ def main():
         if arguments.sections and one.name not in arguments.sections:
             continue
         began = time.monotonic()
-        rows = section.run(one)
+        rows = sections.run(one)
         failed += sum(row.verdict != "ok" for row in rows)
         print(page.text_of(one, rows), file=sys.stdout, flush=True)
         for row in rows:

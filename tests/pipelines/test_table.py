@@ -9,8 +9,8 @@ import os
 
 import page
 import pytest
-import section
-from cameras import SECTIONS
+import sections
+from sections import SECTIONS
 
 NAMES = [name for name in os.environ.get("PIPELINES_SECTIONS", "").split(",") if name]
 CHOSEN = [one for one in SECTIONS if not NAMES or one.name in NAMES]
@@ -19,7 +19,7 @@ ROWS = [(one, reader) for one in CHOSEN for reader in one.readers]
 
 @functools.cache
 def run(one):
-    return {row.reader: row for row in section.run(one)}
+    return {row.reader: row for row in sections.run(one)}
 
 
 def test_the_sections_asked_for_exist():
@@ -41,6 +41,4 @@ def test_the_page_shows_the_lines_that_are_run(one):
 def test_the_verdict_is_what_the_page_says(one, reader):
     row = run(one)[reader]
     said = page.verdicts(one)[0].get(page.line_of(reader))
-    assert row.verdict == said or (row.verdict != "ok" and said != "ok"), (
-        f"{row.got} of {row.of} pictures, {row.peer} with unixfdsrc"
-    )
+    assert row.verdict == said or (row.verdict != "ok" and said != "ok"), page.cells_of(one, row)

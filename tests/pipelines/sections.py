@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""All sections of the table, and how each is run."""
+
+import cameras
+import packet_lines
+import packet_section
+import section
+
+SECTIONS = (*cameras.SECTIONS, *packet_lines.PACKET_SECTIONS)
+
+
+def run(one):
+    return (packet_section if isinstance(one, packet_lines.PacketSection) else section).run(one)
