@@ -38,7 +38,7 @@ def rows(section, runs, sent, cameras):
             row.problem(run.result["ended"] if run.result else f"no end: {run.process.errors()}")
             continue
         row.waited += sum(one for _, one in run.result["late"])
-        (Viewing if run.reader.how == "shown" else Recording)(section, run, row, sent).judge()
+        JUDGES[run.reader.how](section, run, row, sent).judge()
     return list(made.values())
 
 
@@ -201,6 +201,39 @@ class Recording:
         self.row.result += f"; beeps {worst * 1000:+.1f} ms from their pictures at the worst"
         if abs(worst) > IN_SYNC:
             self.row.problem(f"a beep is {worst * 1000:.0f} ms from its picture")
+
+
+class Asking:
+    """Frames and packets of one camera have the same times."""
+
+    def __init__(self, section, run, row, sent):
+        self.row, self.result = row, run.result
+        self.keyframes = [at for _, at, is_key, _ in sent[run.reader.key] if is_key]
+
+    def judge(self):
+        frames = {int(number): at for number, at in self.result["frames"].items()}
+        asked, pictures = self.result["asked"], self.result["pictures"]
+        if asked not in dict(pictures):
+            return self.row.problem(
+                f"picture {asked}, which was asked for, is not among {pictures[:1]}…{pictures[-1:]}"
+            )
+        wanted = max((at for at in self.keyframes if at <= frames[asked] + PRECISION), default=0.0)
+        first = pictures[0][0]
+        if abs(frames[first] - wanted) > PRECISION:
+            self.row.problem(
+                f"it begins {frames[asked] - frames[first]:.3f} s before the frame, not {frames[asked] - wanted:.3f}"
+            )
+        apart = [
+            abs(at - pictures[0][1] - (frames[number] - frames[first])) for number, at in pictures if number in frames
+        ]
+        if max(apart) > PRECISION:
+            self.row.problem(f"frames and packets are up to {max(apart) * 1000:.1f} ms apart")
+        self.row.result = (
+            f"from {asked - first} pictures before the frame on, {max(apart) * 1000:.1f} ms apart at the most"
+        )
+
+
+JUDGES = {"shown": Viewing, "recorded": Recording, "asked": Asking}
 
 
 def places_of(sent):

@@ -18,7 +18,8 @@ class PacketReader:
     line: str
     at: tuple = ()  # a viewer: each of them one after the other
     seconds: float = 3.0
-    how: str = "shown"  # or recorded: its files are demuxed and decoded
+    how: str = "shown"  # recorded: its files are demuxed and decoded; asked: packets from a frame's time on
+    frames: str = ""  # the line that reads those frames
     files: str = ""
     count: int = 1  # as many at once
     key: str = "cam"
@@ -69,6 +70,8 @@ H264 = PacketSection(
         f"{SMALL} ! {X264.format(25)} ! h264parse ! cuframessink key=av.h264 "
         "audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=48000,channels=1 ! avenc_aac ! aacparse "
         "! cuframessink key=av.aac",
+        f"{SMALL} ! x264enc speed-preset=ultrafast bframes=2 b-adapt=false rc-lookahead=0 key-int-max=25 ! h264parse "
+        "! tee name=t t. ! queue ! cuframessink key=tee.h264 t. ! queue ! avdec_h264 ! cuframessink key=tee",
         f"{SMALL} ! {X264.format(25)} ! h264parse ! cuframessink key=killed",
     ),
     (
@@ -92,6 +95,14 @@ H264 = PacketSection(
             key="av.h264",
             preroll=3.0,
             sound="av.aac",
+        ),
+        PacketReader(
+            "cuframessrc key=tee.h264 start=time start-time=TIME ! h264parse ! avdec_h264 ! fakesink sync=false",
+            at=(5,),
+            how="asked",
+            frames="cuframessrc key=tee ! fakesink",
+            key="tee.h264",
+            note="the time of a frame of `cuframessrc key=tee`, as read in its pipeline",
         ),
     ),
     server=f"{LARGE} ! {X264.format(250)} ! rtph264pay name=pay0",

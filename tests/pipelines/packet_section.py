@@ -36,11 +36,7 @@ class PacketRun(SectionRun):
     def run(self):
         self.prepare()
         cameras = [self.start("packet_camera", self.line(line, False), 0) for line in self.section.cameras]
-        runs = [
-            Run(reader, self.start("packet_reader", reader.line, reader.count), at)
-            for reader in self.section.readers
-            for at in reader.at
-        ]
+        runs = [Run(reader, self.start_reader(reader), at) for reader in self.section.readers for at in reader.at]
         deadline = time.monotonic() + SECONDS
         for process in [*cameras, *(run.process for run in runs)]:
             assert process.wait("ready", deadline), process.errors()
@@ -53,6 +49,11 @@ class PacketRun(SectionRun):
             run.result = run.process.wait("result", time.monotonic() + SECONDS)
         self.verify(runs)
         return runs, self.sent(cameras), [camera.wait("result", 0) or {"late": []} for camera in cameras]
+
+    def start_reader(self, reader):
+        if reader.frames:
+            return self.start("packet_tee", reader.frames, reader.line)
+        return self.start("packet_reader", reader.line, reader.count)
 
     def plan(self, runs, cameras):
         """(when, its place among those of that time, what) of all that happens."""
