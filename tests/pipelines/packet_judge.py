@@ -217,20 +217,15 @@ class Asking:
             return self.row.problem(
                 f"picture {asked}, which was asked for, is not among {pictures[:1]}…{pictures[-1:]}"
             )
-        wanted = max((at for at in self.keyframes if at <= frames[asked] + PRECISION), default=0.0)
-        first = pictures[0][0]
-        if abs(frames[first] - wanted) > PRECISION:
-            self.row.problem(
-                f"it begins {frames[asked] - frames[first]:.3f} s before the frame, not {frames[asked] - wanted:.3f}"
-            )
-        apart = [
-            abs(at - pictures[0][1] - (frames[number] - frames[first])) for number, at in pictures if number in frames
-        ]
-        if max(apart) > PRECISION:
-            self.row.problem(f"frames and packets are up to {max(apart) * 1000:.1f} ms apart")
-        self.row.result = (
-            f"from {asked - first} pictures before the frame on, {max(apart) * 1000:.1f} ms apart at the most"
-        )
+        begin = frames[asked] - dict(pictures)[asked]
+        first, wanted = pictures[0], max((at for at in self.keyframes if at <= frames[asked] + PRECISION), default=0.0)
+        if abs(begin + first[1] - wanted) > PRECISION:
+            self.row.problem(f"it begins {wanted - begin - first[1]:.3f} s before the keyframe that was asked for")
+        apart = max(abs(begin + at - frames[number]) for number, at in pictures if number in frames)
+        if apart > PRECISION:
+            self.row.problem(f"frames and packets are up to {apart * 1000:.1f} ms apart")
+        past = asked - first[0]
+        self.row.result = f"from {past} pictures before the frame on, {apart * 1000:.1f} ms apart at the most"
 
 
 JUDGES = {"shown": Viewing, "recorded": Recording, "asked": Asking}
