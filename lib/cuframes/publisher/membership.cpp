@@ -55,6 +55,11 @@ Result<> Membership::open(Content& content) {
 }
 
 void Membership::close() {
+    {
+        // Who was not sent the newest generation yet would never see what is in it.
+        std::unique_lock lock(mutex_);
+        (void)await_those_behind(lock);
+    }
     set_interrupted(true);
     service_.reset();
     LogLater later;

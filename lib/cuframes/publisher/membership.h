@@ -59,7 +59,8 @@ public:
 
     /// Begins to admit readers. The content has to live until close() has returned.
     Result<> open(Content& content);
-    /// Lets all go, and gives the key back.
+    /// Lets all go, and gives the key back. Under CUFRAMES_POLICY_WAIT it waits before that for those readers that are at
+    /// work and lack the newest generation, unless it is interrupted.
     void close();
 
     const MembershipOptions& options() const { return options_; }

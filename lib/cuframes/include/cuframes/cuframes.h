@@ -358,7 +358,8 @@ CUFRAMES_API int cuframes_publisher_create(const cuframes_publisher_options* opt
 /**
  * Gives the key back and tells subscribers that the publisher is gone; they keep the frames they hold. Slots still
  * held by the caller stay valid memory and may be released later. NULL is ignored. No other call on the handle may be
- * running.
+ * running. With CUFRAMES_POLICY_WAIT it waits for strict subscribers that have yet to take up the last ring, as it would to
+ * make another, unless the publisher is interrupted: what they did not get of that they would never see.
  */
 CUFRAMES_API void cuframes_publisher_destroy(cuframes_publisher* publisher);
 
