@@ -366,7 +366,9 @@ TEST_F(PacketLog, LappedReaderGoesOnWithTheOldestKeyframeAndKnowsWhatItMissed) {
         EXPECT_EQ(reader->stats()->lost, reader == &strict ? missed + 1 : 0);
         EXPECT_EQ(reader->stats()->skipped, reader == &newest ? missed + 1 : 0);
     }
-    for (const cuframes_subscriber_info& info : *publisher.subscribers()) {
+    const auto attached = publisher.subscribers();
+    ASSERT_TRUE(attached);
+    for (const cuframes_subscriber_info& info : *attached) {
         EXPECT_EQ(info.lost, info.mode == CUFRAMES_MODE_STRICT ? strict.stats()->lost : 0);
         EXPECT_EQ(info.skipped, info.mode == CUFRAMES_MODE_NEWEST ? newest.stats()->skipped : 0);
     }
