@@ -2,19 +2,15 @@
 """Runs a section about packets: its cameras, and each reader at its time, in processes of their own. What all of them saw
 is judged afterwards."""
 
-import contextlib
 import dataclasses
 import glob
 import json
-import pathlib
 import shutil
 import sys
-import tempfile
 import time
 
-import packet_judge
 from processes import ROLES, SECONDS, Process
-from section import SectionRun, alone, sleep_until
+from section import SectionRun, sleep_until
 
 # The number of the first picture of a camera that comes back.
 SECOND = 5000
@@ -104,20 +100,3 @@ class PacketRun(SectionRun):
         self.stack.callback(process.end)
         result = process.wait("result", time.monotonic() + SECONDS)
         return result["files"] if result else [{"error": f"it cannot be looked at: {process.errors()}"}]
-
-
-def run(section):
-    """The verdicts of a section's rows, in their order; as with section.run() what failed while the machine let its
-    processes wait is run again without the others."""
-    rows = run_once(section)
-    again = tuple(row.reader for row in rows if row.problems and row.waited)
-    if again:
-        second = {row.reader: row for row in run_once(dataclasses.replace(section, readers=again))}
-        rows = [second.get(row.reader, row) for row in rows]
-    return rows
-
-
-def run_once(section):
-    with alone(), tempfile.TemporaryDirectory(prefix="cft-") as folder, contextlib.ExitStack() as stack:
-        (pathlib.Path(folder) / "d").mkdir(mode=0o700)
-        return packet_judge.rows(section, *PacketRun(section, folder, stack).run())

@@ -226,23 +226,22 @@ def sleep_until(moment):
     threading.Event().wait(max(0.0, moment - time.monotonic()))
 
 
-def run(section):
-    """The verdicts of a section's rows, in their order. What failed while the machine let its processes wait
-    is run again, without the others: what all of them together ask of a busy machine is no defect of
-    one."""
-    rows = run_once(section)
+def run(section, kind=SectionRun, verdicts=judge.rows):
+    """The verdicts of a section's rows, in their order, as `verdicts` makes them of what a run of that `kind` saw. What
+    failed while the machine let its processes wait is run again, without the others: what all of them together ask
+    of a busy machine is no defect of one."""
+    rows = run_once(section, kind, verdicts)
     again = tuple(row.reader for row in rows if row.problems and row.waited)
     if again:
-        second = {row.reader: row for row in run_once(dataclasses.replace(section, readers=again))}
+        second = {row.reader: row for row in run_once(dataclasses.replace(section, readers=again), kind, verdicts)}
         rows = [second.get(row.reader, row) for row in rows]
     return rows
 
 
-def run_once(section):
+def run_once(section, kind, verdicts):
     with alone(), tempfile.TemporaryDirectory(prefix="cft-") as folder, contextlib.ExitStack() as stack:
         (pathlib.Path(folder) / "d").mkdir(mode=0o700)
-        made = SectionRun(section, folder, stack)
-        return judge.rows(section, *made.run())
+        return verdicts(section, *kind(section, folder, stack).run())
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 """All sections of the table, and how each is run."""
 
 import cameras
+import packet_judge
 import packet_lines
 import packet_section
 import section
@@ -10,4 +11,6 @@ SECTIONS = (*cameras.SECTIONS, *packet_lines.PACKET_SECTIONS)
 
 
 def run(one):
-    return (packet_section if isinstance(one, packet_lines.PacketSection) else section).run(one)
+    if isinstance(one, packet_lines.PacketSection):
+        return section.run(one, packet_section.PacketRun, packet_judge.rows)
+    return section.run(one)
