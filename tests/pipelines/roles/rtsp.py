@@ -14,7 +14,9 @@ from role import order, say  # noqa: E402
 Gst.init(None)
 loop = GLib.MainLoop()
 server = GstRtspServer.RTSPServer(service="0", address="127.0.0.1")
-factory = GstRtspServer.RTSPMediaFactory(shared=True)
+# Every client gets a stream of its own, from its first packet on: who comes to a shared one between the packets of a
+# keyframe decodes pictures without their upper part up to the next.
+factory = GstRtspServer.RTSPMediaFactory(shared=False)
 factory.set_launch(f"( {sys.argv[1]} )")
 factory.connect("media-configure", lambda _, media: numbers.number_pictures(media.get_element()))
 server.get_mount_points().add_factory("/cam", factory)
