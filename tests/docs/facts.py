@@ -123,7 +123,7 @@ def layout_of(structs):
     for s, fields in structs.items():
         lines += [f'    std::printf("{s} {field} %zu\\n", offsetof({s}, {field}));' for field in fields]
     program = (
-        '#include <cstdio>\n#include "protocol/messages.h"\nusing namespace cuframes::core;\n'
+        '#include <cstdio>\n#include "protocol/messages.h"\n#include "protocol/report.h"\nusing namespace cuframes::core;\n'
         "using namespace cuframes::core::wire;\nint main() {\n" + "\n".join(lines) + "\n}\n"
     )
     with tempfile.TemporaryDirectory(prefix="docs-") as folder:
@@ -151,7 +151,9 @@ def messages():
 
 def struct_fields(name):
     """Names of a struct's fields, from the headers."""
-    text = "".join((CORE / part).read_text() for part in ("protocol/layout.h", "protocol/messages.h"))
+    text = "".join(
+        (CORE / part).read_text() for part in ("protocol/layout.h", "protocol/messages.h", "protocol/report.h")
+    )
     text += HEADER.read_text()
     body = re.search(rf"struct (?:alignas\(\d+\) )?{name} {{(.*?)^}}", text, re.MULTILINE | re.DOTALL)
     assert body, f"there is no struct {name}"

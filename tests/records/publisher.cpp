@@ -49,9 +49,7 @@ Result<std::unique_ptr<RecordPublisher>> RecordPublisher::create(MembershipOptio
         return membership.error();
     }
     publisher->membership_ = std::move(*membership);
-    if (auto opened = publisher->membership_->open(*publisher); !opened) {
-        return opened.error();
-    }
+    publisher->membership_->open(*publisher);
     return publisher;
 }
 

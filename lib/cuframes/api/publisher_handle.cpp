@@ -21,11 +21,7 @@ Result<> cuframes_publisher::decide(cuframes_content content) {
         packets_now_.store(packets_.get());
         return {};
     }
-    auto made = FramePublisher::create(membership_, ring_);
-    if (!made) {
-        return made.error();
-    }
-    frames_ = std::move(*made);
+    frames_ = FramePublisher::create(membership_, ring_);
     frames_now_.store(frames_.get());
     return {};
 }

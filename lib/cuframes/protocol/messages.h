@@ -17,6 +17,11 @@
 ///         | --- Goodbye ----------------> |  detached, but frames are still held: keep their leases
 ///         | <-- Ended ------------------- |  end of stream before there was any generation
 ///         |                               |
+///
+///     somebody who only asks            publisher
+///         | --- Inspect ----------------> |  instead of Hello
+///         | <-- Inspection + fd --------- |  what it says of itself (report.h), or Refused; then it is closed
+///         |                               |
 ///       hang-up, or the peer's pidfd: the other side is gone
 ///
 /// Hello, Welcome and the messages about a generation are the same for every content; Want and Granted are of frames.
@@ -55,6 +60,8 @@ enum class MessageType : uint32_t {
     granted = 10,
     wake = 11,
     need = 12,
+    inspect = 13,
+    inspection = 14,
 };
 
 struct MessageHeader {
@@ -170,12 +177,27 @@ struct Ended {
     uint32_t reserved;
 };
 
+/// First and only message of a connection by which nobody attaches. `version` as in Hello.
+struct Inspect {
+    static constexpr MessageType type = MessageType::inspect;
+    MessageHeader header;
+    uint32_t version;
+    uint32_t reserved;
+};
+
+/// With the fd of a memfd that nobody changes any more.
+struct Inspection {
+    static constexpr MessageType type = MessageType::inspection;
+    MessageHeader header;
+    uint64_t size; ///< Of the report in it.
+};
+
 inline constexpr size_t max_message_size = 512;
 inline constexpr size_t max_message_fds = 3;
 
 static_assert(sizeof(Hello) == 120 && sizeof(Welcome) == 32 && sizeof(Refused) == 512 && sizeof(Generation) == 32 &&
               sizeof(Chunk) == 16 && sizeof(Want) == 16 && sizeof(Granted) == 16 && sizeof(Ended) == 16 &&
-              sizeof(Wake) == 8 && sizeof(Need) == 16);
+              sizeof(Wake) == 8 && sizeof(Need) == 16 && sizeof(Inspect) == 16 && sizeof(Inspection) == 16);
 static_assert(sizeof(Refused) <= max_message_size);
 
 } // namespace cuframes::core

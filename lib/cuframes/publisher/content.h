@@ -7,11 +7,12 @@
 ///   - where a newcomer begins;
 ///   - what else it is told by its readers, and tells them;
 ///   - how far a reader may go on while it is waited for (what may be overwritten it says where it waits: see Room);
-///   - what it adds to statistics.
+///   - what it adds to statistics, and to a report.
 #pragma once
 
 #include "ipc/seqpacket.h"
 #include "publisher/generation.h"
+#include "publisher/report.h"
 
 #include <memory>
 #include <mutex>
@@ -56,6 +57,7 @@ public:
     /// The items that a generation holds at most.
     virtual uint32_t capacity() const = 0;
 
+    virtual void add_to([[maybe_unused]] Report& report) const {}
     virtual void add_to([[maybe_unused]] cuframes_publisher_stats& stats) const {}
     virtual void add_to([[maybe_unused]] cuframes_subscriber_info& info, [[maybe_unused]] const Member& member) const {}
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "ipc/boot_id.h"
 #include "publisher/service.h"
 #include "publisher/story.h"
@@ -10,6 +11,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace cuframes::core {
 
@@ -32,7 +34,13 @@ Result<std::unique_ptr<Membership>> Membership::create(MembershipOptions options
         return key.error();
     }
     (void)static_cast<bool>(boot_id()); // While there are descriptors to read it.
-    return std::unique_ptr<Membership>(new Membership(std::move(options), std::move(*key)));
+    std::unique_ptr<Membership> membership(new Membership(std::move(options), std::move(*key)));
+    auto service = Service::start(*membership);
+    if (!service) {
+        return service.error();
+    }
+    membership->service_ = std::move(*service);
+    return membership;
 }
 
 Membership::Membership(MembershipOptions options, KeyHolder key)
@@ -40,18 +48,14 @@ Membership::Membership(MembershipOptions options, KeyHolder key)
 
 Membership::~Membership() = default;
 
-Result<> Membership::open(Content& content) {
+void Membership::open(Content& content) {
     {
         std::lock_guard lock(mutex_);
         content_ = &content;
     }
-    auto service = Service::start(*this);
-    if (!service) {
-        return service.error();
-    }
-    service_ = std::move(*service);
+    open_.store(true);
+    service_->look_again();
     story::key_taken(options_.key, path(), options_.access.name());
-    return {};
 }
 
 void Membership::close() {
@@ -128,6 +132,7 @@ void Membership::set_latency(uint64_t latency) {
 uint64_t Membership::next_sequence() {
     stats_.last_sequence += 1;
     stats_.published += 1;
+    rate_.count(monotonic_ns());
     if (generation_->ended()) {
         generation_->state().stream.store(static_cast<uint32_t>(StreamState::live));
     }
@@ -219,7 +224,12 @@ void Membership::set_interrupted(bool interrupted) {
 
 cuframes_publisher_stats Membership::stats() {
     std::lock_guard lock(mutex_);
+    return stats_now();
+}
+
+cuframes_publisher_stats Membership::stats_now() const {
     cuframes_publisher_stats out = stats_;
+    out.struct_size = sizeof(out);
     out.subscribers = present();
     if (content_) {
         content_->add_to(out);
@@ -240,6 +250,31 @@ cuframes_subscriber_info Membership::info(const Member& member) const {
     cuframes_subscriber_info out = member.info(stats_.last_sequence);
     content_->add_to(out, member);
     return out;
+}
+
+Result<Report::Sealed> Membership::report() {
+    Report report;
+    {
+        std::lock_guard lock(mutex_);
+        report.facts.content = CUFRAMES_CONTENT_UNDECIDED;
+        report.facts.policy = static_cast<uint32_t>(options_.policy);
+        report.facts.pid = ::getpid();
+        copy_text(report.facts.program, program_invocation_short_name);
+        report.facts.newest_time = rate_.newest();
+        report.facts.rate = rate_.per_1000_s(monotonic_ns());
+        report.facts.stream = static_cast<uint32_t>(ended_before_generation_ || (generation_ && generation_->ended())
+                                                        ? ReportedStream::ended
+                                                    : stats_.published > 0 ? ReportedStream::live
+                                                                           : ReportedStream::waiting);
+        report.add(ReportKind::stats, stats_now());
+        for (const auto& member : members_) {
+            report.add(ReportKind::subscriber, info(*member));
+        }
+        if (content_) {
+            content_->add_to(report);
+        }
+    }
+    return report.seal();
 }
 
 } // namespace cuframes::core

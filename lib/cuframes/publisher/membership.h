@@ -9,6 +9,7 @@
 #include "base/deadline.h"
 #include "ipc/rendezvous.h"
 #include "publisher/content.h"
+#include "publisher/rate.h"
 #include "publisher/reception.h"
 #include "ring/handshake.h"
 
@@ -58,7 +59,7 @@ public:
     ~Membership();
 
     /// Begins to admit readers. The content has to live until close() has returned.
-    Result<> open(Content& content);
+    void open(Content& content);
     /// Lets all go, and gives the key back. Under CUFRAMES_POLICY_WAIT it waits before that for those readers that are at
     /// work and lack the newest generation, unless it is interrupted.
     void close();
@@ -128,6 +129,7 @@ private:
     const std::string& key() const override { return options_.key; }
     const AccessRule& access() const override { return options_.access; }
     int listening_fd() const override { return key_.listening_fd(); }
+    bool is_open() const override { return open_.load(); }
     Result<Guest> admit(const Hello& hello, const std::shared_ptr<Connection>& connection) override;
     void count_refused() override;
     void announce(const Guest& member) override;
@@ -136,6 +138,7 @@ private:
     void progress() override;
     void supply(const Guest& member, const Need& need) override;
     bool hear(const Guest& member, const Datagram& datagram) override { return content_->hear(*member, datagram); }
+    Result<Report::Sealed> report() override;
     bool owes() const override { return owes_.load(); }
     void serve() override;
     bool has_chores() const override { return chores_.load(); }
@@ -146,6 +149,7 @@ private:
     Sent welcome(Member& member);
     bool serve(Member& member);
     bool serve_all();
+    cuframes_publisher_stats stats_now() const;
     cuframes_subscriber_info info(const Member& member) const;
 
     static Ended ended_before_generation();
@@ -164,12 +168,14 @@ private:
     KeyHolder key_;
 
     std::mutex mutex_;
-    Content* content_ = nullptr;      ///< From open() on, before the service thread begins, to close().
+    Content* content_ = nullptr;      ///< From open() on to close().
+    std::atomic<bool> open_{false};   ///< Stored after it: the service thread looks at this first.
     std::condition_variable changed_; ///< A reader moved on, came or went; or somebody interrupted.
     uint32_t waiters_ = 0;            ///< Threads in wait_for_room().
     std::shared_ptr<ContentGeneration> generation_;
     Members members_;
     cuframes_publisher_stats stats_ = {}; ///< What is counted for every content.
+    Rate rate_;
     uint64_t next_epoch_;
     uint64_t latency_ = CUFRAMES_TIME_NONE;
     uint64_t next_id_ = 1;

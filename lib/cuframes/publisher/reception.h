@@ -4,6 +4,7 @@
 
 #include "ipc/peer.h"
 #include "publisher/member.h"
+#include "publisher/report.h"
 
 #include <memory>
 #include <string>
@@ -18,6 +19,8 @@ public:
     virtual const AccessRule& access() const = 0;
     virtual int listening_fd() const = 0;
 
+    /// Whether it is decided what there is to attach to. Who says hello before that waits.
+    virtual bool is_open() const = 0;
     /// Admits a subscriber, or says why not; CUFRAMES_ERROR_TIMEOUT: not at this moment, as something is short. On success
     /// it was sent Welcome, and it was sent the current generation or is by serve().
     virtual Result<Guest> admit(const Hello& hello, const std::shared_ptr<Connection>& connection) = 0;
@@ -31,6 +34,9 @@ public:
     virtual void supply(const Guest& member, const Need& need) = 0;
     /// A message that the content may know. False: it is known and damaged.
     virtual bool hear(const Guest& member, const Datagram& datagram) = 0;
+
+    /// What to tell somebody who asks without attaching.
+    virtual Result<Report::Sealed> report() = 0;
 
     /// Whether something was short, so that serve() has to be called in a moment.
     virtual bool owes() const = 0;

@@ -113,7 +113,9 @@ std::optional<Service::Clock::time_point> Service::next_deadline() const {
     }
     for (const Peer& peer : peers_) {
         if (peer.hello) {
-            sooner(now + pause_of_shortage);
+            if (reception_.is_open()) {
+                sooner(now + pause_of_shortage);
+            }
         } else if (!peer.member) {
             sooner(peer.since + time_for_hello);
         }
@@ -126,7 +128,7 @@ void Service::settle() {
     if (reception_.owes()) {
         reception_.serve();
     }
-    for (size_t i = peers_.size(); i-- > 0;) {
+    for (size_t i = peers_.size(); i-- > 0 && reception_.is_open();) {
         if (peers_[i].hello) {
             if (const Fate fate = admit(peers_[i]); fate != Fate::stays) {
                 remove(i, fate);
@@ -179,7 +181,7 @@ Service::Fate Service::hear(Peer& peer) {
 
 Service::Fate Service::handle(Peer& peer, const Datagram& datagram) {
     if (!peer.member) {
-        return handle_hello(peer, datagram);
+        return handle_first(peer, datagram);
     }
     Goodbye goodbye;
     Need need;
@@ -196,9 +198,12 @@ Service::Fate Service::handle(Peer& peer, const Datagram& datagram) {
     return Fate::stays;
 }
 
-Service::Fate Service::handle_hello(Peer& peer, const Datagram& datagram) {
+/// The first message: Hello, or Inspect.
+Service::Fate Service::handle_first(Peer& peer, const Datagram& datagram) {
     uint32_t version = 0;
-    if (peer.hello || datagram.type != MessageType::hello || datagram.size < sizeof(MessageHeader) + sizeof(version)) {
+    const bool attaches = datagram.type == MessageType::hello;
+    if (peer.hello || (!attaches && datagram.type != MessageType::inspect) ||
+        datagram.size < sizeof(MessageHeader) + sizeof(version)) {
         return Fate::misbehaved;
     }
     std::memcpy(&version, datagram.bytes.data() + sizeof(MessageHeader), sizeof(version));
@@ -208,6 +213,26 @@ Service::Fate Service::handle_hello(Peer& peer, const Datagram& datagram) {
                        text("the publisher speaks protocol version ", protocol_version, ", the subscriber ", version,
                             "; install the same cuframes on both sides")});
     }
+    return attaches ? handle_hello(peer, datagram) : handle_inspect(peer, datagram);
+}
+
+/// Nobody attaches by it, so that nothing is counted, and nobody is told.
+Service::Fate Service::handle_inspect(const Peer& peer, const Datagram& datagram) {
+    Inspect inspect;
+    if (!datagram.as(inspect, 0)) {
+        return Fate::misbehaved;
+    }
+    if (auto report = reception_.report()) {
+        Inspection message = {};
+        message.size = report->size;
+        peer.connection->send(message, {report->fd.get()});
+    } else {
+        tell_refused(peer, report.error());
+    }
+    return Fate::closed;
+}
+
+Service::Fate Service::handle_hello(Peer& peer, const Datagram& datagram) {
     Hello hello;
     if (!datagram.as(hello, 0)) {
         return Fate::misbehaved;
@@ -215,7 +240,7 @@ Service::Fate Service::handle_hello(Peer& peer, const Datagram& datagram) {
     // Shown to users and in logs, who want text.
     copy_text(hello.name, std::string(hello.name, ::strnlen(hello.name, sizeof(hello.name))));
     peer.hello = hello;
-    return admit(peer);
+    return reception_.is_open() ? admit(peer) : Fate::stays;
 }
 
 Service::Fate Service::admit(Peer& peer) {
@@ -240,15 +265,19 @@ Service::Fate Service::admit(Peer& peer) {
 /// `name`: as far as it said one.
 Service::Fate Service::refuse(const Peer& peer, const std::string& name, const Error& error) {
     reception_.count_refused(); // Before it is told, as it may tell others.
+    tell_refused(peer, error);
+    log(CUFRAMES_LOG_INFO,
+        text("refused ", name.empty() ? "a subscriber" : text("subscriber \"", name, "\""), " of \"", reception_.key(),
+             "\" (pid ", peer.who.pid, ", uid ", peer.who.uid, "): ", error.message));
+    return Fate::refused;
+}
+
+void Service::tell_refused(const Peer& peer, const Error& error) {
     Refused message = {};
     message.version = protocol_version;
     message.error = error.code;
     copy_text(message.message, error.message);
     peer.connection->send(message);
-    log(CUFRAMES_LOG_INFO,
-        text("refused ", name.empty() ? "a subscriber" : text("subscriber \"", name, "\""), " of \"", reception_.key(),
-             "\" (pid ", peer.who.pid, ", uid ", peer.who.uid, "): ", error.message));
-    return Fate::refused;
 }
 
 void Service::remove(size_t index, Fate fate) {

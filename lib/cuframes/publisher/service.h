@@ -45,7 +45,7 @@ private:
         std::shared_ptr<Member> member; ///< Empty until it was admitted: a stranger.
         Credentials who;
         Clock::time_point since;    ///< That it connected.
-        std::optional<Hello> hello; ///< Heard, and not answered yet, as something is short.
+        std::optional<Hello> hello; ///< Heard, and not answered yet, as something is short or undecided.
     };
     /// What is to become of a peer after one of its descriptors became ready.
     enum class Fate { stays, closed, died, misbehaved, refused };
@@ -66,9 +66,12 @@ private:
 
     Fate hear(Peer& peer);
     Fate handle(Peer& peer, const Datagram& datagram);
+    Fate handle_first(Peer& peer, const Datagram& datagram);
+    Fate handle_inspect(const Peer& peer, const Datagram& datagram);
     Fate handle_hello(Peer& peer, const Datagram& datagram);
     Fate admit(Peer& peer);
     Fate refuse(const Peer& peer, const std::string& name, const Error& error);
+    static void tell_refused(const Peer& peer, const Error& error);
     void bury(const Peer& peer, Fate fate);
     void remove(size_t index, Fate fate);
 

@@ -10,13 +10,9 @@
 
 namespace cuframes::core {
 
-Result<std::shared_ptr<FramePublisher>> FramePublisher::create(std::shared_ptr<Membership> membership,
-                                                               RingOptions options) {
+std::shared_ptr<FramePublisher> FramePublisher::create(std::shared_ptr<Membership> membership, RingOptions options) {
     std::shared_ptr<FramePublisher> publisher(new FramePublisher(std::move(membership), options));
-    if (auto opened = publisher->membership_->open(*publisher); !opened) {
-        publisher->close();
-        return opened.error();
-    }
+    publisher->membership_->open(*publisher);
     return publisher;
 }
 
@@ -181,6 +177,16 @@ void FramePublisher::release(RingGeneration& generation, uint32_t slot) {
     // On a GPU there may be work in it that nobody named.
     generation.slots().release(slot, generation.on_gpu());
     membership_->notify();
+}
+
+void FramePublisher::add_to(Report& report) const {
+    report.facts.content = CUFRAMES_CONTENT_FRAMES;
+    if (ring()) {
+        report.facts.memory = ring()->on_gpu() ? CUFRAMES_MEMORY_CUDA : CUFRAMES_MEMORY_HOST;
+        report.facts.gpu_uuid = ring()->gpu_uuid();
+        report.add(ReportKind::geometry, ring()->geometry());
+        report.add_text(ReportKind::caps, ring()->caps());
+    }
 }
 
 void FramePublisher::add_to(cuframes_publisher_stats& stats) const {

@@ -24,7 +24,7 @@ struct RingOptions {
 
 class FramePublisher final : public std::enable_shared_from_this<FramePublisher>, private Content {
 public:
-    static Result<std::shared_ptr<FramePublisher>> create(std::shared_ptr<Membership> membership, RingOptions options);
+    static std::shared_ptr<FramePublisher> create(std::shared_ptr<Membership> membership, RingOptions options);
     ~FramePublisher();
 
     void close() { membership_->close(); }
@@ -54,6 +54,7 @@ private:
     Sent settle(Member& member) override;
     uint32_t patience(const Share& share) const override;
     uint32_t capacity() const override { return CUFRAMES_MAX_SLOTS; }
+    void add_to(Report& report) const override;
     void add_to(cuframes_publisher_stats& stats) const override;
     void add_to(cuframes_subscriber_info& info, const Member& member) const override;
 

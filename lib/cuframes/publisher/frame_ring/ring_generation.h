@@ -36,6 +36,10 @@ public:
     /// The most that the ring may grow to.
     uint32_t slot_count() const { return frames().slot_count; }
     const cuframes_geometry& geometry() const { return geometry_; }
+    std::string_view caps() const {
+        return {reinterpret_cast<const char*>(at(frames().caps_offset)), frames().caps_size};
+    }
+    const std::array<uint8_t, 16>& gpu_uuid() const { return frames().gpu_uuid; }
     bool on_gpu() const { return frames().memory == CUFRAMES_MEMORY_CUDA; }
 
     std::byte* slot_data(uint32_t slot) const;

@@ -68,6 +68,12 @@ public:
 
     /// Whether caps that follow those there are need a place that packets still have.
     bool caps_are_full() const;
+    /// Those of packets from here on.
+    std::string_view caps() const {
+        return caps_version_ == 0
+                   ? std::string_view()
+                   : std::string_view(caps_entry(caps_version_).text, caps_entry(caps_version_).size.load());
+    }
     /// For the packets from here on. After caps_are_full() has said no.
     Result<> set_caps(const std::string& caps);
 

@@ -12,9 +12,7 @@ Result<std::unique_ptr<PacketPublisher>> PacketPublisher::create(std::shared_ptr
                                                                  const LogConfig& config) {
     std::unique_ptr<PacketPublisher> publisher(new PacketPublisher(std::move(membership), config));
     Membership& members = *publisher->membership_;
-    if (auto opened = members.open(*publisher); !opened) {
-        return opened.error();
-    }
+    members.open(*publisher);
     auto made = members.renew([&](const GenerationPlace& place) -> Result<std::shared_ptr<ContentGeneration>> {
         auto log = LogGeneration::create(config, place);
         if (!log) {
@@ -188,6 +186,14 @@ uint64_t PacketPublisher::joins_after() const { return membership_->last_sequenc
 uint32_t PacketPublisher::patience(const Share&) const { return capacity(); }
 
 uint32_t PacketPublisher::capacity() const { return LogGeneration::max_count(config_); }
+
+void PacketPublisher::add_to(Report& report) const {
+    report.facts.content = CUFRAMES_CONTENT_PACKETS;
+    if (membership_->generation()) {
+        report.add(ReportKind::window, log().window());
+        report.add_text(ReportKind::caps, log().caps());
+    }
+}
 
 void PacketPublisher::add_to(cuframes_publisher_stats& stats) const {
     if (membership_->generation()) {

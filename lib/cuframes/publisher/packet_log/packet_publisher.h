@@ -43,6 +43,7 @@ private:
     uint32_t capacity() const override;
     void do_chores() override;
     using Content::add_to;
+    void add_to(Report& report) const override;
     void add_to(cuframes_publisher_stats& stats) const override;
 
     LogGeneration& log() const { return static_cast<LogGeneration&>(*membership_->generation()); }
