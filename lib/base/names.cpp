@@ -40,4 +40,22 @@ const char* cuframes_state_name(cuframes_subscriber_state state) {
     return "unknown";
 }
 
+const char* cuframes_ring_state_name(cuframes_ring_state state) {
+    switch (state) {
+    case CUFRAMES_RING_LIVE:
+        return "live";
+    case CUFRAMES_RING_WAITING:
+        return "waiting";
+    case CUFRAMES_RING_ENDED:
+        return "ended";
+    case CUFRAMES_RING_DEAD:
+        return "dead";
+    case CUFRAMES_RING_SILENT:
+        return "silent";
+    case CUFRAMES_RING_REFUSED:
+        return "refused";
+    }
+    return "unknown";
+}
+
 } // extern "C"

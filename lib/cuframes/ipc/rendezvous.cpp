@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <set>
@@ -242,6 +243,29 @@ std::string directory_to_read(const std::string& key) {
         return run_directory;
     }
     return default_directory();
+}
+
+std::vector<std::string> directories_to_read() {
+    if (has_several_directories()) {
+        return {run_directory, default_directory()};
+    }
+    return {default_directory()};
+}
+
+Result<std::vector<std::string>> keys_in(const std::string& directory) {
+    std::error_code error;
+    std::vector<std::string> keys;
+    for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+         entry.increment(error)) {
+        const std::filesystem::path& path = entry->path();
+        if (const std::string key = path.stem().string(); path.extension() == ".sock" && check_key(key.c_str())) {
+            keys.push_back(key);
+        }
+    }
+    if (error && error != std::errc::no_such_file_or_directory) {
+        return system_error(text("look into ", directory), error.value(), CUFRAMES_ERROR_DIRECTORY);
+    }
+    return keys;
 }
 
 Result<> check_directory(const std::string& directory, bool usual) {

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace cuframes::core {
 
@@ -26,6 +27,12 @@ std::string default_directory();
 /// $XDG_RUNTIME_DIR/cuframes that can be entered the first where there is a socket of that key. A reader need not be able to
 /// write there.
 std::string directory_to_read(const std::string& key);
+
+/// All that a reader looks into where none was named: in each key's order of preference.
+std::vector<std::string> directories_to_read();
+
+/// The keys whose sockets are in a directory, of living publishers or not. None where there is no such directory.
+Result<std::vector<std::string>> keys_in(const std::string& directory);
 
 /// Whether that may become another one while nobody has changed the environment.
 bool has_several_directories();

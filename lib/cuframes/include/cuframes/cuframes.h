@@ -864,6 +864,73 @@ CUFRAMES_API cuframes_packet* cuframes_packet_ref(cuframes_packet* packet);
 /** NULL is ignored. Thread-safe. */
 CUFRAMES_API void cuframes_packet_unref(cuframes_packet* packet);
 
+// ------------------------------------------------------------------------------------------------------ inspection
+//
+// What is shared on this host, and by whom, without attaching to it: nothing is leased, no seat of max_subscribers is taken,
+// nobody's callback is called, and no frame comes later for it. Who may attach (the publisher's `access`) may ask.
+
+typedef enum cuframes_ring_state {
+    CUFRAMES_RING_LIVE = 0,
+    CUFRAMES_RING_WAITING = 1, /**< Its publisher is there, and has published nothing yet. */
+    CUFRAMES_RING_ENDED = 2,   /**< The end of the stream came last. */
+    CUFRAMES_RING_DEAD =
+        3, /**< Its publisher was killed, and has left the socket. The next one of the key replaces it. */
+    CUFRAMES_RING_SILENT = 4,  /**< Its publisher did not answer in time: it is stopped, say by a debugger. */
+    CUFRAMES_RING_REFUSED = 5, /**< Its publisher admits us not, or speaks another version: see `message`. */
+} cuframes_ring_state;
+
+/** "live", "waiting", "ended", "dead", "silent", "refused". Static; never NULL. Thread-safe. */
+CUFRAMES_API const char* cuframes_ring_state_name(cuframes_ring_state state);
+
+/** One key. No pointer is NULL but those that say so; texts are UTF-8. All live as long as the inspection. */
+typedef struct cuframes_ring_info {
+    uint32_t struct_size;
+    cuframes_ring_state state;
+    const char* key;
+    const char* path;    /**< Of the socket. */
+    const char* message; /**< Dead, silent, refused: why, and what to do. Else "". */
+    int32_t pid;         /**< The publisher's, in our PID namespace; 0: it is dead, or has no number there. */
+    uint32_t uid;        /**< The publisher's, if `pid` is not 0. */
+    /* Only of live, waiting and ended ones; else "", 0 or NULL. */
+    const char* program; /**< Name of the publisher's program, for people. */
+    cuframes_content content;
+    cuframes_policy policy;
+    const char* caps;       /**< "": there are none yet. */
+    cuframes_memory memory; /**< Of frames. */
+    uint8_t gpu_uuid[16];   /**< Of frames in GPU memory; else zero. */
+    double rate;            /**< Frames or packets in a second, of the last five seconds. */
+    uint64_t
+        newest_time; /**< CLOCK_MONOTONIC, ns, when the newest became visible; CUFRAMES_TIME_NONE: there is none. */
+    const cuframes_publisher_stats* stats; /**< As its publisher counts. NULL: it did not say. */
+    const cuframes_geometry* geometry;     /**< Of frames. NULL: of packets, or there are none yet. */
+    const cuframes_packet_window* window;  /**< Of packets. NULL: of frames. */
+    size_t subscriber_count;
+    const cuframes_subscriber_info* const* subscribers;
+} cuframes_ring_info;
+
+typedef struct cuframes_inspection cuframes_inspection;
+
+/**
+ * All keys of a directory (NULL: of those that subscribers look into), in the order of their names. All are asked at once; those
+ * that did not answer within `timeout_ms` are silent, and hold up no other. Blocks until all have answered, a few
+ * milliseconds where none is silent; a negative timeout waits for ever. Thread-safe. CUFRAMES_ERROR_DIRECTORY: it cannot be
+ * looked into; one that is not there has no keys.
+ */
+CUFRAMES_API int cuframes_list(const char* directory, int64_t timeout_ms, cuframes_inspection** inspection);
+
+/** The same for one key. CUFRAMES_ERROR_PUBLISHER_GONE: it has no publisher, and no dead one. */
+CUFRAMES_API int cuframes_inspect(const char* key, const char* directory, int64_t timeout_ms,
+                                  cuframes_inspection** inspection);
+
+/** How many keys. Thread-safe, as the calls below. */
+CUFRAMES_API size_t cuframes_inspection_size(const cuframes_inspection* inspection);
+
+/** NULL: there is none of that number. */
+CUFRAMES_API const cuframes_ring_info* cuframes_inspection_get(const cuframes_inspection* inspection, size_t index);
+
+/** NULL is ignored. */
+CUFRAMES_API void cuframes_inspection_free(cuframes_inspection* inspection);
+
 // ------------------------------------------------------------------------------------------------------------ CUDA
 
 /**

@@ -378,5 +378,45 @@ private:
     detail::Handle<cuframes_subscriber, cuframes_subscriber_destroy> handle_;
 };
 
+// ------------------------------------------------------------------------------------------------------- inspection
+
+/// What is shared on this host, as of a moment.
+class Inspection {
+public:
+    explicit Inspection(cuframes_inspection* owned) : handle_(owned) {}
+
+    std::size_t size() const { return cuframes_inspection_size(get()); }
+    /// Valid while this lives. `index` below size().
+    const cuframes_ring_info& operator[](std::size_t index) const { return *cuframes_inspection_get(get(), index); }
+
+    cuframes_inspection* get() const noexcept { return handle_.get(); }
+
+private:
+    detail::Handle<cuframes_inspection, cuframes_inspection_free> handle_;
+};
+
+/// How long a publisher that does not answer is waited for.
+inline constexpr Timeout usual_answer{500};
+
+/// All keys. `directory` nullptr: of those that subscribers look into.
+inline Result<Inspection> list(const char* directory = nullptr, Timeout timeout = usual_answer) {
+    cuframes_inspection* out = nullptr;
+    const int code = cuframes_list(directory, timeout.count(), &out);
+    if (code < 0) {
+        return last_error(code);
+    }
+    return Inspection(out);
+}
+
+/// One key, which is [0] of what comes.
+inline Result<Inspection> inspect(const char* key, const char* directory = nullptr, Timeout timeout = usual_answer) {
+    cuframes_inspection* out = nullptr;
+    const int code = cuframes_inspect(key, directory, timeout.count(), &out);
+    if (code < 0) {
+        return last_error(code);
+    }
+    return Inspection(out);
+}
+
 } // namespace v0
 } // namespace cuframes
