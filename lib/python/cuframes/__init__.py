@@ -26,6 +26,8 @@ if not getattr(_native, "in_main_interpreter", lambda: False)():
 from . import _log, packets  # noqa: F401
 from ._formats import PixelFormat, SubscriberMode
 from ._frame import Frame, PlanarFrame
+from ._inspection import Ring, inspect
+from ._inspection import list_rings as _list_rings
 from ._packet import Packet
 from ._packet_publisher import PacketPublisher, publish_packets
 from ._packet_subscriber import PacketSubscriber, subscribe_packets
@@ -67,6 +69,9 @@ __version__: str = _native.version_string()
 
 CuframesFrame = Frame
 CuframesSubscriber = Subscriber
+
+# Not in __all__, where it would hide Python's own.
+list = _list_rings
 
 
 def cuda_self_test(device: int = 0) -> None:
@@ -121,6 +126,7 @@ __all__ = [
     "ProtocolMismatch",
     "Publisher",
     "PublisherGone",
+    "Ring",
     "RingFull",
     "ShmError",
     "Slot",
@@ -128,6 +134,7 @@ __all__ = [
     "SubscriberMode",
     "cuda_self_test",
     "default_directory",
+    "inspect",
     "publish",
     "publish_packets",
     "subscribe",

@@ -2,6 +2,7 @@
 /// cuframes._native: the C library as the package's Python code uses it. Not public; `_native.pyi` describes it.
 #include "base/error_list.h"
 #include "errors.h"
+#include "inspection.h"
 #include "logging.h"
 #include "packet.h"
 #include "packet_publisher.h"
@@ -58,6 +59,7 @@ NB_MODULE(_native, module) {
     bind_writer(module);
     bind_publisher(module);
     bind_packet_publisher(module);
+    bind_inspection(module);
     bind_logging(module);
     module.def("version_string", [] { return std::string(cuframes_version_string()); });
     module.def("error_name", [](int code) { return std::string(cuframes_error_name(code)); }, nb::arg("code"));

@@ -10,7 +10,6 @@
 #include <vector>
 
 namespace cuframes::python {
-namespace {
 
 nb::dict to_dict(const cuframes_subscriber_info& info) {
     nb::dict out;
@@ -27,7 +26,23 @@ nb::dict to_dict(const cuframes_subscriber_info& info) {
     return out;
 }
 
-} // namespace
+nb::dict to_dict(const cuframes_publisher_stats& stats) {
+    nb::dict out;
+    out["subscribers"] = stats.subscribers;
+    out["epoch"] = stats.epoch;
+    out["last_sequence"] = stats.last_sequence;
+    out["slots"] = stats.slots;
+    out["memory"] = stats.memory;
+    out["published"] = stats.published;
+    out["dropped"] = stats.dropped;
+    out["copied"] = stats.copied;
+    out["lapped"] = stats.lapped;
+    out["bytes"] = stats.bytes;
+    out["waited_ns"] = stats.waited_ns;
+    out["metadata_dropped"] = stats.metadata_dropped;
+    out["refused"] = stats.refused;
+    return out;
+}
 
 Writer::~Writer() { handle_.reset(); }
 
@@ -112,21 +127,7 @@ nb::dict Writer::stats() {
     CUFRAMES_INIT(stats);
     const Handle handle = held();
     check(unlocked([&] { return cuframes_publisher_get_stats(handle.get(), &stats); }));
-    nb::dict out;
-    out["subscribers"] = stats.subscribers;
-    out["epoch"] = stats.epoch;
-    out["last_sequence"] = stats.last_sequence;
-    out["slots"] = stats.slots;
-    out["memory"] = stats.memory;
-    out["published"] = stats.published;
-    out["dropped"] = stats.dropped;
-    out["copied"] = stats.copied;
-    out["lapped"] = stats.lapped;
-    out["bytes"] = stats.bytes;
-    out["waited_ns"] = stats.waited_ns;
-    out["metadata_dropped"] = stats.metadata_dropped;
-    out["refused"] = stats.refused;
-    return out;
+    return to_dict(stats);
 }
 
 nb::list Writer::subscribers() {

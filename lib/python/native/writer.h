@@ -50,6 +50,10 @@ private:
     const std::string key_;
 };
 
+/// As Python's code and users see them, by the names of their fields.
+nb::dict to_dict(const cuframes_publisher_stats& stats);
+nb::dict to_dict(const cuframes_subscriber_info& info);
+
 void bind_writer(nb::module_& module);
 
 } // namespace cuframes::python
