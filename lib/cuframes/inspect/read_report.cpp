@@ -12,7 +12,7 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-Error cut_short() { return {CUFRAMES_ERROR_PROTOCOL, "the publisher's report is damaged"}; }
+Error damaged() { return {CUFRAMES_ERROR_PROTOCOL, "the publisher's report is damaged"}; }
 
 /// The beginning of what may be longer or shorter there.
 template <class T>
@@ -43,6 +43,16 @@ void make_text(char (&target)[size]) {
 
 std::string text_of(Bytes bytes) {
     return valid_utf8({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, bytes.size());
+}
+
+/// Whoever reads them may take them for what they are called.
+bool is_sound(const ReadReport& report) {
+    const ReportFacts& facts = report.facts;
+    return facts.content <= CUFRAMES_CONTENT_UNDECIDED && facts.policy <= CUFRAMES_POLICY_WAIT &&
+           facts.stream <= static_cast<uint32_t>(ReportedStream::ended) &&
+           (facts.memory == 0 || facts.memory == CUFRAMES_MEMORY_HOST || facts.memory == CUFRAMES_MEMORY_CUDA) &&
+           std::all_of(report.subscribers.begin(), report.subscribers.end(),
+                       [](const auto& one) { return static_cast<uint32_t>(one.mode) <= CUFRAMES_MODE_STRICT; });
 }
 
 void take(ReadReport& report, ReportKind kind, Bytes bytes) {
@@ -78,19 +88,19 @@ Result<ReadReport> read_report(Bytes bytes) {
     bool has_facts = false;
     while (!bytes.empty()) {
         if (bytes.size() < sizeof(ReportPart)) {
-            return cut_short();
+            return damaged();
         }
         const auto part = begin_of<ReportPart>(bytes);
         const uint64_t room = report_room(part.size);
-        if (room > bytes.size()) {
-            return cut_short();
-        }
         const auto kind = static_cast<ReportKind>(part.kind);
+        if (room > bytes.size() || (kind == ReportKind::subscriber && part.size < shortest_subscriber)) {
+            return damaged();
+        }
         has_facts = has_facts || kind == ReportKind::facts;
         take(report, kind, bytes.subspan(sizeof(ReportPart), part.size));
         bytes = bytes.subspan(room);
     }
-    return has_facts ? Result<ReadReport>(std::move(report)) : cut_short();
+    return has_facts && is_sound(report) ? Result<ReadReport>(std::move(report)) : damaged();
 }
 
 } // namespace cuframes::core

@@ -24,7 +24,7 @@ struct ReadReport {
     std::vector<cuframes_subscriber_info> subscribers;
 };
 
-/// An error: it is cut short, or has no facts.
+/// An error: it is cut short, has no facts, or says what cannot be.
 Result<ReadReport> read_report(std::span<const std::byte> bytes);
 
 } // namespace cuframes::core

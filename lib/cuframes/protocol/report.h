@@ -31,6 +31,9 @@ struct ReportPart {
 
 constexpr uint64_t report_room(uint64_t size) { return sizeof(ReportPart) + (size + 7) / 8 * 8; }
 
+/// What the first subscribers reported were: a shorter one is damaged.
+inline constexpr uint64_t shortest_subscriber = 128;
+
 /// No more is read of anybody's.
 inline constexpr uint64_t max_report_size = 4 * 1024 * 1024;
 
@@ -53,6 +56,7 @@ struct ReportFacts {
     char program[64];                 ///< Zero-terminated.
 };
 
+static_assert(sizeof(cuframes_subscriber_info) >= shortest_subscriber);
 static_assert(sizeof(ReportPart) == 8 && sizeof(ReportFacts) == 120);
 
 } // namespace cuframes::core
