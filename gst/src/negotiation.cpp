@@ -3,6 +3,7 @@
 
 #include "shared/errors.h"
 #include "shared/fd_memory_book.h"
+#include "shared/ring_caps.h"
 
 #include <algorithm>
 
@@ -11,30 +12,6 @@ GST_DEBUG_CATEGORY_EXTERN(gst_cuframes_src_debug);
 
 namespace cuframes::gst {
 namespace {
-
-/// A publisher that is no GStreamer pipeline may have named no caps: format and size say enough.
-GstCaps* caps_of(const cuframes_frame_view& view) {
-    if (view.caps[0] != '\0') {
-        return gst_caps_from_string(view.caps);
-    }
-    const cuframes_geometry& geometry = *view.geometry;
-    return gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING, geometry.format, "width", G_TYPE_INT,
-                               static_cast<gint>(geometry.width), "height", G_TYPE_INT,
-                               static_cast<gint>(geometry.height), "framerate", GST_TYPE_FRACTION, 0, 1, nullptr);
-}
-
-void set_memory_feature(GstCaps* caps, bool on_gpu) {
-    // What is not about memory stays: buffers may be single fields.
-    const bool fields = gst_caps_features_contains(gst_caps_get_features(caps, 0), GST_CAPS_FEATURE_FORMAT_INTERLACED);
-    GstCapsFeatures* features = on_gpu || fields ? gst_caps_features_new_empty() : nullptr;
-    if (on_gpu) {
-        gst_caps_features_add(features, CUFRAMES_GST_CUDA_MEMORY_FEATURE);
-    }
-    if (fields) {
-        gst_caps_features_add(features, GST_CAPS_FEATURE_FORMAT_INTERLACED);
-    }
-    gst_caps_set_features(caps, 0, features);
-}
 
 guint info_size(const GstVideoInfo& info) { return static_cast<guint>(GST_VIDEO_INFO_SIZE(&info)); }
 
@@ -96,7 +73,7 @@ bool SrcNegotiation::choose_memory(const SrcSettings& settings, cuframes_subscri
 }
 
 bool SrcNegotiation::take_layout(const SrcSettings& settings, const cuframes_frame_view& view) {
-    GstCaps* caps = caps_of(view);
+    GstCaps* caps = ring_caps(view.caps, *view.geometry);
     const LayoutResult result = caps ? layout_of_ring(caps, *view.geometry) : LayoutResult{{}, "they cannot be parsed"};
     if (!result.layout) {
         post_error(element_, CUFRAMES_ERROR_PROTOCOL,
