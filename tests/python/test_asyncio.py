@@ -7,6 +7,7 @@ import threading
 import cuframes
 import pictures
 import pytest
+from cuframes._aio import Readiness
 from probes import monotonic_ns
 from processes import SECONDS
 
@@ -167,6 +168,37 @@ def test_two_subscribers_in_one_loop(publish, key):
         return await asyncio.gather(*tasks)
 
     assert run(main()) == [[1, 2, 3, 4, 5]] * 2
+
+
+def test_closing_ends_an_await_that_looks_at_the_same_time(publish, key, monkeypatch):
+    """A task that was woken by another thread's close() finds the subscriber closed, however slow that thread is."""
+    publisher = publish()
+    looked = threading.Event()
+    forget = Readiness.forget
+
+    def forget_slowly(descriptor):
+        forget(descriptor)
+        looked.wait(SECONDS)  # As if the thread did not run for a while.
+
+    monkeypatch.setattr(Readiness, "forget", forget_slowly)
+
+    async def main():
+        subscriber = await cuframes.Subscriber(key).connect_async()
+        waiting = asyncio.create_task(subscriber.next_frame_async())
+        while not Readiness.of(subscriber._open().descriptor)._waiting:
+            await asyncio.sleep(0.001)
+        thread = threading.Thread(target=subscriber.close)
+        thread.start()
+        # Until the task was woken and has looked.
+        done, _ = await asyncio.wait([waiting], timeout=1)
+        looked.set()
+        with pytest.raises(cuframes.Closed):
+            await asyncio.wait_for(waiting, SECONDS / 4)
+        thread.join(SECONDS)
+        assert done
+
+    run(main())
+    publisher.close()
 
 
 def test_closing_ends_an_await(publish, key):

@@ -88,7 +88,8 @@ class Readiness:
             if timer is not None:
                 timer.cancel()
             del self._waiting[future]
-            if not self._waiting and self._loops.get(self._loop, {}).get(self._descriptor) is self:
+            # Forgotten meanwhile: the reader is still ours, unless the number is somebody else's descriptor by now.
+            if not self._waiting and self._loops.get(self._loop, {}).get(self._descriptor) in (self, None):
                 self._loop.remove_reader(self._descriptor)
 
     def _wake(self) -> None:

@@ -181,6 +181,9 @@ class Reader(Generic[Item]):
         if native is not None and not native.closed:
             with contextlib.suppress(Forked):
                 self._last_stats = self.stats()
+            # In this order: whom forget() wakes finds it closed, however soon he looks, and does not wait again for a
+            # descriptor that is not there any more a moment later.
+            native.shut()
             Readiness.forget(native.descriptor)
             native.close()
 

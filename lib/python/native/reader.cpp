@@ -29,7 +29,10 @@ Reader::Reader(const cuframes_subscriber_options& options) : key_(options.key) {
     check(cuframes_subscriber_create(&options, &handle_));
 }
 
-Reader::~Reader() { cuframes_subscriber_destroy(handle_); }
+Reader::~Reader() {
+    cuframes_subscriber_destroy(handle_);
+    cuframes_subscriber_destroy(shut_);
+}
 
 int Reader::locked(const Call& call) {
     return unlocked([&] {
@@ -134,7 +137,7 @@ int Reader::fileno() {
 
 int Reader::descriptor() {
     const std::lock_guard lock(mutex_);
-    return handle_ ? descriptor_ : -1;
+    return handle_ || shut_ ? descriptor_ : -1;
 }
 
 nb::dict Reader::stats() {
@@ -155,16 +158,26 @@ nb::dict Reader::stats() {
     return out;
 }
 
-void Reader::close() {
+void Reader::shut() {
     unlocked([this] {
-        cuframes_subscriber* handle = nullptr;
-        {
-            const std::lock_guard lock(mutex_);
-            handle = std::exchange(handle_, nullptr);
+        const std::lock_guard lock(mutex_);
+        if (handle_) {
+            shut_ = std::exchange(handle_, nullptr);
             // Never cleared again: whoever sleeps, or is about to, goes home.
             nudge_.set();
         }
-        cuframes_subscriber_destroy(handle);
+    });
+}
+
+void Reader::close() {
+    shut();
+    unlocked([this] {
+        cuframes_subscriber* shut = nullptr;
+        {
+            const std::lock_guard lock(mutex_);
+            shut = std::exchange(shut_, nullptr);
+        }
+        cuframes_subscriber_destroy(shut);
     });
 }
 
@@ -180,6 +193,7 @@ void bind_reader(nb::module_& module) {
         .def_prop_ro("descriptor", &Reader::descriptor)
         .def("count_tasks", &Reader::count_tasks, nb::arg("more"))
         .def("stats", &Reader::stats)
+        .def("shut", &Reader::shut)
         .def("close", &Reader::close)
         .def_prop_ro("closed", &Reader::closed);
 }

@@ -31,11 +31,13 @@ public:
     void connect(int64_t timeout_ms);
     /// For those who wait by themselves: from then on it is readable whenever there is something to do.
     int fileno();
-    /// The same for those who have just found nothing; -1: nobody has yet.
+    /// The same for those who have just found nothing; -1: nobody has yet, or it is closed.
     int descriptor();
     /// Tells that one task more, or one fewer, of an event loop waits for one.
     void count_tasks(int more) { tasks_ += more; }
     nb::dict stats();
+    /// From now on all calls say that it is closed, those that wait too; descriptors are still ours.
+    void shut();
     void close();
     bool closed();
 
@@ -55,6 +57,7 @@ private:
 
     std::mutex mutex_; ///< Held for calls that do not wait.
     cuframes_subscriber* handle_ = nullptr;
+    cuframes_subscriber* shut_ = nullptr; ///< What it was before shut().
     int descriptor_ = -1;        ///< Asked for when nothing was found first: that costs the frames that follow nothing.
     bool watched_ = false;       ///< Somebody waits on it outside of here.
     std::thread::id last_taker_; ///< Who took the last one.
