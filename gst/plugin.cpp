@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "config.h"
+#include "device/device_provider.h"
 #include "shared/metadata.h"
 #include "sink/cuframessink.h"
 #include "src/cuframessrc.h"
@@ -24,7 +25,8 @@ static gboolean plugin_init(GstPlugin* plugin) {
     // Caps travel as text, and a reader can only parse value types that it knows: decoders put this one into theirs.
     g_type_ensure(GST_TYPE_VIDEO_MULTIVIEW_FLAGSET);
     cuframes::gst::register_known_metas();
-    return GST_ELEMENT_REGISTER(cuframessink, plugin) && GST_ELEMENT_REGISTER(cuframessrc, plugin);
+    return GST_ELEMENT_REGISTER(cuframessink, plugin) && GST_ELEMENT_REGISTER(cuframessrc, plugin) &&
+           GST_DEVICE_PROVIDER_REGISTER(cuframesdeviceprovider, plugin);
 }
 
 #define PACKAGE PACKAGE_NAME

@@ -210,6 +210,7 @@ static void gst_cuframes_sink_class_init(GstCuframesSinkClass* klass) {
                                           "Shares raw video frames with other processes of this host, in place, "
                                           "in GPU or host memory, and packets of any kind with those of the past",
                                           "The cuframes authors");
+    gst_element_class_add_static_metadata(element_class, GST_ELEMENT_METADATA_ICON_NAME, "video-display");
     element_class->set_context = GST_DEBUG_FUNCPTR(gst_cuframes_sink_set_context);
     element_class->send_event = GST_DEBUG_FUNCPTR(gst_cuframes_sink_send_event);
     element_class->change_state = GST_DEBUG_FUNCPTR(gst_cuframes_sink_change_state);

@@ -200,6 +200,7 @@ static void gst_cuframes_src_class_init(GstCuframesSrcClass* klass) {
                                           "Reads raw video frames that another process of this host shares, in place, "
                                           "in GPU or host memory, or encoded packets with their past",
                                           "The cuframes authors");
+    gst_element_class_add_static_metadata(element_class, GST_ELEMENT_METADATA_ICON_NAME, "camera-video");
     element_class->set_context = GST_DEBUG_FUNCPTR(gst_cuframes_src_set_context);
     element_class->send_event = GST_DEBUG_FUNCPTR(gst_cuframes_src_send_event);
     element_class->change_state = GST_DEBUG_FUNCPTR(gst_cuframes_src_change_state);
