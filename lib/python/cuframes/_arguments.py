@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 
 from . import _native
@@ -51,6 +52,22 @@ def milliseconds(timeout_ms: object) -> int:
     """A timeout; whatever is negative, or longer than a number can say, is for ever."""
     number = whole("timeout_ms", timeout_ms, "milliseconds, -1 for ever")
     return max(-1, min(number, _MOST))
+
+
+def limit(timeout_ms: object, timeout: object, name: str = "timeout") -> int:
+    """How long to wait, in milliseconds, of `timeout_ms` or of `timeout` in seconds; -1: for ever."""
+    if timeout is None:
+        return milliseconds(timeout_ms)
+    if timeout_ms != -1:
+        raise InvalidArgument(f"give {name} in seconds or {name}_ms, not both")
+    try:
+        number = float("x") if isinstance(timeout, str) else float(timeout)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is a number of seconds, or None for ever, not {timeout!r}") from None
+    if not number >= 0:
+        raise InvalidArgument(f"{name} is 0 or more seconds, or None for ever, not {timeout!r}")
+    # A little more than none is not none.
+    return -1 if number * 1000 >= _MOST else math.ceil(number * 1000)
 
 
 def nanoseconds(name: str, value: object) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _native
+from ._arguments import limit
 
 _CONTENTS = ("frames", "packets", "undecided")
 _MEMORIES = {_native.MEMORY_HOST: "host", _native.MEMORY_CUDA: "cuda"}
@@ -94,16 +95,16 @@ def _named(directory: str | os.PathLike[str] | None) -> str:
     return os.fspath(directory) if directory is not None else ""
 
 
-def list_rings(*, directory: str | os.PathLike[str] | None = None, timeout_ms: int = 500) -> list[Ring]:
+def list_rings(*, directory: str | os.PathLike[str] | None = None, timeout: float | None = 0.5) -> list[Ring]:
     """All keys that are shared on this host, in the order of their names: `cuframes.list()`.
 
     Nothing is attached to: no publisher counts us, and none is told. All are asked at once; those that do not answer within
-    `timeout_ms` (-1: for ever) are "silent", and hold up nobody else. directory: where the sockets are; None: where
+    `timeout` seconds (None: for ever) are "silent", and hold up nobody else. directory: where the sockets are; None: where
     subscribers look. Blocks with the interpreter lock released, a few milliseconds where all answer.
     """
-    return _rings(_native.list_rings(_named(directory), timeout_ms))
+    return _rings(_native.list_rings(_named(directory), limit(-1, timeout)))
 
 
-def inspect(key: str, *, directory: str | os.PathLike[str] | None = None, timeout_ms: int = 500) -> Ring:
+def inspect(key: str, *, directory: str | os.PathLike[str] | None = None, timeout: float | None = 0.5) -> Ring:
     """The same of one key. PublisherGone: there is no publisher, and no dead one. InvalidArgument: it is no key."""
-    return _rings(_native.inspect_ring(key, _named(directory), timeout_ms))[0]
+    return _rings(_native.inspect_ring(key, _named(directory), limit(-1, timeout)))[0]

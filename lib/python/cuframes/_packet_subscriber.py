@@ -7,7 +7,7 @@ import os
 from typing import Any, Literal
 
 from . import _native
-from ._arguments import milliseconds, nanoseconds, seconds
+from ._arguments import limit, nanoseconds, seconds
 from ._formats import SubscriberMode
 from ._packet import Packet
 from ._reader import OnGone, Reader
@@ -79,21 +79,21 @@ class PacketSubscriber(Reader[Packet]):
             when,
         )
 
-    def next_packet(self, timeout_ms: int = -1) -> Packet:
-        """The next packet. Waits for it; -1: for ever.
+    def next_packet(self, timeout_ms: int = -1, *, timeout: float | None = None) -> Packet:
+        """The next packet. Waits for it: so many milliseconds, or `timeout` seconds; for ever where neither is given.
 
         FrameTimeout: none came in time. EndOfStream: the publisher ended, and every packet was delivered; a further call
         waits for what follows. PublisherGone: it died.
         """
-        return self._next(timeout_ms)
+        return self._next(timeout_ms, timeout)
 
-    async def next_packet_async(self, timeout_ms: int = -1) -> Packet:
+    async def next_packet_async(self, timeout_ms: int = -1, *, timeout: float | None = None) -> Packet:
         """`next_packet()` for asyncio: waits with no thread. May be cancelled at any time.
 
         Tasks that wait for packets of one subscriber get them in turn, and other tasks of the loop have theirs even if
         packets are always there.
         """
-        return await self._next_async(timeout_ms)
+        return await self._next_async(timeout_ms, timeout)
 
     def fileno(self) -> int:
         """A descriptor to wait on for input: readable when `next_packet(0)` has something to do.
@@ -168,10 +168,12 @@ def subscribe_packets(
     consumer_name: str | None = None,
     mode: SubscriberMode = SubscriberMode.NEWEST_ONLY,
     connect_timeout_ms: int = -1,
+    connect_timeout: float | None = None,
     directory: str | os.PathLike[str] | None = None,
     on_gone: OnGone = "raise",
 ) -> PacketSubscriber:
-    """Subscribes to a publisher of packets, and waits until it admits us: up to `connect_timeout_ms`, -1: for ever.
+    """Subscribes to a publisher of packets, and waits until it admits us: up to `connect_timeout_ms`,
+    or `connect_timeout` in seconds; for ever where neither is given.
 
     The other arguments are those of `PacketSubscriber`; `start`, `preroll` and `since` say where to begin. Blocks with the
     interpreter lock released; Ctrl-C ends it. PublisherGone: no publisher came in time. OtherContent: the key carries
@@ -187,4 +189,4 @@ def subscribe_packets(
         directory=directory,
         on_gone=on_gone,
     )
-    return subscriber._connected(milliseconds(connect_timeout_ms))
+    return subscriber._connected(limit(connect_timeout_ms, connect_timeout, "connect_timeout"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from . import _native
 from ._aio import Readiness, Turn
-from ._arguments import milliseconds
+from ._arguments import limit
 from ._copying import not_copied
 from ._formats import SubscriberMode
 from .errors import Closed, EndOfStream, Forked, FrameTimeout, InvalidArgument, PublisherGone
@@ -63,13 +63,14 @@ class Reader(Generic[Item]):
 
     # ------------------------------------------------------------------------------------------------- waiting
 
-    def connect(self, timeout_ms: int = -1) -> Self:
-        """Waits until a publisher has admitted us, and takes no frame. -1: for ever. Returns this subscriber.
+    def connect(self, timeout_ms: int = -1, *, timeout: float | None = None) -> Self:
+        """Waits until a publisher has admitted us, and takes no frame: so many milliseconds, or `timeout` seconds; for
+        ever where neither is given. Returns this subscriber.
 
         PublisherGone: none came in time. RingFull, AccessDenied, ProtocolMismatch, OtherContent: it refused us, and said
         why.
         """
-        timeout_ms = milliseconds(timeout_ms)
+        timeout_ms = limit(timeout_ms, timeout)
         try:
             self._open().connect(timeout_ms)
         except FrameTimeout:
@@ -84,8 +85,8 @@ class Reader(Generic[Item]):
             self.close()
             raise
 
-    def _next(self, timeout_ms: int) -> Item:
-        timeout_ms = milliseconds(timeout_ms)
+    def _next(self, timeout_ms: int, timeout: float | None = None) -> Item:
+        timeout_ms = limit(timeout_ms, timeout)
         try:
             return self._take(timeout_ms)
         except FrameTimeout:
@@ -108,9 +109,9 @@ class Reader(Generic[Item]):
 
     # ------------------------------------------------------------------------------------------------- asyncio
 
-    async def connect_async(self, timeout_ms: int = -1) -> Self:
+    async def connect_async(self, timeout_ms: int = -1, *, timeout: float | None = None) -> Self:
         """`connect()` for asyncio: waits without blocking the loop."""
-        timeout_ms = milliseconds(timeout_ms)
+        timeout_ms = limit(timeout_ms, timeout)
         deadline, turn = _deadline(timeout_ms), Turn()
         try:
             while True:
@@ -124,8 +125,8 @@ class Reader(Generic[Item]):
         finally:
             turn.leave()
 
-    async def _next_async(self, timeout_ms: int) -> Item:
-        timeout_ms = milliseconds(timeout_ms)
+    async def _next_async(self, timeout_ms: int, timeout: float | None = None) -> Item:
+        timeout_ms = limit(timeout_ms, timeout)
         deadline, turn = _deadline(timeout_ms), Turn()
         try:
             await self._let_others_go_first(turn)

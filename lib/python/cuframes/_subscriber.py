@@ -7,7 +7,7 @@ import os
 from typing import Any, Literal
 
 from . import _native
-from ._arguments import count, milliseconds, whole
+from ._arguments import count, limit, whole
 from ._dlpack import stream_number
 from ._formats import SubscriberMode
 from ._frame import Frame
@@ -93,22 +93,23 @@ class Subscriber(Reader[Frame]):
             _RELEASES[release],
         )
 
-    def next_frame(self, timeout_ms: int = -1) -> Frame:
-        """The next frame: the newest that was not taken, or in STRICT_ORDER the next. Waits for it; -1: for ever.
+    def next_frame(self, timeout_ms: int = -1, *, timeout: float | None = None) -> Frame:
+        """The next frame: the newest that was not taken, or in STRICT_ORDER the next. Waits for
+        it: so many milliseconds, or `timeout` seconds; for ever where neither is given.
 
         FrameTimeout: none came in time. EndOfStream: the publisher ended, and every frame was delivered; a further call
         waits for what follows. PublisherGone: it died. LeasesExhausted: `max_held` frames are held already, by frames
         or by tensors taken from them.
         """
-        return self._next(timeout_ms)
+        return self._next(timeout_ms, timeout)
 
-    async def next_frame_async(self, timeout_ms: int = -1) -> Frame:
+    async def next_frame_async(self, timeout_ms: int = -1, *, timeout: float | None = None) -> Frame:
         """`next_frame()` for asyncio: waits with no thread. May be cancelled at any time.
 
         Tasks that wait for frames of one subscriber get them in turn, and other tasks of the loop have theirs even if frames
         are always there.
         """
-        return await self._next_async(timeout_ms)
+        return await self._next_async(timeout_ms, timeout)
 
     def fileno(self) -> int:
         """A descriptor to wait on for input: readable when `next_frame(0)` has something to do.
@@ -184,8 +185,10 @@ def subscribe(
     max_held: int | None = None,
     on_gone: OnGone = "raise",
     release: Release | None = None,
+    connect_timeout: float | None = None,
 ) -> Subscriber:
-    """Subscribes to a publisher, and waits until it admits us: up to `connect_timeout_ms`, -1: for ever.
+    """Subscribes to a publisher, and waits until it admits us: up to `connect_timeout_ms`, or
+    `connect_timeout` in seconds; for ever where neither is given.
 
     The other arguments are those of `Subscriber`. Blocks with the interpreter lock released; Ctrl-C ends it.
     PublisherGone: no publisher came in time. RingFull, AccessDenied, ProtocolMismatch, OtherContent: it refused us, and
@@ -202,4 +205,4 @@ def subscribe(
         on_gone=on_gone,
         release=release,
     )
-    return subscriber._connected(milliseconds(connect_timeout_ms))
+    return subscriber._connected(limit(connect_timeout_ms, connect_timeout, "connect_timeout"))

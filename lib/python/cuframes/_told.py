@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import datetime as _datetime
+import time as _clock
 from typing import Protocol
 
 
@@ -57,6 +59,24 @@ class Described:
     def pts_ns(self) -> int:
         """`pts`, or where that is unknown the time of publishing. Nanoseconds of CLOCK_MONOTONIC."""
         return self._told.publish_time if self._told.pts is None else self._told.pts
+
+    @property
+    def time(self) -> float:
+        """`pts_ns` in seconds: as `time.monotonic()` counts."""
+        return self.pts_ns / 1e9
+
+    @property
+    def age(self) -> float:
+        """Seconds from then to now. A little negative: it is to be shown in a moment."""
+        return (_clock.clock_gettime_ns(_clock.CLOCK_MONOTONIC) - self.pts_ns) / 1e9
+
+    @property
+    def datetime(self) -> _datetime.datetime:
+        """`pts_ns` on the wall clock, with the time zone UTC; `.astimezone()` makes it local time.
+
+        The wall clock is read now: where it was set since, a time from before is off by that.
+        """
+        return _datetime.datetime.fromtimestamp(_clock.time() - self.age, _datetime.timezone.utc)
 
     @property
     def dts(self) -> int | None:

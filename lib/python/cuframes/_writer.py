@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from . import _native
-from ._arguments import count, milliseconds, nanoseconds, whole
+from ._arguments import count, limit, nanoseconds, whole
 from ._copying import not_copied
 from .errors import Closed, Forked, InvalidArgument
 
@@ -76,12 +76,14 @@ class Writer:
 
     # ------------------------------------------------------------------------------------------------- readers
 
-    def wait_subscribers(self, count: int = 1, timeout_ms: int = -1) -> None:
-        """Waits until `count` readers are attached; -1: for ever. FrameTimeout: they did not come."""
+    def wait_subscribers(self, count: int = 1, timeout_ms: int = -1, *, timeout: float | None = None) -> None:
+        """Waits until `count` readers are attached: so many milliseconds, or `timeout` seconds; for ever where neither is
+        given. FrameTimeout: they did not come.
+        """
         readers = whole("count", count, "readers")
         if not 0 <= readers < 2**32:
             raise InvalidArgument(f"count is 0 or more readers, not {readers}")
-        self._open().wait_subscribers(readers, milliseconds(timeout_ms))
+        self._open().wait_subscribers(readers, limit(timeout_ms, timeout))
 
     def stats(self) -> dict[str, Any]:
         """A snapshot, ready for JSON."""
