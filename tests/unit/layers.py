@@ -22,6 +22,9 @@ LIBRARIES = {
     "Python": re.compile(r"Python\.h$|nanobind/"),
     "GoogleTest": re.compile(r"gtest/|gmock/"),
     "CLI11": re.compile(r"CLI/"),
+    "fmt": re.compile(r"fmt/"),
+    "JSON": re.compile(r"nlohmann/"),
+    "HTTP": re.compile(r"httplib\.h$"),
     # What is left.
     "system": re.compile(r".*\.h$"),
 }

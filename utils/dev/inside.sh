@@ -87,7 +87,7 @@ use_build() {
     export LD_LIBRARY_PATH=$folder/lib/cuframes:$folder/lib/cuframes-gst${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
     export GI_TYPELIB_PATH=$folder/lib/cuframes-gst${GI_TYPELIB_PATH:+:$GI_TYPELIB_PATH}
     export PYTHONPATH=$folder/lib/python${PYTHONPATH:+:$PYTHONPATH}
-    export PATH=$folder/examples/c:$PATH
+    export PATH=$folder/lib/tools:$folder/examples/c:$PATH
     export GST_REGISTRY=$folder/gst-registry.bin
     export CUFRAMES_BUILD=$folder
 }

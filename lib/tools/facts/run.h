@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/// The verbs that tell facts: each in a file of its own. What they return is what to exit with.
+#pragma once
+
+#include "options/verbs.h"
+
+namespace cuframes::tools {
+
+int run(const LsOptions& options);
+
+} // namespace cuframes::tools

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/// All verbs of the command `cuframes`: the help, the completion and both programs go by this list.
+#pragma once
+
+#include "options/ls.h"
+
+#include <tuple>
+
+namespace cuframes::tools {
+
+/// Which program runs it.
+enum class By {
+    cuframes,       ///< It needs the core alone.
+    cuframes_media, ///< It needs GStreamer.
+};
+
+template <class OptionsOfIt, By by_whom>
+struct Verb {
+    using Options = OptionsOfIt;
+    static constexpr By by = by_whom;
+
+    const char* name;
+    const char* summary; ///< One line.
+};
+
+// In the order of the help.
+inline constexpr std::tuple verbs{
+    Verb<LsOptions, By::cuframes>{"ls", "list what is shared on this host, and by whom"},
+};
+
+/// Calls `visit` with each.
+template <class Visit>
+void for_each_verb(Visit&& visit) {
+    std::apply([&](const auto&... verb) { (visit(verb), ...); }, verbs);
+}
+
+} // namespace cuframes::tools
