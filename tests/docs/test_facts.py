@@ -100,6 +100,7 @@ STATISTICS = {
     "cuframes_publisher_stats": {
         ("gst/shared/stats.cpp", "now"): {"subscribers"},
         ("lib/python/native/writer.cpp", "stats"): set(),
+        ("lib/tools/facts/ring_json.cpp", "stats"): {"subscribers"},
         ("tests/harness/answers.cpp", "publisher"): {"slots", "memory"},
     },
     "cuframes_subscriber_stats": {
@@ -110,6 +111,7 @@ STATISTICS = {
     "cuframes_subscriber_info": {
         ("gst/shared/stats.cpp", "who"): {"id"},
         ("lib/python/native/writer.cpp", "info"): set(),
+        ("lib/tools/facts/ring_json.cpp", "reader"): set(),
     },
 }
 

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Fixtures: a directory of the test's own, and the command (CUFRAMES_COMMAND)."""
+"""Fixtures: a directory of the test's own, the command (CUFRAMES_COMMAND), and a process with publishers and readers."""
 
+import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
+import jsonschema
 import pytest
+import referencing
+from studio import Studio
 
+SOURCE = pathlib.Path(__file__).parents[2]
 COMMAND = pathlib.Path(os.environ["CUFRAMES_COMMAND"])
 SECONDS = 60 * float(os.environ.get("CUFRAMES_TEST_TIMEOUT_SCALE", "1"))
 
@@ -40,3 +46,45 @@ def command():
         )
 
     return run
+
+
+@pytest.fixture
+def facts(command):
+    """What a verb prints as JSON, which its schema allows."""
+
+    def ask(verb, *arguments, code=0):
+        done = command(verb, *arguments, "--json")
+        assert done.returncode == code, done.stderr
+        return checked(verb, json.loads(done.stdout))
+
+    return ask
+
+
+def checked(verb, document):
+    schemas = {path.name: json.loads(path.read_text()) for path in SOURCE.glob("docs/reference/json/*.schema.json")}
+    known = referencing.Registry().with_resources(
+        (name, referencing.Resource.from_contents(schema)) for name, schema in schemas.items()
+    )
+    jsonschema.Draft202012Validator(schemas[f"{verb}.schema.json"], registry=known).validate(document)
+    return document
+
+
+@pytest.fixture
+def studios():
+    """Starts processes with publishers and readers, and ends them all."""
+    started = []
+
+    def start():
+        started.append(Studio())
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            os.kill(one.pid, signal.SIGCONT)
+        one.close() if one.process.returncode != -signal.SIGKILL else None
+
+
+@pytest.fixture
+def studio(studios):
+    return studios()

@@ -51,8 +51,7 @@ Json geometry_json(const cuframes_geometry& geometry) {
 
 /// Of CLOCK_MONOTONIC, as how long ago it was.
 Json ago(uint64_t time, uint64_t now) {
-    return time == CUFRAMES_TIME_NONE ? Json(nullptr)
-                                      : Json((static_cast<double>(now) - static_cast<double>(time)) * 1e-9);
+    return time == CUFRAMES_TIME_NONE ? Json(nullptr) : Json(seconds_between(time, now));
 }
 
 Json window_json(const cuframes_packet_window& window, uint64_t now) {

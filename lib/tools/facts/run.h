@@ -7,5 +7,6 @@
 namespace cuframes::tools {
 
 int run(const LsOptions& options);
+int run(const InfoOptions& options);
 
 } // namespace cuframes::tools

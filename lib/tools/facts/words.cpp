@@ -17,12 +17,11 @@ uint64_t now_ns() {
     return static_cast<uint64_t>(std::chrono::nanoseconds(now).count());
 }
 
+double seconds_between(uint64_t then, uint64_t now) { return static_cast<double>(now - std::min(now, then)) * 1e-9; }
+
 std::optional<double> age_of(const cuframes_ring_info& ring, uint64_t now) {
-    if (ring.newest_time == CUFRAMES_TIME_NONE) {
-        return std::nullopt;
-    }
-    // It may have come between.
-    return static_cast<double>(now - std::min(now, ring.newest_time)) * 1e-9;
+    const uint64_t newest = ring.newest_time;
+    return newest == CUFRAMES_TIME_NONE ? std::nullopt : std::optional(seconds_between(newest, now));
 }
 
 bool has_report(const cuframes_ring_info& ring) {
@@ -94,6 +93,10 @@ std::string gpu_name(const cuframes_ring_info& ring) {
         out += fmt::format("{}{:02x}", begins_group ? "-" : "", ring.gpu_uuid[i]);
     }
     return out;
+}
+
+std::string held_word(const cuframes_ring_info& ring, const cuframes_subscriber_info& reader) {
+    return ring.content == CUFRAMES_CONTENT_PACKETS ? "-" : fmt::format("{}/{}", reader.held, reader.max_held);
 }
 
 std::string publisher_word(const cuframes_ring_info& ring) {

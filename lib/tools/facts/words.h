@@ -17,6 +17,9 @@ uint64_t now_ns();
 /// Of an option's seconds.
 inline Timeout to_timeout(double seconds) { return Timeout(static_cast<int64_t>(seconds * 1e3)); }
 
+/// How long before `now` that was; 0: it came after.
+double seconds_between(uint64_t then, uint64_t now);
+
 /// How old the newest frame or packet was at `now`, which is when its publisher was asked; nothing: there is none.
 std::optional<double> age_of(const cuframes_ring_info& ring, uint64_t now);
 
@@ -37,6 +40,8 @@ std::string format_word(const cuframes_ring_info& ring);
 std::string memory_word(const cuframes_ring_info& ring);
 /// "GPU-1f3c09aa-…", as nvidia-smi -L calls it; "": in host memory.
 std::string gpu_name(const cuframes_ring_info& ring);
+/// Of the frames that it may hold: "1/3"; "-": of packets nothing is held.
+std::string held_word(const cuframes_ring_info& ring, const cuframes_subscriber_info& reader);
 /// "gst-launch-1.0 (4711)"
 std::string publisher_word(const cuframes_ring_info& ring);
 

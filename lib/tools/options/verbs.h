@@ -2,6 +2,7 @@
 /// All verbs of the command `cuframes`: the help, the completion and both programs go by this list.
 #pragma once
 
+#include "options/info.h"
 #include "options/ls.h"
 
 #include <tuple>
@@ -26,6 +27,7 @@ struct Verb {
 // In the order of the help.
 inline constexpr std::tuple verbs{
     Verb<LsOptions, By::cuframes>{"ls", "list what is shared on this host, and by whom"},
+    Verb<InfoOptions, By::cuframes>{"info", "tell all about one key: its picture, its memory, its readers"},
 };
 
 /// Calls `visit` with each.
