@@ -8,5 +8,6 @@ namespace cuframes::tools {
 
 int run(const LsOptions& options);
 int run(const InfoOptions& options);
+int run(const TopOptions& options);
 
 } // namespace cuframes::tools

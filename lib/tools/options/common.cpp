@@ -73,6 +73,14 @@ CLI::Option* declare_seconds(CLI::App& verb, const std::string& name, double& se
     }));
 }
 
+CLI::Option* declare_count(CLI::App& verb, const std::string& name, uint64_t& count, const std::string& help) {
+    return verb.add_option(name, count, help)->type_name("N")->check(check([](const std::string& text) {
+        const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+        const bool some = text.find_first_not_of('0') != std::string::npos;
+        return digits && some ? std::string() : "\"" + text + "\" is no number from 1 on";
+    }));
+}
+
 CLI::Option* declare_choice(CLI::App& verb, const std::string& name, std::string& word,
                             const std::vector<std::string>& words, const std::string& help) {
     const std::string all = CLI::detail::join(words, "|");

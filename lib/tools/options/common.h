@@ -2,9 +2,10 @@
 /// Options that several verbs have, so that they are called the same everywhere.
 ///
 /// The name of an option's value says what it is, to people in the help and to shells in the completion: `KEY`, `DIR`, `FILE`,
-/// `SECONDS`, and words to choose from as `newest|strict`.
+/// `SECONDS`, `N`, and words to choose from as `newest|strict`.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ inline constexpr double usual_timeout = 0.5;
 
 /// `NAME SECONDS`, where the value may have a unit: 500ms, 10s, 2m, 1h.
 CLI::Option* declare_seconds(CLI::App& verb, const std::string& name, double& seconds, const std::string& help);
+
+/// `NAME N`: a number from 1 on.
+CLI::Option* declare_count(CLI::App& verb, const std::string& name, uint64_t& count, const std::string& help);
 
 /// One of some words.
 CLI::Option* declare_choice(CLI::App& verb, const std::string& name, std::string& word,

@@ -4,6 +4,7 @@
 
 #include "options/info.h"
 #include "options/ls.h"
+#include "options/top.h"
 
 #include <tuple>
 
@@ -28,6 +29,7 @@ struct Verb {
 inline constexpr std::tuple verbs{
     Verb<LsOptions, By::cuframes>{"ls", "list what is shared on this host, and by whom"},
     Verb<InfoOptions, By::cuframes>{"info", "tell all about one key: its picture, its memory, its readers"},
+    Verb<TopOptions, By::cuframes>{"top", "show all rings and readers, again and again"},
 };
 
 /// Calls `visit` with each.
