@@ -100,6 +100,7 @@ STATISTICS = {
     "cuframes_publisher_stats": {
         ("gst/shared/stats.cpp", "now"): {"subscribers"},
         ("lib/python/native/writer.cpp", "stats"): set(),
+        ("lib/tools/facts/metrics.cpp", "stats"): {"epoch", "last_sequence"},
         ("lib/tools/facts/ring_json.cpp", "stats"): {"subscribers"},
         ("tests/harness/answers.cpp", "publisher"): {"slots", "memory"},
     },
@@ -111,6 +112,7 @@ STATISTICS = {
     "cuframes_subscriber_info": {
         ("gst/shared/stats.cpp", "who"): {"id"},
         ("lib/python/native/writer.cpp", "info"): set(),
+        ("lib/tools/facts/reader_totals.cpp", "reader"): {"pid", "mode"},
         ("lib/tools/facts/ring_json.cpp", "reader"): set(),
     },
 }

@@ -81,7 +81,7 @@ def studios():
     yield start
     for one in started:
         if one.process.poll() is None:
-            os.kill(one.pid, signal.SIGCONT)
+            one.go_on()
         one.close() if one.process.returncode != -signal.SIGKILL else None
 
 

@@ -5,8 +5,11 @@ usage: studio.py: a line of JSON asks ({"do": METHOD, …}), a line of JSON answ
 """
 
 import json
+import os
+import pathlib
 import resource
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -44,6 +47,18 @@ class Studio:
             return json.loads(line)
 
         return ask
+
+    def pause(self):
+        """Stops all of it: the signal alone is not that yet."""
+        os.kill(self.pid, signal.SIGSTOP)
+        end = time.monotonic() + SECONDS
+        tasks = list(pathlib.Path(f"/proc/{self.pid}/task").glob("*/stat"))
+        while any(task.read_text().rpartition(")")[2].split()[0] != "T" for task in tasks):
+            assert time.monotonic() < end, "the studio does not stop"
+            time.sleep(0.001)
+
+    def go_on(self):
+        os.kill(self.pid, signal.SIGCONT)
 
     def kill(self):
         """Whatever it had stays on disk."""

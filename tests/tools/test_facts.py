@@ -2,7 +2,6 @@
 """`ls` and `info` tell what the publisher counts, and who is stopped or dead holds up nobody."""
 
 import os
-import signal
 import time
 
 
@@ -79,19 +78,17 @@ def test_one_who_is_stopped_says_so_and_delays_no_other(studios, facts, command)
     live.publish(keys=["live"])
     live.send()
     stopped.publish(keys=["stopped"])
-    os.kill(stopped.pid, signal.SIGSTOP)
+    stopped.pause()
     began = time.monotonic()
     rings = {ring["key"]: ring for ring in facts("ls", "--timeout", "300ms")["rings"]}
     assert time.monotonic() - began < 10
     assert {key: ring["state"] for key, ring in rings.items()} == {"live": "live", "stopped": "silent"}
     assert "stopped" in rings["stopped"]["message"]
     assert rings["stopped"]["publisher"]["pid"] == stopped.pid
-    # Its silence is not the others' age.
-    sent = time.monotonic()
+    # Its silence is not the others' age: that of a frame which came just before is less than what the silent one takes.
     live.send()
-    upper = time.monotonic()
-    age = next(ring for ring in facts("ls", "--timeout", "2s")["rings"] if ring["key"] == "live")["age_seconds"]
-    assert age < 2 and sent <= upper
+    age = next(ring for ring in facts("ls", "--timeout", "3s")["rings"] if ring["key"] == "live")["age_seconds"]
+    assert age < 3
     (row,) = (line for line in command("ls", "--timeout", "50ms").stdout.splitlines() if line.startswith("stopped"))
     assert "does not answer" in row and f"(pid {stopped.pid})" in row
     done = command("info", "stopped", "--timeout", "50ms")

@@ -9,5 +9,6 @@ namespace cuframes::tools {
 int run(const LsOptions& options);
 int run(const InfoOptions& options);
 int run(const TopOptions& options);
+int run(const ExportOptions& options);
 
 } // namespace cuframes::tools

@@ -2,6 +2,7 @@
 /// All verbs of the command `cuframes`: the help, the completion and both programs go by this list.
 #pragma once
 
+#include "options/export.h"
 #include "options/info.h"
 #include "options/ls.h"
 #include "options/top.h"
@@ -30,6 +31,7 @@ inline constexpr std::tuple verbs{
     Verb<LsOptions, By::cuframes>{"ls", "list what is shared on this host, and by whom"},
     Verb<InfoOptions, By::cuframes>{"info", "tell all about one key: its picture, its memory, its readers"},
     Verb<TopOptions, By::cuframes>{"top", "show all rings and readers, again and again"},
+    Verb<ExportOptions, By::cuframes>{"export", "serve metrics of all rings for Prometheus"},
 };
 
 /// Calls `visit` with each.
