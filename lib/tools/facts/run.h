@@ -9,6 +9,7 @@ namespace cuframes::tools {
 int run(const LsOptions& options);
 int run(const InfoOptions& options);
 int run(const TopOptions& options);
+int run(const HzOptions& options);
 int run(const ExportOptions& options);
 
 } // namespace cuframes::tools

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "options/export.h"
+#include "options/hz.h"
 #include "options/info.h"
 #include "options/ls.h"
 #include "options/top.h"
@@ -31,6 +32,7 @@ inline constexpr std::tuple verbs{
     Verb<LsOptions, By::cuframes>{"ls", "list what is shared on this host, and by whom"},
     Verb<InfoOptions, By::cuframes>{"info", "tell all about one key: its picture, its memory, its readers"},
     Verb<TopOptions, By::cuframes>{"top", "show all rings and readers, again and again"},
+    Verb<HzOptions, By::cuframes>{"hz", "measure how often, how evenly and how late frames come"},
     Verb<ExportOptions, By::cuframes>{"export", "serve metrics of all rings for Prometheus"},
 };
 
