@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// The command `cuframes`: its own verbs, those of cuframes-media, and any `cuframes-NAME` in $PATH.
-#include "elsewhere.h"
 #include "facts/run.h"
 #include "nearest.h"
 #include "options/parse.h"
 #include "options/verbs.h"
+#include "shared/elsewhere.h"
 #include "shared/say.h"
 
 #include <cstring>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "elsewhere.h"
+#include "shared/elsewhere.h"
 
 #include "shared/say.h"
 
