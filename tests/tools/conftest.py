@@ -16,6 +16,8 @@ from studio import Studio
 
 SOURCE = pathlib.Path(__file__).parents[2]
 COMMAND = pathlib.Path(os.environ["CUFRAMES_COMMAND"])
+# Meson names the folder of the stand-in driver here too, as the tests depend on it.
+LIBRARIES = os.environ.get("LD_LIBRARY_PATH", "").split(":")
 SECONDS = 60 * float(os.environ.get("CUFRAMES_TEST_TIMEOUT_SCALE", "1"))
 
 
@@ -26,6 +28,24 @@ def directory(monkeypatch):
     monkeypatch.setenv("CUFRAMES_DIR", str(path))
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture(autouse=True)
+def no_driver(monkeypatch):
+    """Nobody has the stand-in for the driver that does not ask for it: see `driver`."""
+    folders = [one for one in LIBRARIES if one != os.environ.get("CUFRAMES_TEST_DRIVER")]
+    monkeypatch.setenv("LD_LIBRARY_PATH", ":".join(folders))
+
+
+@pytest.fixture
+def driver(monkeypatch, no_driver):
+    """The stand-in for the driver, for this test's processes; what is called takes it away again."""
+    folder = os.environ.get("CUFRAMES_TEST_DRIVER")
+    if not folder:
+        pytest.skip("no stand-in driver in this build")
+    without = os.environ["LD_LIBRARY_PATH"]
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"{folder}:{without}")
+    return lambda: monkeypatch.setenv("LD_LIBRARY_PATH", without)
 
 
 @pytest.fixture

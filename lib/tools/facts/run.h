@@ -11,5 +11,6 @@ int run(const InfoOptions& options);
 int run(const TopOptions& options);
 int run(const HzOptions& options);
 int run(const ExportOptions& options);
+int run(const DoctorOptions& options);
 
 } // namespace cuframes::tools

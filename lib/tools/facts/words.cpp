@@ -83,16 +83,17 @@ std::string memory_word(const cuframes_ring_info& ring) {
     return gpu.empty() ? "host" : gpu.substr(0, short_name);
 }
 
-std::string gpu_name(const cuframes_ring_info& ring) {
-    if (ring.memory != CUFRAMES_MEMORY_CUDA) {
-        return "";
-    }
+std::string gpu_name(const uint8_t (&uuid)[16]) {
     std::string out = "GPU";
-    for (size_t i = 0; i < std::size(ring.gpu_uuid); ++i) {
+    for (size_t i = 0; i < std::size(uuid); ++i) {
         const bool begins_group = i == 0 || i == 4 || i == 6 || i == 8 || i == 10;
-        out += fmt::format("{}{:02x}", begins_group ? "-" : "", ring.gpu_uuid[i]);
+        out += fmt::format("{}{:02x}", begins_group ? "-" : "", uuid[i]);
     }
     return out;
+}
+
+std::string gpu_name(const cuframes_ring_info& ring) {
+    return ring.memory == CUFRAMES_MEMORY_CUDA ? gpu_name(ring.gpu_uuid) : "";
 }
 
 std::string held_word(const cuframes_ring_info& ring, const cuframes_subscriber_info& reader) {

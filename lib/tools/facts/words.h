@@ -38,7 +38,9 @@ std::string bytes_word(uint64_t bytes);
 std::string format_word(const cuframes_ring_info& ring);
 /// "host", "GPU-1f3c09aa"; "-": not known yet.
 std::string memory_word(const cuframes_ring_info& ring);
-/// "GPU-1f3c09aa-…", as nvidia-smi -L calls it; "": in host memory.
+/// "GPU-1f3c09aa-…", as nvidia-smi -L calls it.
+std::string gpu_name(const uint8_t (&uuid)[16]);
+/// Where the ring's frames lie; "": in host memory.
 std::string gpu_name(const cuframes_ring_info& ring);
 /// Of the frames that it may hold: "1/3"; "-": of packets nothing is held.
 std::string held_word(const cuframes_ring_info& ring, const cuframes_subscriber_info& reader);

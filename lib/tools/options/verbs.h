@@ -2,6 +2,7 @@
 /// All verbs of the command `cuframes`: the help, the completion and both programs go by this list.
 #pragma once
 
+#include "options/doctor.h"
 #include "options/export.h"
 #include "options/hz.h"
 #include "options/info.h"
@@ -34,6 +35,7 @@ inline constexpr std::tuple verbs{
     Verb<TopOptions, By::cuframes>{"top", "show all rings and readers, again and again"},
     Verb<HzOptions, By::cuframes>{"hz", "measure how often, how evenly and how late frames come"},
     Verb<ExportOptions, By::cuframes>{"export", "serve metrics of all rings for Prometheus"},
+    Verb<DoctorOptions, By::cuframes>{"doctor", "find out what is wrong here, or with a key, and what to do"},
 };
 
 /// Calls `visit` with each.
