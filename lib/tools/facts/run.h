@@ -12,5 +12,6 @@ int run(const TopOptions& options);
 int run(const HzOptions& options);
 int run(const ExportOptions& options);
 int run(const DoctorOptions& options);
+int run(const CompletionOptions& options);
 
 } // namespace cuframes::tools

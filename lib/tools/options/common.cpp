@@ -47,6 +47,8 @@ std::string wrong_with_key(const std::string& key) {
     return "";
 }
 
+void declare_help(CLI::App& verb) { verb.set_help_flag("-h,--help", "print the options"); }
+
 CLI::Option* declare_key(CLI::App& verb, std::string& key, const std::string& help) {
     return verb.add_option("key", key, help)->type_name("KEY")->required()->check(check(wrong_with_key));
 }

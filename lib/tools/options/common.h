@@ -16,6 +16,9 @@ class Option;
 
 namespace cuframes::tools {
 
+/// `--help`, in our words.
+void declare_help(CLI::App& verb);
+
 /// `KEY`, required, and with the characters that keys have.
 CLI::Option* declare_key(CLI::App& verb, std::string& key, const std::string& help);
 /// For keys that an option or a list of its own takes. Returns what is wrong with it; "": nothing.

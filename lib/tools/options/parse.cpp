@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "options/parse.h"
 
+#include "options/common.h"
 #include "shared/say.h"
 
 #include <CLI/CLI.hpp>
@@ -14,6 +15,7 @@ std::optional<int> parse(const char* name, const char* summary, const std::funct
                          const char* const* argv) {
     const std::string command = std::string("cuframes ") + name;
     CLI::App app(summary, command);
+    declare_help(app);
     declare(app);
     // CLI11 takes them from the back.
     std::vector<std::string> arguments(std::make_reverse_iterator(argv + argc), std::make_reverse_iterator(argv + 1));

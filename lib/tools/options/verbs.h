@@ -2,6 +2,7 @@
 /// All verbs of the command `cuframes`: the help, the completion and both programs go by this list.
 #pragma once
 
+#include "options/completion.h"
 #include "options/doctor.h"
 #include "options/export.h"
 #include "options/hz.h"
@@ -36,6 +37,7 @@ inline constexpr std::tuple verbs{
     Verb<HzOptions, By::cuframes>{"hz", "measure how often, how evenly and how late frames come"},
     Verb<ExportOptions, By::cuframes>{"export", "serve metrics of all rings for Prometheus"},
     Verb<DoctorOptions, By::cuframes>{"doctor", "find out what is wrong here, or with a key, and what to do"},
+    Verb<CompletionOptions, By::cuframes>{"completion", "print what a shell needs to complete command lines"},
 };
 
 /// Calls `visit` with each.
