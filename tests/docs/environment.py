@@ -27,7 +27,7 @@ def make(build, folder=None, gpu=False):
     env = {
         **os.environ,
         "LC_ALL": "C.UTF-8",
-        "PATH": prepend("PATH", build / "examples" / "c"),
+        "PATH": prepend("PATH", build / "lib" / "tools", build / "examples" / "c"),
         "LD_LIBRARY_PATH": prepend(
             "LD_LIBRARY_PATH", *driver, build / "lib" / "cuframes", build / "lib" / "cuframes-gst"
         ),

@@ -32,6 +32,11 @@ def header_words():
     return set(re.findall(r"\b(?:cuframes|CUFRAMES)_\w+", text))
 
 
+def metrics():
+    """Names that `cuframes export` serves."""
+    return set(re.findall(r'"(cuframes_[a-z_]+)"', (SOURCE / "lib/tools/facts/metrics.cpp").read_text()))
+
+
 def environment_variables():
     """Variables of ours, and those that ./dev and the library look up."""
     sources = (path for folder in (CORE, BASE) for kind in ("*.cpp", "*.h") for path in folder.rglob(kind))

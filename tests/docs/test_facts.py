@@ -28,7 +28,7 @@ class LinksTest(unittest.TestCase):
         self.assertEqual({str(p) for p in all_pages() if p.path not in reached} - {"CHANGELOG.md"}, set())
 
     def test_names_of_the_library_exist(self):
-        known = facts.header_words() | facts.environment_variables() | {"CUFRAMES_BUILD"}
+        known = facts.header_words() | facts.environment_variables() | facts.metrics() | {"CUFRAMES_BUILD"}
         named = {
             (str(a_page), name)
             for a_page in all_pages()

@@ -115,6 +115,26 @@ def test_every_page_is_built_and_leads_somewhere():
             assert f"{other}.1.scd" in pages(), f"{name} names {other}"
 
 
+def test_the_reference_has_all_verbs_and_schemas():
+    page = (SOURCE / "docs/reference/command.md").read_text()
+    section = page.partition("## Verbs\n")[2].partition("\n## ")[0]
+    assert dict(re.findall(r"^\| `([a-z]+)` \| (.*) \|$", section, re.MULTILINE)) == VERBS
+    linked = set(re.findall(r"\(json/([a-z]+)\.schema\.json\)", page))
+    assert linked == {path.name.partition(".")[0] for path in SOURCE.glob("docs/reference/json/*")}
+
+
+def test_metrics_are_those_that_are_served():
+    served = set(re.findall(r'"(cuframes_[a-z_]+)"', (SOURCE / "lib/tools/facts/metrics.cpp").read_text()))
+    assert len(served) > 20
+    told = {
+        name: set(re.findall(r"\bcuframes_(?:ring|reader|exporter)s?(?:_[a-z]+)*\b", (SOURCE / name).read_text()))
+        for name in ("docs/reference/command.md", "docs/man/cuframes-export.1.scd", "docs/howto/monitor.md")
+    }
+    assert told["docs/reference/command.md"] == served
+    assert told["docs/man/cuframes-export.1.scd"] == served
+    assert told["docs/howto/monitor.md"] <= served
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_no_verb_knows_is_refused(verb):
     done = subprocess.run(
