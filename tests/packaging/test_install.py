@@ -114,6 +114,18 @@ class InstallTest(unittest.TestCase):
         code = "import cuframes.gst; from gi.repository import CuframesGst; print(CuframesGst.View.PIXELS.value_nick)"
         self.assertEqual(self.run_installed("python3", "-c", code, settings=settings), "pixels")
 
+    def test_the_command_is_there_with_its_pages_and_completions(self):
+        if not (BUILD / "lib/tools/cuframes").exists():
+            self.skipTest("the command is not built")
+        self.assertIn("  ls ", self.run_installed("cuframes", "--help"))
+        self.assertEqual(self.run_installed("cuframes", "ls", "--json"), '{\n  "rings": []\n}')
+        share = self.folder / PREFIX.lstrip("/") / "share"
+        self.assertIn("_cuframes", (share / "zsh/site-functions/_cuframes").read_text())
+        self.assertIn("_cuframes", (share / "bash-completion/completions/cuframes").read_text())
+        self.assertIn("cuframes", (share / "fish/vendor_completions.d/cuframes.fish").read_text())
+        if shutil.which("scdoc"):
+            self.assertIn("cuframes", (share / "man/man1/cuframes-ls.1").read_text())
+
     def test_compilers_find_headers_and_libraries(self):
         program = self.folder / "program.c"
         program.write_text(
