@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "options/described.h"
 
-#include "options/common.h"
-
 #include <CLI/CLI.hpp>
 
 namespace cuframes::tools {

@@ -2,13 +2,11 @@
 /// Options as they were declared, for what is made of all of them.
 #pragma once
 
+#include "options/common.h"
+
 #include <functional>
 #include <string>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace cuframes::tools {
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "options/parse.h"
 
-#include "options/common.h"
 #include "shared/say.h"
 
 #include <CLI/CLI.hpp>

@@ -2,12 +2,10 @@
 /// A verb's command line, read into its options.
 #pragma once
 
+#include "options/common.h"
+
 #include <functional>
 #include <optional>
-
-namespace CLI {
-class App;
-}
 
 namespace cuframes::tools {
 
