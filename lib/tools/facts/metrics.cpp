@@ -173,7 +173,7 @@ std::string Metrics::page(const Inspection& rings, uint64_t asked, double took) 
             ages.add({{"key", ring.key}}, seconds_between(known.newest_time, asked));
         }
     }
-    MetricFamily exporter("cuframes_exporter_seconds", Type::gauge, "What it took to ask all publishers.");
+    MetricFamily exporter("cuframes_exporter_scrape_seconds", Type::gauge, "What it took to ask all publishers.");
     exporter.add({}, took);
     return states(rings) + infos(rings) + ages.text() +
            by_key(stats_metrics, rings, [](const cuframes_ring_info& ring) { return ring.stats; }) +
