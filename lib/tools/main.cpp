@@ -7,7 +7,9 @@
 #include "shared/elsewhere.h"
 #include "shared/say.h"
 
+#include <cerrno>
 #include <cstring>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,7 +99,12 @@ int run_command(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
-    const int code = run_command(argc, argv);
+    int code = exit_failed;
+    try {
+        code = run_command(argc, argv);
+    } catch (const std::exception& error) {
+        complain(argv[1], error.what());
+    }
     // A full disk is no success.
     if (std::fflush(stdout) != 0 && code == exit_done) {
         fmt::print(stderr, "cuframes: the output could not be written: {}\n", std::strerror(errno));

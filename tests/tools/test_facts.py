@@ -73,6 +73,14 @@ def test_a_directory_that_is_named(studio, command, facts, tmp_path):
     assert command("ls", "--dir", "/dev/null").returncode == 1
 
 
+def test_a_path_may_have_any_bytes(studio, facts, directory, tmp_path):
+    studio.publish(keys=["cam"])
+    folder = os.fsencode(tmp_path) + b"/\xff"
+    os.symlink(directory, folder)
+    (ring,) = facts("ls", "--dir", os.fsdecode(folder))["rings"]
+    assert ring["path"].endswith("/\ufffd/cam.sock")
+
+
 def test_one_who_is_stopped_says_so_and_delays_no_other(studios, facts, command):
     live, stopped = studios(), studios()
     live.publish(keys=["live"])

@@ -25,6 +25,15 @@ def test_frames(studio, facts):
     assert told["push_latency_seconds"]["p50"] < told["capture_latency_seconds"]["p50"]
 
 
+def test_frames_on_a_gpu(studios, facts, driver):
+    studio = studios()
+    studio.publish(keys=["cam"], memory="cuda")
+    studio.run(every=0.02)
+    told = facts("hz", "cam", "-n", 10)
+    assert (told["content"], told["count"]) == ("frames", 10)
+    assert facts("ls")["rings"][0]["gpu"].startswith("GPU-")
+
+
 def test_what_was_there_before_is_no_latency(studio, facts):
     studio.publish(keys=["cam"])
     studio.send()

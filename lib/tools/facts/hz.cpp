@@ -137,20 +137,19 @@ Json spread_json(const std::optional<Arrivals::Spread>& spread) {
 
 void print_json(const HzOptions& options, const Source& source, const Arrivals::Summary& summary) {
     const auto& interval = summary.interval;
-    fmt::print("{}\n", Json{{"key", options.key},
-                            {"content", content_word(source.content())},
-                            {"count", summary.count},
-                            {"skipped", summary.missed},
-                            {"seconds", summary.seconds},
-                            {"rate", summary.rate ? Json(*summary.rate) : Json(nullptr)},
-                            {"interval_seconds", interval ? Json{{"mean", interval->mean},
-                                                                 {"min", interval->min},
-                                                                 {"max", interval->max},
-                                                                 {"jitter", interval->jitter}}
-                                                          : Json(nullptr)},
-                            {"push_latency_seconds", spread_json(summary.push)},
-                            {"capture_latency_seconds", spread_json(summary.capture)}}
-                           .dump(2));
+    print(Json{{"key", options.key},
+               {"content", content_word(source.content())},
+               {"count", summary.count},
+               {"skipped", summary.missed},
+               {"seconds", summary.seconds},
+               {"rate", summary.rate ? Json(*summary.rate) : Json(nullptr)},
+               {"interval_seconds", interval ? Json{{"mean", interval->mean},
+                                                    {"min", interval->min},
+                                                    {"max", interval->max},
+                                                    {"jitter", interval->jitter}}
+                                             : Json(nullptr)},
+               {"push_latency_seconds", spread_json(summary.push)},
+               {"capture_latency_seconds", spread_json(summary.capture)}});
 }
 
 /// Takes what comes until it is enough, or it is told to end.

@@ -111,7 +111,7 @@ int run(const InfoOptions& options) {
     }
     const cuframes_ring_info& ring = (*found)[0];
     if (options.json) {
-        fmt::print("{}\n", ring_json(ring, asked).dump(2));
+        print(ring_json(ring, asked));
         return has_report(ring) ? exit_done : exit_failed;
     }
     fmt::print("{}: {}\n", ring.key, cuframes_ring_state_name(ring.state));

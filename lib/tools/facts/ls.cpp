@@ -23,7 +23,7 @@ void print_json(const Inspection& rings, uint64_t now) {
     for (size_t i = 0; i < rings.size(); ++i) {
         all.push_back(ring_json(rings[i], now));
     }
-    fmt::print("{}\n", Json{{"rings", all}}.dump(2));
+    print(Json{{"rings", all}});
 }
 
 std::vector<std::string> row_of(const cuframes_ring_info& ring, uint64_t now) {

@@ -3,6 +3,8 @@
 
 #include "facts/words.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 
@@ -97,6 +99,10 @@ void add_report(Json& out, const cuframes_ring_info& ring, uint64_t now) {
 }
 
 } // namespace
+
+void print(const Json& json, Form form) {
+    fmt::print("{}\n", json.dump(form == Form::pretty ? 2 : -1, ' ', false, Json::error_handler_t::replace));
+}
 
 Json ring_json(const cuframes_ring_info& ring, uint64_t now) {
     Json out = {

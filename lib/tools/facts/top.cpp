@@ -71,7 +71,7 @@ void print_json(const Look& look) {
         all.push_back(std::move(ring));
     }
     const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    fmt::print("{}\n", Json{{"time", fmt::format("{:%FT%T}Z", now)}, {"rings", all}}.dump());
+    print(Json{{"time", fmt::format("{:%FT%T}Z", now)}, {"rings", all}}, Form::line);
 }
 
 void print_page(const TopPage& page, bool first) {

@@ -47,7 +47,7 @@ void print_json(const Findings& findings) {
                        {"what", finding.what},
                        {"advice", finding.advice.empty() ? Json(nullptr) : Json(finding.advice)}});
     }
-    fmt::print("{}\n", Json{{"healthy", findings.healthy()}, {"findings", all}}.dump(2));
+    print(Json{{"healthy", findings.healthy()}, {"findings", all}});
 }
 
 } // namespace

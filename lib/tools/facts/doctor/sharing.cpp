@@ -18,7 +18,10 @@ constexpr uint32_t side = 64;
 /// Gone with all in it when this ends.
 class PrivateDirectory {
 public:
-    PrivateDirectory() : path_(std::filesystem::temp_directory_path() / "cuframes-doctor-XXXXXX") {
+    PrivateDirectory() {
+        std::error_code error;
+        const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
+        path_ = (error ? "/tmp" : parent) / "cuframes-doctor-XXXXXX";
         made_ = ::mkdtemp(path_.data()) != nullptr;
     }
     PrivateDirectory(const PrivateDirectory&) = delete;
