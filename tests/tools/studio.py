@@ -123,11 +123,15 @@ class Inside:
     def leave(self, reader):
         self.readers[reader][0].close()
 
-    def send(self, count=1, pts=None):
+    def send(self, count=1, pts=None, delta=False):
+        """A frame each, or a packet, which `delta` makes one that needs those before it."""
         for _ in range(count):
             for publisher in self.publishers.values():
-                what = bytes(256) if isinstance(publisher, cuframes.PacketPublisher) else self.frame
-                publisher.send(what, pts=time.monotonic_ns() if pts is None else pts)
+                when = time.monotonic_ns() if pts is None else pts
+                if isinstance(publisher, cuframes.PacketPublisher):
+                    publisher.send(bytes(256), pts=when, keyframe=not delta)
+                else:
+                    publisher.send(self.frame, pts=when)
 
     def run(self, every=0.05):
         """Sends until stop()."""

@@ -48,7 +48,8 @@ def test_what_was_there_before_is_no_latency(studio, facts):
 
 def test_packets_of_the_past_are_no_latency(studio, facts):
     studio.publish_packets(keys=["cam"])
-    studio.send(count=50, pts=1)
+    studio.send()
+    studio.send(count=50, delta=True)
     studio.run(every=0.02)
     told = facts("hz", "cam", "-n", 10)
     assert (told["content"], told["count"], told["skipped"]) == ("packets", 10, 0)

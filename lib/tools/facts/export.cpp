@@ -63,7 +63,7 @@ public:
     EndBySignal& operator=(const EndBySignal&) = delete;
     ~EndBySignal() {
         if (waiting_.joinable()) {
-            ::pthread_kill(waiting_.native_handle(), SIGTERM);
+            ::pthread_kill(waiting_.native_handle(), SIGINT);
             waiting_.join();
         }
     }
