@@ -71,7 +71,7 @@ int no_such_verb(const std::string& name) {
 
 int run_command(int argc, char** argv) {
     const std::string name = argc > 1 ? argv[1] : "";
-    if (name == "--help" || name == "-h") {
+    if (name == "--help" || name == "-h" || name == "help") {
         print_help();
         return exit_done;
     }

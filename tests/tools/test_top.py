@@ -37,7 +37,7 @@ def test_plain_lines_where_there_is_no_terminal(busy, command):
     assert len(pages) == 2
     for page in pages:
         summary, heading, ring, reader = page.strip().splitlines()
-        assert "1 keys, 1 readers" in summary
+        assert "1 key, 1 reader" in summary
         assert heading.startswith("KEY / READER")
         assert ring.startswith("cam ") and "16x16 GRAY8" in ring
         assert reader.startswith("  viewer ") and "newest" in reader

@@ -37,7 +37,7 @@ def test_bad_usage_is_named(command, arguments, said):
 def test_help_and_version(command):
     whole = command("--help")
     assert whole.returncode == 0 and "  ls " in whole.stdout and whole.stderr == ""
-    assert command("-h").stdout == whole.stdout
+    assert command("-h").stdout == command("help").stdout == whole.stdout
     assert "--json" in command("ls", "--help").stdout
     assert command("--version").stdout.startswith("cuframes 0.")
 

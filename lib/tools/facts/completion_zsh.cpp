@@ -2,6 +2,7 @@
 #include "facts/completion_scripts.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace cuframes::tools {
 

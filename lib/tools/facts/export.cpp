@@ -19,6 +19,8 @@ namespace cuframes::tools {
 
 namespace {
 
+/// Older versions of the library have no names for them.
+constexpr int service_unavailable = 503;
 constexpr const char* content_type = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Pages, each as of when it was asked for.
@@ -115,7 +117,7 @@ void answer(const Result<std::string>& page, httplib::Response& response) {
         response.set_content(*page, content_type);
     } else {
         complain("export", page.error().message);
-        response.status = httplib::StatusCode::ServiceUnavailable_503;
+        response.status = service_unavailable;
         response.set_content(page.error().message + "\n", "text/plain; charset=utf-8");
     }
 }

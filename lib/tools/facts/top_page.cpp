@@ -7,7 +7,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <chrono>
+#include <ctime>
 #include <numeric>
 
 namespace cuframes::tools {
@@ -76,6 +76,17 @@ Row reader_row(const cuframes_ring_info& ring, const cuframes_subscriber_info& r
             reader.pid == 0 ? "-" : fmt::format("({})", reader.pid)};
 }
 
+std::string time_of_day() {
+    const std::time_t now = std::time(nullptr);
+    std::tm local = {};
+    ::localtime_r(&now, &local);
+    return fmt::format("{:%H:%M:%S}", local);
+}
+
+std::string counted(size_t count, const char* what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 std::string summary_of(const Inspection& rings) {
     size_t readers = 0;
     size_t mute = 0;
@@ -83,9 +94,7 @@ std::string summary_of(const Inspection& rings) {
         readers += rings[i].subscriber_count;
         mute += has_report(rings[i]) ? 0 : 1;
     }
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    return fmt::format("cuframes {:%H:%M:%S}  {} keys, {} readers{}",
-                       fmt::localtime(std::chrono::system_clock::to_time_t(now)), rings.size(), readers,
+    return fmt::format("cuframes {}  {}, {}{}", time_of_day(), counted(rings.size(), "key"), counted(readers, "reader"),
                        mute == 0 ? "" : fmt::format(", {} without an answer", mute));
 }
 
