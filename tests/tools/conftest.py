@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,6 @@ import tempfile
 
 import jsonschema
 import pytest
-import referencing
 from studio import Studio
 
 SOURCE = pathlib.Path(__file__).parents[2]
@@ -81,11 +81,13 @@ def facts(command):
 
 
 def checked(verb, document):
-    schemas = {path.name: json.loads(path.read_text()) for path in SOURCE.glob("docs/reference/json/*.schema.json")}
-    known = referencing.Registry().with_resources(
-        (name, referencing.Resource.from_contents(schema)) for name, schema in schemas.items()
-    )
-    jsonschema.Draft202012Validator(schemas[f"{verb}.schema.json"], registry=known).validate(document)
+    """With what a schema takes from another looked at apart, as older validators cannot follow."""
+    text = (SOURCE / "docs/reference/json" / f"{verb}.schema.json").read_text()
+    schema = json.loads(re.sub(r'\{\s*"\$ref": "info\.schema\.json"\s*\}', "true", text))
+    jsonschema.Draft202012Validator(schema).validate(document)
+    if verb in ("ls", "top"):
+        for ring in document["rings"]:
+            checked("info", ring)
     return document
 
 
