@@ -21,7 +21,8 @@ _cuframes_keys() {
 _cuframes() {
     local context state state_descr line
     typeset -A opt_args
-    _arguments -C '(- *)'{-h,--help}'[print the verbs]' '(- *)--version[print the version]' '1:verb:->verb' '*::argument:->argument'
+    _arguments -C '(- *)'{-h,--help}'[print the verbs]' '(- *)--version[print the version]' \
+        '1:verb:->verb' '*::argument:->argument'
     case $state in
         verb)
             local -a verbs

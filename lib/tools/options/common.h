@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// Options that several verbs have, so that they are called the same everywhere.
 ///
-/// The name of an option's value says what it is, to people in the help and to shells in the completion: `KEY`, `DIR`, `FILE`,
-/// `SECONDS`, `N`, and words to choose from as `newest|strict`.
+/// The name of an option's value says what it is, to people in the help and to shells in the completion: `KEY`, `DIR`,
+/// `FILE`, `SECONDS`, `N`, and words to choose from as `newest|strict`.
 #pragma once
 
 #include <cstdint>
