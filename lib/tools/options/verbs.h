@@ -8,6 +8,7 @@
 #include "options/hz.h"
 #include "options/info.h"
 #include "options/ls.h"
+#include "options/snap.h"
 #include "options/top.h"
 
 #include <tuple>
@@ -38,6 +39,7 @@ inline constexpr std::tuple verbs{
     Verb<ExportOptions, By::cuframes>{"export", "serve metrics of all rings for Prometheus"},
     Verb<DoctorOptions, By::cuframes>{"doctor", "find out what is wrong here, or with a key, and what to do"},
     Verb<CompletionOptions, By::cuframes>{"completion", "print what a shell needs to complete command lines"},
+    Verb<SnapOptions, By::cuframes_media>{"snap", "write the newest picture of a key to a file"},
 };
 
 /// Calls `visit` with each.

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/// cuframes-media: the verbs of the command `cuframes` that need GStreamer. That command starts it, with its own arguments.
+#include "media/failure.h"
+#include "media/pipeline.h"
+#include "media/run.h"
+#include "options/parse.h"
+#include "options/verbs.h"
+#include "shared/say.h"
+
+#include <optional>
+#include <string_view>
+
+using namespace cuframes::tools;
+
+namespace {
+
+template <class Verb>
+int run_verb(const Verb& verb, int argc, char** argv) {
+    typename Verb::Options options;
+    if (const auto code = parse(verb, options, argc - 1, argv + 1)) {
+        return *code;
+    }
+    try {
+        start_gstreamer();
+        return run(options);
+    } catch (const Interrupted&) {
+        return exit_interrupted;
+    } catch (const Failure& failure) {
+        return failed(verb.name, failure.what());
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const std::string_view name = argc > 1 ? argv[1] : "";
+    std::optional<int> code;
+    for_each_verb([&](const auto& verb) {
+        if constexpr (verb.by == By::cuframes_media) {
+            if (verb.name == name) {
+                code = run_verb(verb, argc, argv);
+            }
+        }
+    });
+    if (!code) {
+        fmt::print(stderr, "cuframes-media is a part of cuframes; see \"cuframes --help\"\n");
+        return exit_usage;
+    }
+    return *code;
+}

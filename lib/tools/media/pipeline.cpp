@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "media/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <memory>
+#include <string_view>
+
+namespace cuframes::tools {
+
+namespace {
+
+/// How long what is behind the sources may take to write its end.
+constexpr Seconds time_to_finish{10};
+
+/// Debian's packages by the elements that they have.
+std::string package_of(std::string_view factory) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 6> packages{{
+        {"cuframes", "gstreamer1.0-cuframes, or set GST_PLUGIN_PATH to the folder with libgstcuframes.so"},
+        {"x26", "gstreamer1.0-plugins-ugly"},
+        {"av", "gstreamer1.0-libav"},
+        {"v4l2", "gstreamer1.0-plugins-good"},
+        {"rtsp", "gstreamer1.0-plugins-good"},
+        {"srt", "gstreamer1.0-plugins-bad"},
+    }};
+    for (const auto& [prefix, package] : packages) {
+        if (factory.starts_with(prefix)) {
+            return std::string(package);
+        }
+    }
+    return "gstreamer1.0-plugins-base, -good or -bad";
+}
+
+PipelineFailure failure_of(GstMessage* message) {
+    GError* raw_error = nullptr;
+    gst_message_parse_error(message, &raw_error, nullptr);
+    const ErrorRef error(raw_error);
+    return {error->message, error->domain, error->code};
+}
+
+} // namespace
+
+void start_gstreamer() {
+    gst_init(nullptr, nullptr);
+    for (const char* factory : {"cuframessrc", "cuframessink"}) {
+        if (!has_element(factory)) {
+            make_element(factory);
+        }
+    }
+}
+
+bool has_element(const char* factory) { return FactoryRef(gst_element_factory_find(factory)) != nullptr; }
+
+GstElement* make_element(const char* factory) {
+    GstElement* element = gst_element_factory_make(factory, nullptr);
+    if (!element) {
+        throw Failure(fmt::format("GStreamer has no element {} here; install {}", factory, package_of(factory)));
+    }
+    return element;
+}
+
+Pipeline::~Pipeline() {
+    gst_element_set_state(GST_ELEMENT(pipeline_), GST_STATE_NULL);
+    gst_object_unref(pipeline_);
+}
+
+GstElement* Pipeline::add(GstElement* floating) {
+    gst_bin_add(bin(), floating);
+    return floating;
+}
+
+GstElement* Pipeline::append(GstElement* previous, GstElement* floating) {
+    GstElement* element = add(floating);
+    if (!gst_element_link(previous, element)) {
+        throw Failure(
+            fmt::format("{} does not take what {} gives", GST_ELEMENT_NAME(element), GST_ELEMENT_NAME(previous)));
+    }
+    return element;
+}
+
+GstElement* Pipeline::append_caps(GstElement* previous, const char* caps) {
+    GstElement* filter = append(previous, "capsfilter");
+    const CapsRef wanted(gst_caps_from_string(caps));
+    g_object_set(filter, "caps", wanted.get(), nullptr);
+    return filter;
+}
+
+void Pipeline::set_state(GstState state) {
+    if (gst_element_set_state(GST_ELEMENT(pipeline_), state) == GST_STATE_CHANGE_FAILURE) {
+        throw_error();
+        throw Failure("GStreamer could not start the pipeline");
+    }
+}
+
+void Pipeline::throw_error() const {
+    const BusRef bus(gst_pipeline_get_bus(pipeline_));
+    if (const MessageRef message{gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR)}) {
+        throw failure_of(message.get());
+    }
+}
+
+void Pipeline::end() { gst_element_send_event(GST_ELEMENT(pipeline_), gst_event_new_eos()); }
+
+void Pipeline::play(Loop& loop) {
+    loop_ = &loop;
+    const BusRef bus(gst_pipeline_get_bus(pipeline_));
+    gst_bus_add_watch(bus.get(), on_bus, this);
+    std::unique_ptr<Timer> patience;
+    loop.on_asked_to_end([&] {
+        end();
+        patience = std::make_unique<Timer>(std::chrono::duration_cast<std::chrono::milliseconds>(time_to_finish), [&] {
+            failure_ = std::make_exception_ptr(Failure("the end of the stream was not written within 10 s"));
+            loop.quit();
+        });
+    });
+    // A failure is on the bus.
+    gst_element_set_state(GST_ELEMENT(pipeline_), GST_STATE_PLAYING);
+    loop.run();
+    loop.on_asked_to_end(nullptr);
+    gst_bus_remove_watch(bus.get());
+    if (failure_) {
+        std::rethrow_exception(failure_);
+    }
+}
+
+gboolean Pipeline::on_bus(GstBus*, GstMessage* message, gpointer self) {
+    static_cast<Pipeline*>(self)->hear(message);
+    return G_SOURCE_CONTINUE;
+}
+
+void Pipeline::hear(GstMessage* message) {
+    if (heard_) {
+        heard_(message);
+    }
+    switch (GST_MESSAGE_TYPE(message)) {
+    case GST_MESSAGE_ERROR:
+        // Those that follow are about the first.
+        if (!failure_) {
+            failure_ = std::make_exception_ptr(failure_of(message));
+        }
+        loop_->quit();
+        break;
+    case GST_MESSAGE_EOS:
+        loop_->quit();
+        break;
+    case GST_MESSAGE_LATENCY:
+        gst_bin_recalculate_latency(bin());
+        break;
+    default:
+        break;
+    }
+}
+
+} // namespace cuframes::tools

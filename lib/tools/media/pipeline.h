@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "media/failure.h"
+#include "media/loop.h"
+#include "media/owners.h"
+
+#include <exception>
+#include <functional>
+#include <string>
+#include <utility>
+
+namespace cuframes::tools {
+
+/// What an element said when it could not go on.
+struct PipelineFailure : Failure {
+    PipelineFailure(const std::string& what, GQuark its_domain, int its_code)
+        : Failure(what), domain(its_domain), code(its_code) {}
+
+    bool is_resource_error(GstResourceError which) const { return domain == GST_RESOURCE_ERROR && code == which; }
+
+    GQuark domain;
+    int code;
+};
+
+/// Before anything else of GStreamer: throws if it has not this project's elements.
+void start_gstreamer();
+
+/// An element that is not in a pipeline yet. Throws if there is none, and says what to install.
+GstElement* make_element(const char* factory);
+bool has_element(const char* factory);
+
+/// A pipeline, stopped at the end. Its elements belong to it.
+class Pipeline {
+public:
+    Pipeline() : pipeline_(GST_PIPELINE(gst_object_ref_sink(gst_pipeline_new(nullptr)))) {}
+    Pipeline(const Pipeline&) = delete;
+    Pipeline& operator=(const Pipeline&) = delete;
+    ~Pipeline();
+
+    GstPipeline* get() const { return pipeline_; }
+    GstBin* bin() const { return GST_BIN(pipeline_); }
+
+    GstElement* add(GstElement* floating);
+    GstElement* add(const char* factory) { return add(make_element(factory)); }
+    /// Adds it behind `previous`; throws if they do not fit.
+    GstElement* append(GstElement* previous, GstElement* floating);
+    GstElement* append(GstElement* previous, const char* factory) { return append(previous, make_element(factory)); }
+    GstElement* append_caps(GstElement* previous, const char* caps);
+
+    /// Throws if an element cannot; in that case what it said.
+    void set_state(GstState state);
+    /// The error that is waiting on the bus, if there is one.
+    void throw_error() const;
+
+    /// What to do with each message, in the main loop, before it is looked at here.
+    void on_message(std::function<void(GstMessage*)> call) { heard_ = std::move(call); }
+    /// Plays until the end of the stream, and throws what goes wrong. A verb that is asked to end ends the stream, and gives
+    /// what is behind it the time to finish.
+    void play(Loop& loop);
+    /// Ends the stream, as if its sources did.
+    void end();
+
+private:
+    static gboolean on_bus(GstBus* bus, GstMessage* message, gpointer self);
+    void hear(GstMessage* message);
+
+    GstPipeline* pipeline_;
+    std::function<void(GstMessage*)> heard_;
+    Loop* loop_ = nullptr;
+    std::exception_ptr failure_;
+};
+
+} // namespace cuframes::tools

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/// The verbs that need GStreamer: each in a file of its own. What they return is what to exit with; what they throw is a
+/// Failure.
+#pragma once
+
+#include "options/verbs.h"
+
+namespace cuframes::tools {
+
+int run(const SnapOptions& options);
+
+} // namespace cuframes::tools
