@@ -7,26 +7,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 namespace cuframes::tools {
 
 namespace {
-
-/// Without what parsers change.
-CapsRef kind_of(const GstCaps* caps) {
-    const GstStructure* full = gst_caps_get_structure(caps, 0);
-    GstStructure* kind = gst_structure_new_empty(gst_structure_get_name(full));
-    for (const char* field : {"mpegversion", "layer", "systemstream"}) {
-        if (const GValue* value = gst_structure_get_value(full, field)) {
-            gst_structure_set_value(kind, field, value);
-        }
-    }
-    CapsRef out(gst_caps_new_empty());
-    gst_caps_append_structure(out.get(), kind);
-    return out;
-}
 
 bool works(GstElement* element) {
     const bool ready = gst_element_set_state(element, GST_STATE_READY) != GST_STATE_CHANGE_FAILURE;
@@ -70,6 +57,8 @@ guint kilobits(const GstCaps* frames) {
 
 struct Encoder {
     const char* factory;
+    std::initializer_list<const char*> before; ///< What converts for it.
+    const char* formats;
     /// As gst-launch-1.0 takes them.
     std::initializer_list<std::pair<const char*, const char*>> settings;
     const char* bit_rate;
@@ -78,9 +67,21 @@ struct Encoder {
 
 /// A keyframe each second or two, and nothing looks ahead: that would hold frames of the ring for as long.
 const std::array encoders{
-    Encoder{"nvh264enc", {{"gop-size", "60"}, {"zerolatency", "true"}}, "max-bitrate", 1},
-    Encoder{"vah264enc", {{"key-int-max", "60"}, {"b-frames", "0"}}, "bitrate", 1},
+    Encoder{"nvh264enc",
+            {"cudaupload", "cudaconvert"},
+            "video/x-raw(memory:CUDAMemory), format=(string)NV12",
+            {{"gop-size", "60"}, {"zerolatency", "true"}},
+            "max-bitrate",
+            1},
+    Encoder{"vah264enc",
+            {"vapostproc"},
+            "video/x-raw(ANY), format=(string)NV12",
+            {{"key-int-max", "60"}, {"b-frames", "0"}},
+            "bitrate",
+            1},
     Encoder{"x264enc",
+            {"videoconvert"},
+            "video/x-raw, format=(string){I420, NV12}",
             {{"tune", "zerolatency"},
              {"speed-preset", "veryfast"},
              {"key-int-max", "60"},
@@ -88,8 +89,22 @@ const std::array encoders{
              {"quantizer", "21"}},
             "bitrate",
             1},
-    Encoder{"openh264enc", {{"gop-size", "60"}, {"complexity", "low"}}, "bitrate", 1000},
+    Encoder{"openh264enc",
+            {"videoconvert"},
+            "video/x-raw, format=(string)I420",
+            {{"gop-size", "60"}, {"complexity", "low"}},
+            "bitrate",
+            1000},
 };
+
+/// Null: it is not here, or does not work.
+GstElement* try_encoder(const Encoder& encoder) {
+    GstElement* element = gst_element_factory_make(encoder.factory, nullptr);
+    if (element && !works(element)) {
+        drop(std::exchange(element, nullptr));
+    }
+    return element;
+}
 
 } // namespace
 
@@ -107,21 +122,38 @@ GstElement* make_decoder(const GstCaps* caps) {
     return decoder;
 }
 
-GstElement* make_encoder(const GstCaps* frames) {
+GstElement* append_encoder(Pipeline& pipeline, GstElement* source, const GstCaps* frames) {
     for (const Encoder& encoder : encoders) {
-        GstElement* element = gst_element_factory_make(encoder.factory, nullptr);
-        if (element && !works(element)) {
-            drop(std::exchange(element, nullptr));
+        GstElement* element = try_encoder(encoder);
+        if (!element) {
+            continue;
         }
-        if (element) {
-            for (const auto& [name, value] : encoder.settings) {
-                gst_util_set_object_arg(G_OBJECT(element), name, value);
-            }
-            g_object_set(element, encoder.bit_rate, kilobits(frames) * encoder.per_kilobit, nullptr);
-            return element;
+        for (const auto& [name, value] : encoder.settings) {
+            gst_util_set_object_arg(G_OBJECT(element), name, value);
         }
+        g_object_set(element, encoder.bit_rate, kilobits(frames) * encoder.per_kilobit, nullptr);
+        GstElement* tail = source;
+        for (const char* converter : encoder.before) {
+            tail = pipeline.append(tail, converter);
+        }
+        tail = pipeline.append_caps(tail, encoder.formats);
+        tail = pipeline.append(tail, element);
+        return pipeline.append(tail, "h264parse");
     }
     throw Failure("GStreamer has no encoder of H.264 here; install gstreamer1.0-plugins-ugly, which has x264enc");
+}
+
+CapsRef kind_of(const GstCaps* caps) {
+    const GstStructure* full = gst_caps_get_structure(caps, 0);
+    GstStructure* kind = gst_structure_new_empty(gst_structure_get_name(full));
+    for (const char* field : {"mpegversion", "layer", "systemstream"}) {
+        if (const GValue* value = gst_structure_get_value(full, field)) {
+            gst_structure_set_value(kind, field, value);
+        }
+    }
+    CapsRef out(gst_caps_new_empty());
+    gst_caps_append_structure(out.get(), kind);
+    return out;
 }
 
 std::string suffix_of(const GstCaps* caps) {

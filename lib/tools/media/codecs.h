@@ -2,6 +2,7 @@
 /// The elements for a type of media, as GStreamer ranks them.
 #pragma once
 
+#include "media/pipeline.h"
 #include "media/ring.h"
 
 #include <gst/gst.h>
@@ -16,8 +17,11 @@ GstElement* make_parser(const GstCaps* caps);
 /// The first that works on this machine: one on the GPU may be there and find no driver. Floating; throws if there is none.
 GstElement* make_decoder(const GstCaps* caps);
 
-/// Of H.264, on the GPU where one works. Floating; throws if there is none.
-GstElement* make_encoder(const GstCaps* frames);
+/// Encodes frames as H.264, on the GPU where that works: the conversion, the encoder and its parser. Throws if there is none.
+GstElement* append_encoder(Pipeline& pipeline, GstElement* source, const GstCaps* frames);
+
+/// Caps without what parsers change.
+CapsRef kind_of(const GstCaps* caps);
 
 /// Behind the dot of a key: "h264", "aac", "mulaw".
 std::string suffix_of(const GstCaps* caps);

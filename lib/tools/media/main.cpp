@@ -7,6 +7,7 @@
 #include "options/verbs.h"
 #include "shared/say.h"
 
+#include <csignal>
 #include <optional>
 #include <string_view>
 
@@ -33,6 +34,10 @@ int run_verb(const Verb& verb, int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
+    // Readers that leave, and files that may not grow, are errors that can be told.
+    for (const int number : {SIGPIPE, SIGXFSZ}) {
+        std::signal(number, SIG_IGN);
+    }
     const std::string_view name = argc > 1 ? argv[1] : "";
     std::optional<int> code;
     for_each_verb([&](const auto& verb) {

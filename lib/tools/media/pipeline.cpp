@@ -34,9 +34,13 @@ std::string package_of(std::string_view factory) {
 
 PipelineFailure failure_of(GstMessage* message) {
     GError* raw_error = nullptr;
-    gst_message_parse_error(message, &raw_error, nullptr);
+    char* raw_details = nullptr;
+    gst_message_parse_error(message, &raw_error, &raw_details);
     const ErrorRef error(raw_error);
-    return {error->message, error->domain, error->code};
+    const Text text(raw_details);
+    // Its first line says where in GStreamer's source.
+    const std::string details = text ? text.get() : "";
+    return {error->message, error->domain, error->code, details.substr(details.rfind('\n') + 1)};
 }
 
 } // namespace

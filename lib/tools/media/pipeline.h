@@ -14,13 +14,14 @@ namespace cuframes::tools {
 
 /// What an element said when it could not go on.
 struct PipelineFailure : Failure {
-    PipelineFailure(const std::string& what, GQuark its_domain, int its_code)
-        : Failure(what), domain(its_domain), code(its_code) {}
+    PipelineFailure(const std::string& what, GQuark its_domain, int its_code, std::string its_details)
+        : Failure(what), domain(its_domain), code(its_code), details(std::move(its_details)) {}
 
     bool is_resource_error(GstResourceError which) const { return domain == GST_RESOURCE_ERROR && code == which; }
 
     GQuark domain;
     int code;
+    std::string details; ///< For those who know the element: often what the system said.
 };
 
 /// Before anything else of GStreamer: throws if it has not this project's elements.

@@ -97,6 +97,12 @@ std::vector<Ring> all_rings(const std::string& directory) {
     return rings;
 }
 
+uint64_t newest_keyframe(const Ring& ring) {
+    const auto found = inspect(ring.key.c_str(), or_usual(ring.directory));
+    const cuframes_packet_window* window = found ? (*found)[0].window : nullptr;
+    return window && window->keyframe_time != CUFRAMES_TIME_NONE ? window->keyframe_time : gst_util_get_timestamp();
+}
+
 std::optional<Ring> find_ring(const std::string& key, const std::string& directory) {
     const auto found = inspect(key.c_str(), or_usual(directory));
     return found ? ring_of((*found)[0], directory) : std::nullopt;

@@ -8,5 +8,7 @@
 namespace cuframes::tools {
 
 int run(const SnapOptions& options);
+int run(const RecordOptions& options);
+int run(const ClipOptions& options);
 
 } // namespace cuframes::tools

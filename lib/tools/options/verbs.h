@@ -2,12 +2,14 @@
 /// All verbs of the command `cuframes`: the help, the completion and both programs go by this list.
 #pragma once
 
+#include "options/clip.h"
 #include "options/completion.h"
 #include "options/doctor.h"
 #include "options/export.h"
 #include "options/hz.h"
 #include "options/info.h"
 #include "options/ls.h"
+#include "options/record.h"
 #include "options/snap.h"
 #include "options/top.h"
 
@@ -40,6 +42,8 @@ inline constexpr std::tuple verbs{
     Verb<DoctorOptions, By::cuframes>{"doctor", "find out what is wrong here, or with a key, and what to do"},
     Verb<CompletionOptions, By::cuframes>{"completion", "print what a shell needs to complete command lines"},
     Verb<SnapOptions, By::cuframes_media>{"snap", "write the newest picture of a key to a file"},
+    Verb<RecordOptions, By::cuframes_media>{"record", "record a key to a file, from now on"},
+    Verb<ClipOptions, By::cuframes_media>{"clip", "record what happened, from before now"},
 };
 
 /// Calls `visit` with each.
