@@ -10,5 +10,6 @@ namespace cuframes::tools {
 int run(const SnapOptions& options);
 int run(const RecordOptions& options);
 int run(const ClipOptions& options);
+int run(const PublishOptions& options);
 
 } // namespace cuframes::tools

@@ -9,6 +9,7 @@
 #include "options/hz.h"
 #include "options/info.h"
 #include "options/ls.h"
+#include "options/publish.h"
 #include "options/record.h"
 #include "options/snap.h"
 #include "options/top.h"
@@ -44,6 +45,7 @@ inline constexpr std::tuple verbs{
     Verb<SnapOptions, By::cuframes_media>{"snap", "write the newest picture of a key to a file"},
     Verb<RecordOptions, By::cuframes_media>{"record", "record a key to a file, from now on"},
     Verb<ClipOptions, By::cuframes_media>{"clip", "record what happened, from before now"},
+    Verb<PublishOptions, By::cuframes_media>{"publish", "share a camera or a file, and look after it"},
 };
 
 /// Calls `visit` with each.

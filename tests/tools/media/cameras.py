@@ -47,13 +47,31 @@ class Camera(processes.Process):
         return result["sent"]
 
 
-class StillCamera(processes.Process):
+class Role(processes.Process):
+    """One of ours."""
+
+    def __init__(self, name, folder, *arguments):
+        role = pathlib.Path(__file__).with_name("roles") / f"{name}.py"
+        env = {**os.environ, "PYTHONPATH": f"{processes.ROLES}:{os.environ.get('PYTHONPATH', '')}"}
+        super().__init__([sys.executable, str(role), *map(str, arguments)], folder, env)
+
+
+class RtspCamera(Role):
+    """Serves what its line makes, which has a payloader named pay0."""
+
+    def __init__(self, line, folder, port=0):
+        super().__init__("rtsp_camera", folder, port, line)
+        ready = self.wait("ready", time.monotonic() + SECONDS)
+        assert ready, self.log.read_text()
+        self.port = ready["port"]
+        self.url = f"rtsp://127.0.0.1:{self.port}/cam"
+
+
+class StillCamera(Role):
     """Publishes what its line has, and then stays."""
 
     def __init__(self, line, folder, *arguments):
-        role = pathlib.Path(__file__).with_name("roles") / "still_camera.py"
-        env = {**os.environ, "PYTHONPATH": f"{processes.ROLES}:{os.environ.get('PYTHONPATH', '')}"}
-        super().__init__([sys.executable, str(role), line, *arguments], folder, env)
+        super().__init__("still_camera", folder, line, *arguments)
         still = self.wait("still", time.monotonic() + SECONDS)
         assert still, self.log.read_text()
         self.pictures = still["pictures"]

@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from cameras import Camera, Running, StillCamera
+from cameras import Camera, RtspCamera, Running, StillCamera
 
 
 @pytest.fixture
@@ -21,7 +21,12 @@ def camera(tmp_path):
         started.append(StillCamera(line, tmp_path / f"camera{len(started)}", *arguments))
         return started[-1]
 
+    def start_rtsp(line, port=0):
+        started.append(RtspCamera(line, tmp_path / f"camera{len(started)}", port))
+        return started[-1]
+
     start.still = start_still
+    start.rtsp = start_rtsp
     yield start
     for process in started:
         process.end()

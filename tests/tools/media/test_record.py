@@ -45,7 +45,7 @@ def test_packets_as_they_are_until_it_is_ended(camera, running, tmp_path, number
     began = time.monotonic()
     records = [running("record", "cam.h264", file) for file in files]
     for file, record in zip(files, records):
-        until(lambda: has_grown(file), "nothing is recorded", record.process)
+        until(lambda file=file: has_grown(file), "nothing is recorded", record.process)
     for record in records:
         record.interrupt(number)
     said = [finished(record) for record in records]
