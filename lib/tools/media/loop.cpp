@@ -30,9 +30,10 @@ Loop::~Loop() {
 
 gboolean Loop::on_signal(gpointer self) {
     auto* loop = static_cast<Loop*>(self);
-    if (std::exchange(loop->asked_, true)) {
-        // Something hangs, or somebody is in a hurry.
-        _exit(exit_interrupted);
+    loop->asked_ = true;
+    // Something hangs, and be it this loop, or somebody is in a hurry.
+    for (const int number : {SIGINT, SIGTERM}) {
+        std::signal(number, [](int) { _exit(exit_interrupted); });
     }
     if (loop->finish_) {
         loop->finish_();

@@ -11,9 +11,6 @@ namespace cuframes::tools {
 
 namespace {
 
-/// How long what is behind the sources may take to write its end.
-constexpr Seconds time_to_finish{10};
-
 /// Debian's packages by the elements that they have.
 std::string package_of(std::string_view factory) {
     constexpr std::array<std::pair<std::string_view, std::string_view>, 6> packages{{
@@ -104,7 +101,13 @@ void Pipeline::throw_error() const {
     }
 }
 
-void Pipeline::end() { gst_element_send_event(GST_ELEMENT(pipeline_), gst_event_new_eos()); }
+void Pipeline::end() {
+    // Not here: a source waits for what is behind it, and that for somebody who does not read, say.
+    gst_element_call_async(
+        GST_ELEMENT(pipeline_),
+        [](GstElement* pipeline, gpointer) { gst_element_send_event(pipeline, gst_event_new_eos()); }, nullptr,
+        nullptr);
+}
 
 void Pipeline::play(Loop& loop) {
     loop_ = &loop;
@@ -113,8 +116,11 @@ void Pipeline::play(Loop& loop) {
     std::unique_ptr<Timer> patience;
     loop.on_asked_to_end([&] {
         end();
-        patience = std::make_unique<Timer>(std::chrono::duration_cast<std::chrono::milliseconds>(time_to_finish), [&] {
-            failure_ = std::make_exception_ptr(Failure("the end of the stream was not written within 10 s"));
+        patience = std::make_unique<Timer>(std::chrono::duration_cast<std::chrono::milliseconds>(patience_), [&] {
+            if (late_) {
+                late_();
+            }
+            failure_ = std::make_exception_ptr(Failure("the end of the stream was not written in time"));
             loop.quit();
         });
     });

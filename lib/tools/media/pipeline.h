@@ -59,6 +59,11 @@ public:
     /// Plays until the end of the stream, and throws what goes wrong. A verb that is asked to end ends the stream, and gives
     /// what is behind it the time to finish.
     void play(Loop& loop);
+    /// What to do where that takes too long, instead of a failure after ten seconds.
+    void give_time(Seconds limit, std::function<void()> late) {
+        patience_ = limit;
+        late_ = std::move(late);
+    }
     /// Ends the stream, as if its sources did.
     void end();
 
@@ -68,6 +73,8 @@ private:
 
     GstPipeline* pipeline_;
     std::function<void(GstMessage*)> heard_;
+    Seconds patience_{10};
+    std::function<void()> late_;
     Loop* loop_ = nullptr;
     std::exception_ptr failure_;
 };

@@ -10,6 +10,7 @@ namespace cuframes::tools {
 int run(const SnapOptions& options);
 int run(const RecordOptions& options);
 int run(const ClipOptions& options);
+int run(const CatOptions& options);
 int run(const PublishOptions& options);
 
 } // namespace cuframes::tools

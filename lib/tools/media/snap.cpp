@@ -5,10 +5,10 @@
 #include "media/newest_packets.h"
 #include "media/pipeline.h"
 #include "media/run.h"
+#include "media/standard_output.h"
 #include "shared/say.h"
 
 #include <gst/video/video.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -97,18 +97,6 @@ SampleRef encode(GstSample* picture, const std::string& format) {
     return convert(convert(picture, "video/x-raw, format=(string)RGB").get(), "image/jpeg");
 }
 
-void write_all(const void* data, size_t size) {
-    const auto* bytes = static_cast<const char*>(data);
-    while (size > 0) {
-        const ssize_t written = ::write(STDOUT_FILENO, bytes, size);
-        if (written < 0 && errno != EINTR) {
-            throw Failure(fmt::format("standard output could not be written: {}", std::strerror(errno)));
-        }
-        bytes += std::max<ssize_t>(written, 0);
-        size -= static_cast<size_t>(std::max<ssize_t>(written, 0));
-    }
-}
-
 void write_picture(GstSample* encoded, const std::string& file) {
     GstMapInfo map;
     if (!gst_buffer_map(gst_sample_get_buffer(encoded), &map, GST_MAP_READ)) {
@@ -116,7 +104,9 @@ void write_picture(GstSample* encoded, const std::string& file) {
     }
     GError* error = nullptr;
     if (file == "-") {
-        write_all(map.data, map.size);
+        if (write_out(map.data, map.size) != Written::all) {
+            throw Failure(fmt::format("standard output could not be written: {}", std::strerror(errno)));
+        }
     } else {
         // At once: who waits for the file never sees a part of it.
         g_file_set_contents(file.c_str(), reinterpret_cast<const char*>(map.data), static_cast<gssize>(map.size),

@@ -2,6 +2,7 @@
 /// All verbs of the command `cuframes`: the help, the completion and both programs go by this list.
 #pragma once
 
+#include "options/cat.h"
 #include "options/clip.h"
 #include "options/completion.h"
 #include "options/doctor.h"
@@ -45,6 +46,7 @@ inline constexpr std::tuple verbs{
     Verb<SnapOptions, By::cuframes_media>{"snap", "write the newest picture of a key to a file"},
     Verb<RecordOptions, By::cuframes_media>{"record", "record a key to a file, from now on"},
     Verb<ClipOptions, By::cuframes_media>{"clip", "record what happened, from before now"},
+    Verb<CatOptions, By::cuframes_media>{"cat", "write packets or frames to standard output, for other programs"},
     Verb<PublishOptions, By::cuframes_media>{"publish", "share a camera or a file, and look after it"},
 };
 

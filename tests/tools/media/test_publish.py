@@ -7,7 +7,7 @@ import socket
 import time
 
 import pytest
-from cameras import Role, SHORT_GOP, SIZE, TEST, number_in, pictures_of, until
+from cameras import SHORT_GOP, SIZE, TEST, Role, number_in, pictures_of, until
 
 FRAME = 1 / 30
 CAMERA = f"{TEST} ! {SHORT_GOP} ! rtph264pay name=pay0"
