@@ -55,7 +55,7 @@ void CameraOutlet::build_raw(const PublishOptions& options, const GstCaps* caps)
         add_sink(add_queue(tee, true), options, options.key, "frames");
     }
     if (options.encode) {
-        GstElement* encoded = append_encoder(pipeline_, add_queue(tee, true), caps);
+        GstElement* encoded = append_encoder(pipeline_.bin(), add_queue(tee, true), caps);
         add_sink(encoded, options, options.key + ".h264", "packets");
     }
     if (sinks_.empty()) {

@@ -122,7 +122,7 @@ GstElement* make_decoder(const GstCaps* caps) {
     return decoder;
 }
 
-GstElement* append_encoder(Pipeline& pipeline, GstElement* source, const GstCaps* frames) {
+GstElement* append_encoder(GstBin* bin, GstElement* source, const GstCaps* frames) {
     for (const Encoder& encoder : encoders) {
         GstElement* element = try_encoder(encoder);
         if (!element) {
@@ -134,11 +134,11 @@ GstElement* append_encoder(Pipeline& pipeline, GstElement* source, const GstCaps
         g_object_set(element, encoder.bit_rate, kilobits(frames) * encoder.per_kilobit, nullptr);
         GstElement* tail = source;
         for (const char* converter : encoder.before) {
-            tail = pipeline.append(tail, converter);
+            tail = append(bin, tail, make_element(converter));
         }
-        tail = pipeline.append_caps(tail, encoder.formats);
-        tail = pipeline.append(tail, element);
-        return pipeline.append(tail, "h264parse");
+        tail = append(bin, tail, make_filter(encoder.formats));
+        tail = append(bin, tail, element);
+        return append(bin, tail, make_element("h264parse"));
     }
     throw Failure("GStreamer has no encoder of H.264 here; install gstreamer1.0-plugins-ugly, which has x264enc");
 }
@@ -154,6 +154,15 @@ CapsRef kind_of(const GstCaps* caps) {
     CapsRef out(gst_caps_new_empty());
     gst_caps_append_structure(out.get(), kind);
     return out;
+}
+
+GstElement* make_payloader(const GstCaps* caps) {
+    GstElement* payloader = first_that_works(GST_ELEMENT_FACTORY_TYPE_PAYLOADER, caps);
+    if (!payloader) {
+        throw Failure(
+            fmt::format("GStreamer cannot send {} by RTP", gst_structure_get_name(gst_caps_get_structure(caps, 0))));
+    }
+    return payloader;
 }
 
 std::string suffix_of(const GstCaps* caps) {

@@ -2,7 +2,6 @@
 /// The elements for a type of media, as GStreamer ranks them.
 #pragma once
 
-#include "media/pipeline.h"
 #include "media/ring.h"
 
 #include <gst/gst.h>
@@ -18,7 +17,10 @@ GstElement* make_parser(const GstCaps* caps);
 GstElement* make_decoder(const GstCaps* caps);
 
 /// Encodes frames as H.264, on the GPU where that works: the conversion, the encoder and its parser. Throws if there is none.
-GstElement* append_encoder(Pipeline& pipeline, GstElement* source, const GstCaps* frames);
+GstElement* append_encoder(GstBin* bin, GstElement* source, const GstCaps* frames);
+
+/// For RTP. Floating; throws if there is none.
+GstElement* make_payloader(const GstCaps* caps);
 
 /// Caps without what parsers change.
 CapsRef kind_of(const GstCaps* caps);

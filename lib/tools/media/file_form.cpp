@@ -72,7 +72,7 @@ void link_to_muxer(Pipeline& pipeline, GstElement* source, const Ring& ring, Gst
                    const std::string& file) {
     const CapsRef caps = ring.parsed_caps();
     if (!ring.has_packets) {
-        GstElement* tail = append_encoder(pipeline, source, caps.get());
+        GstElement* tail = append_encoder(pipeline.bin(), source, caps.get());
         finish(pipeline, tail, "video/x-h264", muxer, ring, file);
     } else if (ring.is_sound() && !takes(muxer, caps.get())) {
         finish(pipeline, append_sound_encoder(pipeline, source, ring), "audio/mpeg", muxer, ring, file);

@@ -61,6 +61,22 @@ GstElement* make_element(const char* factory) {
     return element;
 }
 
+GstElement* make_filter(const char* caps) {
+    GstElement* filter = make_element("capsfilter");
+    const CapsRef wanted(gst_caps_from_string(caps));
+    g_object_set(filter, "caps", wanted.get(), nullptr);
+    return filter;
+}
+
+GstElement* append(GstBin* bin, GstElement* previous, GstElement* floating) {
+    gst_bin_add(bin, floating);
+    if (!gst_element_link(previous, floating)) {
+        throw Failure(
+            fmt::format("{} does not take what {} gives", GST_ELEMENT_NAME(floating), GST_ELEMENT_NAME(previous)));
+    }
+    return floating;
+}
+
 Pipeline::~Pipeline() {
     gst_element_set_state(GST_ELEMENT(pipeline_), GST_STATE_NULL);
     gst_object_unref(pipeline_);
@@ -69,22 +85,6 @@ Pipeline::~Pipeline() {
 GstElement* Pipeline::add(GstElement* floating) {
     gst_bin_add(bin(), floating);
     return floating;
-}
-
-GstElement* Pipeline::append(GstElement* previous, GstElement* floating) {
-    GstElement* element = add(floating);
-    if (!gst_element_link(previous, element)) {
-        throw Failure(
-            fmt::format("{} does not take what {} gives", GST_ELEMENT_NAME(element), GST_ELEMENT_NAME(previous)));
-    }
-    return element;
-}
-
-GstElement* Pipeline::append_caps(GstElement* previous, const char* caps) {
-    GstElement* filter = append(previous, "capsfilter");
-    const CapsRef wanted(gst_caps_from_string(caps));
-    g_object_set(filter, "caps", wanted.get(), nullptr);
-    return filter;
 }
 
 void Pipeline::set_state(GstState state) {

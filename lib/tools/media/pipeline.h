@@ -30,6 +30,10 @@ void start_gstreamer();
 /// An element that is not in a pipeline yet. Throws if there is none, and says what to install.
 GstElement* make_element(const char* factory);
 bool has_element(const char* factory);
+/// A capsfilter.
+GstElement* make_filter(const char* caps);
+/// Adds an element behind `previous`, and returns it; throws if they do not fit.
+GstElement* append(GstBin* bin, GstElement* previous, GstElement* floating);
 
 /// A pipeline, stopped at the end. Its elements belong to it.
 class Pipeline {
@@ -44,10 +48,9 @@ public:
 
     GstElement* add(GstElement* floating);
     GstElement* add(const char* factory) { return add(make_element(factory)); }
-    /// Adds it behind `previous`; throws if they do not fit.
-    GstElement* append(GstElement* previous, GstElement* floating);
+    GstElement* append(GstElement* previous, GstElement* floating) { return tools::append(bin(), previous, floating); }
     GstElement* append(GstElement* previous, const char* factory) { return append(previous, make_element(factory)); }
-    GstElement* append_caps(GstElement* previous, const char* caps);
+    GstElement* append_caps(GstElement* previous, const char* caps) { return append(previous, make_filter(caps)); }
 
     /// Throws if an element cannot; in that case what it said.
     void set_state(GstState state);

@@ -103,6 +103,14 @@ uint64_t newest_keyframe(const Ring& ring) {
     return window && window->keyframe_time != CUFRAMES_TIME_NONE ? window->keyframe_time : gst_util_get_timestamp();
 }
 
+uint64_t past_since_keyframe(const Ring& ring) {
+    const auto found = inspect(ring.key.c_str(), or_usual(ring.directory));
+    const cuframes_packet_window* window = found ? (*found)[0].window : nullptr;
+    const bool is_known = window && window->keyframe_time != CUFRAMES_TIME_NONE &&
+                          window->newest_time != CUFRAMES_TIME_NONE && window->newest_time > window->keyframe_time;
+    return is_known ? window->newest_time - window->keyframe_time : 0;
+}
+
 std::optional<Ring> find_ring(const std::string& key, const std::string& directory) {
     const auto found = inspect(key.c_str(), or_usual(directory));
     return found ? ring_of((*found)[0], directory) : std::nullopt;

@@ -37,6 +37,9 @@ std::vector<Ring> all_rings(const std::string& directory);
 /// When the newest keyframe of a ring of packets was captured, ns of CLOCK_MONOTONIC; now, if there is none.
 uint64_t newest_keyframe(const Ring& ring);
 
+/// How long before its newest packet that keyframe was, in ns.
+uint64_t past_since_keyframe(const Ring& ring);
+
 /// The one of this key, if something was published under it.
 std::optional<Ring> find_ring(const std::string& key, const std::string& directory);
 

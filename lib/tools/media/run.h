@@ -12,5 +12,6 @@ int run(const RecordOptions& options);
 int run(const ClipOptions& options);
 int run(const CatOptions& options);
 int run(const PublishOptions& options);
+int run(const ServeOptions& options);
 
 } // namespace cuframes::tools

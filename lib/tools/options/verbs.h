@@ -12,6 +12,7 @@
 #include "options/ls.h"
 #include "options/publish.h"
 #include "options/record.h"
+#include "options/serve.h"
 #include "options/snap.h"
 #include "options/top.h"
 
@@ -48,6 +49,7 @@ inline constexpr std::tuple verbs{
     Verb<ClipOptions, By::cuframes_media>{"clip", "record what happened, from before now"},
     Verb<CatOptions, By::cuframes_media>{"cat", "write packets or frames to standard output, for other programs"},
     Verb<PublishOptions, By::cuframes_media>{"publish", "share a camera or a file, and look after it"},
+    Verb<ServeOptions, By::cuframes_media>{"serve", "serve keys to RTSP clients"},
 };
 
 /// Calls `visit` with each.

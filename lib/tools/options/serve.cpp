@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "options/serve.h"
+
+#include <CLI/CLI.hpp>
+
+namespace cuframes::tools {
+
+void declare(CLI::App& verb, ServeOptions& options) {
+    verb.add_option("keys", options.keys, "what to serve; else all there is, and what comes later")
+        ->type_name("KEY")
+        ->check(CLI::Validator([](std::string& given) { return wrong_with_key(given); }, ""));
+    verb.add_option("--listen", options.address, "address of an interface; 0.0.0.0: all (127.0.0.1: this host only)")
+        ->type_name("ADDRESS");
+    verb.add_option("--port", options.port, "of RTSP, 0: any (8554)")
+        ->type_name("NUMBER")
+        ->check(CLI::Range(0, 65535).description(""));
+    declare_quiet(verb, options.quiet);
+    declare_directory(verb, options.directory);
+}
+
+} // namespace cuframes::tools
