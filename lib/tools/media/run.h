@@ -8,6 +8,7 @@
 namespace cuframes::tools {
 
 int run(const SnapOptions& options);
+int run(const PlayOptions& options);
 int run(const RecordOptions& options);
 int run(const ClipOptions& options);
 int run(const CatOptions& options);

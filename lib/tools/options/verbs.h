@@ -10,6 +10,7 @@
 #include "options/hz.h"
 #include "options/info.h"
 #include "options/ls.h"
+#include "options/play.h"
 #include "options/publish.h"
 #include "options/record.h"
 #include "options/serve.h"
@@ -45,6 +46,7 @@ inline constexpr std::tuple verbs{
     Verb<DoctorOptions, By::cuframes>{"doctor", "find out what is wrong here, or with a key, and what to do"},
     Verb<CompletionOptions, By::cuframes>{"completion", "print what a shell needs to complete command lines"},
     Verb<SnapOptions, By::cuframes_media>{"snap", "write the newest picture of a key to a file"},
+    Verb<PlayOptions, By::cuframes_media>{"play", "show a key in a window, or make it heard"},
     Verb<RecordOptions, By::cuframes_media>{"record", "record a key to a file, from now on"},
     Verb<ClipOptions, By::cuframes_media>{"clip", "record what happened, from before now"},
     Verb<CatOptions, By::cuframes_media>{"cat", "write packets or frames to standard output, for other programs"},
