@@ -82,7 +82,7 @@ def test_help_and_completion(verb):
     options = {name for name in helped if name.startswith("-")}
     zsh = re.search(rf"^ +{verb}\)\n +_arguments(.*?);;", call("completion", "zsh"), re.MULTILINE | re.DOTALL)[1]
     specs = [spec.strip().partition("[")[0] for spec in zsh.split("\\\n") if "[" in spec]
-    assert {name for spec in specs for name in re.findall(r"(?<![a-z-])--?[a-z-]+", spec)} == options
+    assert {name for spec in specs for name in re.findall(r"(?<![a-z-])--?[a-z][a-z0-9-]*", spec)} == options
     fish = "".join(line for line in call("completion", "fish").splitlines() if f"__cuframes_verb {verb}'" in line)
     assert {f"--{name}" for name in re.findall(r" -l (\S+)", fish)} | {
         f"-{name}" for name in re.findall(r" -s (\S+)", fish)
