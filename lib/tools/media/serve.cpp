@@ -5,10 +5,12 @@
 #include "media/ring.h"
 #include "media/rtsp_keys.h"
 #include "media/run.h"
+#include "media/srt_key.h"
 #include "shared/say.h"
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <set>
 
 namespace cuframes::tools {
@@ -27,12 +29,20 @@ public:
             throw Failure(fmt::format("nobody can listen at {}:{}, as another server may do; --port takes another",
                                       options.address, options.port));
         }
+        for (const std::string& key : options.srt_port ? options.keys : std::vector<std::string>()) {
+            srt_.push_back(std::make_unique<SrtKey>(key, options.directory, options.address, srt_port(srt_.size())));
+        }
     }
 
     ~Server() { g_source_remove(attached_); }
 
     void run() {
         print_new();
+        const Timer callers(std::chrono::milliseconds(50), [this] {
+            for (const auto& key : srt_) {
+                key->look_around();
+            }
+        });
         const Timer look(std::chrono::seconds(2), [this] {
             print_new();
             // Of clients that went without a word.
@@ -43,6 +53,10 @@ public:
     }
 
 private:
+    unsigned srt_port(size_t index) const { return options_.srt_port + static_cast<unsigned>(index); }
+
+    std::string host() const { return options_.address == "0.0.0.0" ? g_get_host_name() : options_.address; }
+
     /// What has come since, one line each.
     void print_new() {
         if (options_.quiet) {
@@ -50,8 +64,10 @@ private:
         }
         for (const std::string& key : keys_there()) {
             if (printed_.insert(key).second) {
-                fmt::print("rtsp://{}:{}/{}\n", options_.address == "0.0.0.0" ? g_get_host_name() : options_.address,
-                           gst_rtsp_server_get_bound_port(server_.get()), key);
+                fmt::print("rtsp://{}:{}/{}\n", host(), gst_rtsp_server_get_bound_port(server_.get()), key);
+                if (options_.srt_port) {
+                    fmt::print("srt://{}:{} {}\n", host(), srt_port(printed_.size() - 1), key);
+                }
             }
         }
         std::fflush(stdout);
@@ -72,6 +88,7 @@ private:
     const ServeOptions& options_;
     Owner<GstRTSPServer> server_;
     guint attached_ = 0;
+    std::vector<std::unique_ptr<SrtKey>> srt_;
     std::set<std::string> printed_;
 };
 

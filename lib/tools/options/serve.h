@@ -12,6 +12,7 @@ struct ServeOptions {
     std::vector<std::string> keys; ///< None: all.
     std::string address = "127.0.0.1";
     unsigned port = 8554;
+    unsigned srt_port = 0; ///< Of the first key; 0: none.
     bool quiet = false;
 };
 

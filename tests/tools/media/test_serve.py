@@ -2,6 +2,7 @@
 """`cuframes serve`: RTSP clients get a picture at once and then all of them, and nothing is read while none looks."""
 
 import re
+import socket
 import threading
 import time
 
@@ -134,11 +135,36 @@ def test_sound_is_served(camera, running):
         assert next(stream.decode(audio=0)).samples > 0
 
 
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@pytest.mark.parametrize("key", ["cam.h264", "cam"])
+def test_srt_callers_get_pictures_too(camera, running, command, client, key):
+    cam = camera(BOTH)
+    port = free_port()
+    serve = running("serve", "--port", "0", "--srt", port, key)
+    serve.expect(rf"srt://127.0.0.1:{port} {re.escape(key)}\n")
+    assert readers(command, key) == 0
+    looking = client("GStreamer", f"srt://127.0.0.1:{port}")
+    assert looking.wait("first", time.monotonic() + 60)
+    first = time.monotonic()
+    until(lambda: time.monotonic() > first + 1.5, "time stands still")
+    _, seen = looking.finish()
+    until(lambda: readers(command, key) == 0, "it is read though nobody looks")
+    numbers = [number for _, number in seen]
+    assert numbers == sorted(set(numbers)) and len(numbers) > 20
+    sent = {number: when for when, number, _, _ in cam.finish()}
+    assert seen[-1][0] - sent[numbers[-1]] < 1
+
+
 def test_what_is_wrong_is_said(camera, running, command):
     camera(BOTH)
     _, url = served(running)
     port = re.search(r":(\d+)/", url("cam"))[1]
     done = command("serve", "--port", port)
     assert done.returncode == 1 and port in done.stderr
-    for arguments in (("--port", "x"), (".cam",), ("--port", "70000")):
+    for arguments in (("--port", "x"), (".cam",), ("--port", "70000"), ("--srt", "9000")):
         assert command("serve", *arguments).returncode == 2

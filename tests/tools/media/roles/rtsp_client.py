@@ -12,11 +12,11 @@ from gi.repository import Gst  # noqa: E402
 from role import order, say  # noqa: E402
 
 Gst.init(None)
+is_srt = sys.argv[1].startswith("srt")
+source = f"srtsrc uri={sys.argv[1]} ! tsdemux" if is_srt else f"rtspsrc location={sys.argv[1]} latency=0 protocols=tcp"
 pipeline = Gst.parse_launch(
-    "rtspsrc name=camera latency=0 protocols=tcp ! rtph264depay ! h264parse ! avdec_h264 "
-    "! fakesink name=sink sync=false"
+    f"{source} ! {'' if is_srt else 'rtph264depay !'} h264parse ! avdec_h264 ! fakesink name=sink sync=false"
 )
-pipeline.get_by_name("camera").set_property("location", sys.argv[1])
 seen = []
 
 
