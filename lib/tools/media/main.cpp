@@ -8,6 +8,7 @@
 #include "shared/say.h"
 
 #include <csignal>
+#include <exception>
 #include <optional>
 #include <string_view>
 
@@ -26,7 +27,8 @@ int run_verb(const Verb& verb, int argc, char** argv) {
         return run(options);
     } catch (const Interrupted&) {
         return exit_interrupted;
-    } catch (const Failure& failure) {
+    } catch (const std::exception& failure) {
+        // A Failure, but for what the C++ library has.
         return failed(verb.name, failure.what());
     }
 }

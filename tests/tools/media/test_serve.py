@@ -24,7 +24,7 @@ class PyAVClient(threading.Thread):
 
     def __init__(self, url):
         super().__init__(daemon=True)
-        self.url, self.seen, self.ends, self.asked = url, [], False, None
+        self.url, self.seen, self.ends, self.asked, self.times = url, [], False, None, []
         self.start()
 
     def run(self):
@@ -32,6 +32,7 @@ class PyAVClient(threading.Thread):
         with av.open(self.url, options={"rtsp_transport": "tcp"}, timeout=60) as stream:
             for frame in stream.decode(video=0):
                 self.seen.append((time.monotonic(), number_in(frame.to_ndarray(format="gray"))))
+                self.times.append(frame.time)
                 if self.ends:
                     return
 
@@ -90,6 +91,10 @@ def test_four_clients_at_once_each_with_a_picture_at_once(camera, running, comma
     ended = time.monotonic()
     until(lambda: readers(command, key) == 0, "it is read though nobody looks")
     sent = {number: when for when, number, _, _ in cam.finish()}
+    for looking in clients[::2]:
+        # By its timestamps too: else players would show all of it as late as the first was.
+        (first, _), (last, _) = looking.seen[0], looking.seen[-1]
+        assert looking.times[-1] - looking.times[1] == pytest.approx(last - first, abs=1)
     for asked, seen in results:
         print(f"first picture after {(seen[0][0] - asked) * 1000:.0f} ms")
         assert seen[0][0] - asked < AT_ONCE
