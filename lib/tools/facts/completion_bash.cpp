@@ -77,16 +77,16 @@ std::string words_of(const CompletedVerb& verb) {
     for (const DescribedOption& option : verb.options) {
         for (const std::string& name : option.names) {
             options += " " + name;
-            takes += option.value.empty() ? "" : " " + quoted(name + "=" + option.value);
+            takes += option.value.empty() ? "" : " " + shell_quoted(name + "=" + option.value);
         }
         if (option.names.empty()) {
-            places += " " + quoted(option.value);
+            places += " " + shell_quoted(option.value);
             rest = option.repeats ? option.value : "";
         }
     }
     return fmt::format("        {}) options=({}) takes=({}) places=({}) rest={} ;;\n", verb.name,
                        options.empty() ? "" : options.substr(1), takes.empty() ? "" : takes.substr(1),
-                       places.empty() ? "" : places.substr(1), quoted(rest));
+                       places.empty() ? "" : places.substr(1), shell_quoted(rest));
 }
 
 } // namespace
@@ -99,7 +99,7 @@ std::string with_before(const std::string& text, const std::string& which, const
     return out;
 }
 
-std::string quoted(const std::string& text) {
+std::string shell_quoted(const std::string& text) {
     std::string out = "'";
     for (const char c : text) {
         out += c == '\'' ? "'\\''" : std::string(1, c);
@@ -114,7 +114,7 @@ std::string bash_completion(const std::vector<CompletedVerb>& verbs) {
         names += (names.empty() ? "" : " ") + verb.name;
         cases += words_of(verb);
     }
-    return functions + cases + ending + fmt::format("_cuframes_verbs={}\n", quoted(names));
+    return functions + cases + ending + fmt::format("_cuframes_verbs={}\n", shell_quoted(names));
 }
 
 } // namespace cuframes::tools

@@ -21,6 +21,6 @@ std::string fish_completion(const std::vector<CompletedVerb>& verbs);
 /// `text` with `what` before each of the characters `which`.
 std::string with_before(const std::string& text, const std::string& which, const std::string& what);
 /// As a word of a shell, in single quotes.
-std::string quoted(const std::string& text);
+std::string shell_quoted(const std::string& text);
 
 } // namespace cuframes::tools

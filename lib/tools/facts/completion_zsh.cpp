@@ -70,14 +70,14 @@ std::string spec_of(const DescribedOption& option) {
     const std::string help = with_before(option.help, "[]:\\", "\\");
     const std::string value = option.value.empty() ? "" : ":" + option.value + ":" + action_of(option.value);
     if (option.names.empty()) {
-        return quoted((option.repeats ? "*" : "") + value);
+        return shell_quoted((option.repeats ? "*" : "") + value);
     }
     if (option.names.size() == 1) {
-        return quoted(option.names.front() + "[" + help + "]" + value);
+        return shell_quoted(option.names.front() + "[" + help + "]" + value);
     }
     const std::string all = fmt::format("{}", fmt::join(option.names, " "));
-    return quoted("(" + all + ")") + fmt::format("{{{}}}", fmt::join(option.names, ",")) +
-           quoted("[" + help + "]" + value);
+    return shell_quoted("(" + all + ")") + fmt::format("{{{}}}", fmt::join(option.names, ",")) +
+           shell_quoted("[" + help + "]" + value);
 }
 
 std::string arguments_of(const CompletedVerb& verb) {
@@ -94,7 +94,7 @@ std::string zsh_completion(const std::vector<CompletedVerb>& verbs) {
     std::string names;
     std::string cases;
     for (const CompletedVerb& verb : verbs) {
-        names += "                " + quoted(verb.name + ":" + with_before(verb.summary, ":\\", "\\")) + "\n";
+        names += "                " + shell_quoted(verb.name + ":" + with_before(verb.summary, ":\\", "\\")) + "\n";
         cases += arguments_of(verb);
     }
     return beginning + names + middle + cases + ending;
