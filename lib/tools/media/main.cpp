@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /// cuframes-media: the verbs of the command `cuframes` that need GStreamer. That command starts it, with its own arguments.
 #include "media/failure.h"
+#include "media/owners.h"
 #include "media/pipeline.h"
 #include "media/run.h"
 #include "options/parse.h"
@@ -33,6 +34,21 @@ int run_verb(const Verb& verb, int argc, char** argv) {
     }
 }
 
+/// What is used here, a line each, for `cuframes doctor` and bug reports.
+int print_versions() {
+    try {
+        start_gstreamer();
+    } catch (const Failure& failure) {
+        fmt::print(stderr, "cuframes-media: {}\n", failure.what());
+        return exit_failed;
+    }
+    const Text gstreamer(gst_version_string());
+    const Owner<GstPlugin> plugin(gst_registry_find_plugin(gst_registry_get(), "cuframes"));
+    fmt::print("{}\nplugin cuframes {}, {}\n", gstreamer.get(), gst_plugin_get_version(plugin.get()),
+               gst_plugin_get_filename(plugin.get()));
+    return exit_done;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -41,6 +57,9 @@ int main(int argc, char** argv) {
         std::signal(number, SIG_IGN);
     }
     const std::string_view name = argc > 1 ? argv[1] : "";
+    if (name == "--version") {
+        return print_versions();
+    }
     std::optional<int> code;
     for_each_verb([&](const auto& verb) {
         if constexpr (verb.by == By::cuframes_media) {
