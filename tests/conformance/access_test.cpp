@@ -91,6 +91,26 @@ TEST_F(Access, ReaderDoesNotTrustAPublisherOfAnotherUserUnlessToldWhere) {
     std::filesystem::remove_all(path);
 }
 
+// The folder of a claim is made by Kubernetes for those who were given the same GPU: they may be different users.
+TEST_F(Access, ReadersTrustThoseWhomKubernetesGaveTheSameClaim) {
+    const std::string claim = (temp().path() / "claim").string();
+    std::filesystem::create_directory(claim);
+    std::filesystem::permissions(claim, std::filesystem::perms(0777));
+    std::filesystem::permissions(temp().path(), std::filesystem::perms(0755));
+    ChildOptions options;
+    options.environment = {{"CUFRAMES_DIR", ""}, {"NVIDIA_DRA_LOCAL_IPC_DIR", claim}, {"XDG_RUNTIME_DIR", "/nowhere"}};
+    Process publisher(options);
+    publisher.call("become uid=" + std::to_string(somebody_else));
+    publisher.call("publisher access=all");
+    EXPECT_TRUE(std::filesystem::is_socket(claim + "/cuframes/cam.sock"));
+    Process reader(options);
+    reader.call("become uid=65534");
+    reader.call("subscriber");
+    const Message reply = reader.ask("connect timeout=5000");
+    EXPECT_EQ(reply.number("code"), CUFRAMES_OK) << reply.text("text");
+    publisher.call("destroy_publisher");
+}
+
 // An ordinary user cannot publish into a directory it may not write to; the message names the directory.
 TEST_F(Access, UnwritableDirectoryIsNamed) {
     std::filesystem::create_directory(directory());

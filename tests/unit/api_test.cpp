@@ -208,12 +208,16 @@ TEST(Log, ReachesListenersBesideTheApplicationAndStderrOnlyWhereNobodyShowsIt) {
 TEST(DefaultDirectory, FollowsTheEnvironmentInTheOrderDocumented) {
     char path[256];
     ::setenv("CUFRAMES_DIR", "/first", 1);
-    ::setenv("XDG_RUNTIME_DIR", "/second", 1);
+    ::setenv("NVIDIA_DRA_LOCAL_IPC_DIR", "/second", 1);
+    ::setenv("XDG_RUNTIME_DIR", "/third", 1);
     ASSERT_EQ(cuframes_default_directory(path, sizeof(path)), CUFRAMES_OK);
     EXPECT_STREQ(path, "/first");
     ::unsetenv("CUFRAMES_DIR");
     ASSERT_EQ(cuframes_default_directory(path, sizeof(path)), CUFRAMES_OK);
     EXPECT_STREQ(path, "/second/cuframes");
+    ::unsetenv("NVIDIA_DRA_LOCAL_IPC_DIR");
+    ASSERT_EQ(cuframes_default_directory(path, sizeof(path)), CUFRAMES_OK);
+    EXPECT_STREQ(path, "/third/cuframes");
     EXPECT_EQ(cuframes_default_directory(path, 3), CUFRAMES_ERROR_INVALID_ARGUMENT);
 }
 

@@ -46,9 +46,21 @@ bool is_directory(const char* path) {
     return ::stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-bool names_a_directory(const char* variable) {
-    const char* set = std::getenv(variable);
-    return set && *set;
+std::string value_of(const char* set) { return set ? set : ""; }
+
+/// The directory that the environment names for just this, "" if none. Who says so is trusted: the user, or Kubernetes, whose
+/// driver for NVIDIA's GPUs gives a folder to those containers that were given the same GPU by the same claim.
+std::string told_directory() {
+    if (std::string told = value_of(std::getenv("CUFRAMES_DIR")); !told.empty()) {
+        return told;
+    }
+    const std::string of_claim = value_of(std::getenv("NVIDIA_DRA_LOCAL_IPC_DIR"));
+    return of_claim.empty() ? "" : text(of_claim, "/cuframes");
+}
+
+std::string session_directory() {
+    const std::string runtime = value_of(std::getenv("XDG_RUNTIME_DIR"));
+    return runtime.empty() ? "" : text(runtime, "/cuframes");
 }
 
 /// Makes the directory if it is missing. True: it was made here.
@@ -220,11 +232,10 @@ std::string parent_of(const std::string& path) {
 } // namespace
 
 std::string default_directory() {
-    if (const char* set = std::getenv("CUFRAMES_DIR"); set && *set) {
-        return set;
-    }
-    if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime && *runtime) {
-        return text(runtime, "/cuframes");
+    for (std::string named : {told_directory(), session_directory()}) {
+        if (!named.empty()) {
+            return named;
+        }
     }
     if (is_directory(run_directory) ? ::access(run_directory, W_OK | X_OK) == 0 : ::access("/run", W_OK | X_OK) == 0) {
         return run_directory;
@@ -233,7 +244,7 @@ std::string default_directory() {
 }
 
 bool has_several_directories() {
-    return !names_a_directory("CUFRAMES_DIR") && !names_a_directory("XDG_RUNTIME_DIR") && is_directory(run_directory) &&
+    return told_directory().empty() && session_directory().empty() && is_directory(run_directory) &&
            ::access(run_directory, X_OK) == 0 && default_directory() != run_directory;
 }
 
@@ -271,7 +282,7 @@ Result<std::vector<std::string>> keys_in(const std::string& directory) {
 Result<> check_directory(const std::string& directory, bool usual) {
     const bool may_be_anybodys = directory == private_tmp_directory();
     struct stat status = {};
-    if ((!usual && !may_be_anybodys) || names_a_directory("CUFRAMES_DIR") || directory == run_directory ||
+    if ((!usual && !may_be_anybodys) || !told_directory().empty() || directory == run_directory ||
         ::lstat(directory.c_str(), &status) != 0) {
         return {};
     }
@@ -288,7 +299,7 @@ Result<> check_directory(const std::string& directory, bool usual) {
 Result<> check_publisher(const std::string& directory, bool usual, const Credentials& publisher) {
     const bool may_be_anybodys = directory == private_tmp_directory();
     struct stat status = {};
-    if ((!usual && !may_be_anybodys) || names_a_directory("CUFRAMES_DIR") || directory == run_directory ||
+    if ((!usual && !may_be_anybodys) || !told_directory().empty() || directory == run_directory ||
         publisher.uid == ::geteuid() || publisher.uid == 0 ||
         (::stat(directory.c_str(), &status) == 0 && publisher.uid == status.st_uid)) {
         return {};

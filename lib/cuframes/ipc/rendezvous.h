@@ -20,7 +20,8 @@
 
 namespace cuframes::core {
 
-/// $CUFRAMES_DIR, else $XDG_RUNTIME_DIR/cuframes, else /run/cuframes, else /tmp/cuframes-<uid>.
+/// $CUFRAMES_DIR, else $NVIDIA_DRA_LOCAL_IPC_DIR/cuframes, else $XDG_RUNTIME_DIR/cuframes, else /run/cuframes, else
+/// /tmp/cuframes-<uid>.
 std::string default_directory();
 
 /// The directory to look for the publisher of a key in, where none was named: the same, but among those below

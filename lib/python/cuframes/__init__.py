@@ -80,8 +80,8 @@ def cuda_self_test(device: int = 0) -> None:
 
 
 def default_directory() -> str:
-    """Where sockets are unless told: `$CUFRAMES_DIR`, else `$XDG_RUNTIME_DIR/cuframes`, else `/run/cuframes` if that can be
-    used, else `/tmp/cuframes-<uid>`."""
+    """Where sockets are unless told: `$CUFRAMES_DIR`, else `$NVIDIA_DRA_LOCAL_IPC_DIR/cuframes` (Kubernetes), else
+    `$XDG_RUNTIME_DIR/cuframes`, else `/run/cuframes` if that can be used, else `/tmp/cuframes-<uid>`."""
     return _native.default_directory()
 
 

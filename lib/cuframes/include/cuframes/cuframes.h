@@ -205,10 +205,11 @@ typedef bool (*cuframes_log_listener)(cuframes_log_level level, const char* mess
 CUFRAMES_API int cuframes_add_log_listener(cuframes_log_listener listener, void* user_data);
 
 /**
- * The directory that a NULL `directory` stands for: $CUFRAMES_DIR, else $XDG_RUNTIME_DIR/cuframes, else
- * /run/cuframes if that can be used, else /tmp/cuframes-<uid>. Writes at most `size` bytes. Thread-safe. A subscriber
- * without a directory goes to /run/cuframes as well, if it can read there and the key's socket is there; and it trusts only
- * what belongs to its user, to root or, in /run/cuframes, to whom an administrator let in.
+ * The directory that a NULL `directory` stands for: $CUFRAMES_DIR, else $NVIDIA_DRA_LOCAL_IPC_DIR/cuframes, which
+ * Kubernetes gives to containers with the same claim of a GPU, else $XDG_RUNTIME_DIR/cuframes, else /run/cuframes if that
+ * can be used, else /tmp/cuframes-<uid>. Writes at most `size` bytes. Thread-safe. A subscriber without a directory goes to
+ * /run/cuframes as well, if it can read there and the key's socket is there; and it trusts only what belongs to its user, to
+ * root or, in /run/cuframes, to whom an administrator let in.
  */
 CUFRAMES_API int cuframes_default_directory(char* buffer, size_t size);
 
