@@ -5,6 +5,7 @@
 
 suite=${wanted_root:-trixie}
 known_roots='trixie forky'
+root_size='about 3 GB, two to five minutes'
 # Debian signs a release that is still being made with the archive keys of the releases before it.
 root_keys=$checkout/utils/dev/debian-13-keys.asc
 # Such a release changes daily and its index expires after a week, which mirrors that follow seldom do not keep up
@@ -51,7 +52,7 @@ make_root() {
     local part=$root.part
     [ -n "$wanted_root" ] ||
         say "This host's GStreamer is older than $gstreamer_floor: everything runs in a private $(root_title) root instead."
-    say "It goes to $root (about 3 GB, two to five minutes, once); the host stays as it is."
+    say "It goes to $root ($root_size, once); the host stays as it is."
     [ "$(df --output=avail -k "$cache" | tail -n 1)" -gt 5000000 ] ||
         fail "Less than 5 GB are free in $cache." "Make room there, or name another place with XDG_CACHE_HOME."
     require_bootstrap_tools
@@ -68,26 +69,34 @@ make_root() {
 }
 
 fill_root() {
-    local part=$1 keys options
-    # Readable by the subordinate user ids that mmdebstrap works under, wherever the checkout lies.
-    keys=$(mktemp --suffix=.asc)
-    trap 'rm -f "$keys"' EXIT
-    cat "$root_keys" >"$keys"
-    chmod 644 "$keys"
-    options=(--variant=apt --include="$(packages "$distribution" | paste -sd,)" --keyring="$keys"
+    local part=$1 options
+    options=(--include="$(packages "$distribution" | paste -sd,)"
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*'
-        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright'
-        "$suite")
-    [ "$suite" = trixie ] || options=("--aptopt=Acquire::Min-ValidTime \"$moving_index_age\"" "${options[@]}")
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright')
     if [ "$(id -u)" = 0 ]; then
-        mmdebstrap --mode=root --format=directory "${options[@]}" "$part" ${CUFRAMES_DEBIAN_MIRROR:+"$CUFRAMES_DEBIAN_MIRROR"}
+        bootstrap --variant=apt --format=directory "${options[@]}" "$suite" "$part"
     else
         # Unpacked by the user, every file is the user's own: entering and removing the root need no subordinate ids
         # then. Device files cannot be made without root, and the host's /dev covers them anyway.
         mkdir -p "$part"
-        mmdebstrap --mode=unshare --format=tar "${options[@]}" - ${CUFRAMES_DEBIAN_MIRROR:+"$CUFRAMES_DEBIAN_MIRROR"} |
+        bootstrap --variant=apt --format=tar "${options[@]}" "$suite" - |
             tar -C "$part" --extract --no-same-owner --exclude='./dev/*'
     fi
+}
+
+# bootstrap OPTION… SUITE TARGET: mmdebstrap, as this user may, from the mirror that is wanted and with Debian's keys.
+bootstrap() {
+    local keys mode=unshare own=()
+    # As root in a mount namespace of its own, so that what it mounts is gone with it, also when it is interrupted.
+    [ "$(id -u)" != 0 ] || { mode=root own=(unshare --mount --propagation private --); }
+    # Readable by the subordinate user ids that mmdebstrap works under, wherever the checkout lies.
+    keys=$(mktemp --suffix=.asc)
+    # shellcheck disable=SC2064 # the name as it is now
+    trap "rm -f '$keys'" EXIT
+    cat "$root_keys" >"$keys"
+    chmod 644 "$keys"
+    [ "$suite" = trixie ] || set -- --aptopt="Acquire::Min-ValidTime \"$moving_index_age\"" "$@"
+    "${own[@]}" mmdebstrap --mode="$mode" --keyring="$keys" "$@" ${CUFRAMES_DEBIAN_MIRROR:+"$CUFRAMES_DEBIAN_MIRROR"}
 }
 
 # mmdebstrap alone is a script of perl and apt; without root it needs the maps of subordinate ids as well.
