@@ -93,6 +93,25 @@ roots_are_kept_apart() {
     same "the next Debian has none" "$(in_outer_half forky 'packages forky' | grep -c '^clang')" 0
 }
 
+# The packages are of this version, and built with what debian/control says: no list says it again.
+packages_follow_debian() {
+    local list name missing=''
+    list=$(in_outer_half '' '. "$checkout/utils/dev/packages-root.sh" && package_list=/dev/stdin && packaging_list | packages debian')
+    for name in lintian debhelper-compat libgstreamer1.0-dev libgtest-dev systemd-dev; do
+        grep -qx -- "$name" <<<"$list" || missing+=" $name"
+    done
+    same "the root for packages has the tools and what debian/control builds with" "$missing" ""
+    same "it has names alone" "$(grep -vE '^[a-z0-9.+-]+$' <<<"$list")" ""
+    same "the packages have the version of the project" \
+        "$(sed -n '1s/^cuframes (\(.*\)-.*/\1/p' "$checkout/debian/changelog")" \
+        "$(sed -n "s/^  version: '\(.*\)',/\1/p" "$checkout/meson.build")"
+    missing=
+    for name in $(sed -n 's/^Tests: //p' "$checkout/debian/tests/control"); do
+        [ -x "$checkout/debian/tests/$name" ] || missing+=" $name"
+    done
+    same "every test of debian/tests/control is there" "$missing" ""
+}
+
 run_is_transparent() {
     if [ -z "${CUFRAMES_DEV_ENVIRONMENT:-}" ]; then
         skip "run keeps exit status, input, arguments and directory" "only inside ./dev test"
@@ -229,7 +248,7 @@ scripts_are_clean() {
         return
     fi
     local found
-    found=$(cd "$checkout" && grep -rlE '^#!.*\b(ba)?sh$|^# shellcheck shell' dev .ci utils tests examples | xargs shellcheck -x -S warning 2>&1)
+    found=$(cd "$checkout" && grep -rlE '^#!.*\b(ba)?sh$|^# shellcheck shell' dev .ci utils tests examples debian | xargs shellcheck -x -S warning 2>&1)
     [ -z "$found" ] || echo "# ${found//$'\n'/$'\n'# }"
     same "shellcheck finds nothing in the scripts" "${found:0:1}" ""
 }
@@ -238,6 +257,7 @@ help_lists_every_verb
 wrong_use_is_explained
 wrong_roots_are_explained
 roots_are_kept_apart
+packages_follow_debian
 run_is_transparent
 results_are_the_truth
 what_is_not_formatted_is_found
