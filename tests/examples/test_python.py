@@ -110,6 +110,21 @@ class PythonExamples(unittest.TestCase):
         camera.process.send_signal(signal.SIGINT)
         reader.finish()
 
+    def test_motion(self):
+        """Says when something moves, and when it is quiet again, over cameras that come and go; and nothing else."""
+        watcher = self.example("motion.py", "cam")
+        for pattern, said in (("white", None), ("snow", "something moves"), ("white", "quiet")):
+            camera = self.publish("cam", pattern=pattern)
+            before = watcher.output()
+            if said:
+                watcher.expect(re.escape(before) + rf"(?:.*\n)*cam: {said} [(]\d+% of the picture[)]$")
+            else:
+                with self.subscribe("cam") as other:
+                    for _ in range(60):
+                        other.next_frame(int(SECONDS * 1000))
+                self.assertEqual(watcher.output(), "")
+            camera.stop()
+
     @needs("torch")
     def test_batch(self):
         """Four cameras of other sizes and formats become one tensor, each with its own colour in RGB."""
