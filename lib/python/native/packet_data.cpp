@@ -4,7 +4,7 @@
 namespace cuframes::python {
 namespace {
 
-/// What Python calls a PacketData.
+/// What Python calls a PacketData. Here, as everywhere in the module, Python is used by its stable interface alone.
 struct Object {
     PyObject_HEAD cuframes_packet* packet;
 };
@@ -15,11 +15,11 @@ const cuframes_packet_view& view_of(PyObject* self) {
 
 PyObject* make(PyTypeObject* type, PyObject* arguments, PyObject*) {
     const Packet* packet = nullptr;
-    if (PyTuple_GET_SIZE(arguments) != 1 || !nb::try_cast(nb::handle(PyTuple_GET_ITEM(arguments, 0)), packet)) {
+    if (PyTuple_Size(arguments) != 1 || !nb::try_cast(nb::handle(PyTuple_GetItem(arguments, 0)), packet)) {
         PyErr_SetString(PyExc_TypeError, "packets come from a subscriber of packets");
         return nullptr;
     }
-    PyObject* self = type->tp_alloc(type, 0);
+    PyObject* self = reinterpret_cast<allocfunc>(PyType_GetSlot(type, Py_tp_alloc))(type, 0);
     if (self) {
         reinterpret_cast<Object*>(self)->packet = packet->share();
     }
@@ -29,7 +29,7 @@ PyObject* make(PyTypeObject* type, PyObject* arguments, PyObject*) {
 void end(PyObject* self) {
     PyTypeObject* type = Py_TYPE(self);
     cuframes_packet_unref(reinterpret_cast<Object*>(self)->packet);
-    type->tp_free(self);
+    reinterpret_cast<freefunc>(PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }
 
