@@ -149,7 +149,7 @@ bundle_entry() {
 here=\$(dirname "\$(readlink -f "\${BASH_SOURCE[0]}")")
 export CUFRAMES_KEEP='$checkout'
 exec "\$here/.enter-root" "\$here" env CUFRAMES_BUILD='$build' GST_REGISTRY="/tmp/cuframes-registry-\$(id -u).bin" \\
-    GST_PLUGIN_PATH='$build/gst' GI_TYPELIB_PATH='$build/lib/cuframes-gst' \\
+    PATH="$build/lib/tools:\$PATH" GST_PLUGIN_PATH='$build/gst' GI_TYPELIB_PATH='$build/lib/cuframes-gst' \\
     PYTHONPATH='$build/lib/python' \\
     LD_LIBRARY_PATH='$build/lib/cuframes:$build/lib/cuframes-gst:/usr/lib/nvidia-driver' "\$@"
 END
