@@ -30,7 +30,8 @@ void add_ring_settings(SinkProperties& table) {
     /// GstCuframesSink:directory:
     ///
     /// Where the sockets of rings are. By default $CUFRAMES_DIR, else $NVIDIA_DRA_LOCAL_IPC_DIR/cuframes, else
-    /// $XDG_RUNTIME_DIR/cuframes, else /run/cuframes if that can be used, else /tmp/cuframes-UID. Share this directory, and nothing else, between containers.
+    /// $XDG_RUNTIME_DIR/cuframes, else /run/cuframes if that can be used, else /tmp/cuframes-UID. Share this directory,
+    /// and nothing else, between containers.
     ///
     /// Since: 0.1
     table.add<&SinkSettings::directory>(g_param_spec_string(

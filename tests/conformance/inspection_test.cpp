@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Promise: whoever may attach to a publisher can ask it what it is and does. That changes nothing for anybody, tells what the
-// publisher itself counts, and waits for nobody longer than it was told to.
+// Promise: whoever may attach to a publisher can ask it what it is and does. That changes nothing for anybody, tells
+// what the publisher itself counts, and waits for nobody longer than it was told to.
 #include "ring_test.h"
 
 #include <cuframes/cuframes.hpp>

@@ -48,8 +48,8 @@ bool is_directory(const char* path) {
 
 std::string value_of(const char* set) { return set ? set : ""; }
 
-/// The directory that the environment names for just this, "" if none. Who says so is trusted: the user, or Kubernetes, whose
-/// driver for NVIDIA's GPUs gives a folder to those containers that were given the same GPU by the same claim.
+/// The directory that the environment names for just this, "" if none. Who says so is trusted: the user, or Kubernetes,
+/// whose driver for NVIDIA's GPUs gives a folder to those containers that were given the same GPU by the same claim.
 std::string told_directory() {
     if (std::string told = value_of(std::getenv("CUFRAMES_DIR")); !told.empty()) {
         return told;

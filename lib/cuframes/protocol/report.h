@@ -3,9 +3,9 @@
 ///
 ///     | ReportPart | bytes, filled up to a multiple of 8 | ReportPart | bytes … | …
 ///
-/// A reader passes over kinds that it does not know. Of a struct that is longer than the one it knows it takes the beginning,
-/// and what a shorter one lacks is zero: they grow at their ends, those of the C ABI as it says. So reports need no version
-/// of their own.
+/// A reader passes over kinds that it does not know. Of a struct that is longer than the one it knows it takes the
+/// beginning, and what a shorter one lacks is zero: they grow at their ends, those of the C ABI as it says. So reports
+/// need no version of their own.
 #pragma once
 
 #include "cuframes/cuframes.h"

@@ -12,8 +12,8 @@
 
 namespace cuframes::tools {
 
-/// Publishes what a camera brings of one kind, under its keys. It stays when the camera is connected to anew, and with it what
-/// readers are attached to, and the past of the packets.
+/// Publishes what a camera brings of one kind, under its keys. It stays when the camera is connected to anew, and with
+/// it what readers are attached to, and the past of the packets.
 class CameraOutlet {
 public:
     /// For buffers with these caps, or others of the same type. Throws what cannot be published.

@@ -16,7 +16,8 @@ GstElement* make_parser(const GstCaps* caps);
 /// The first that works on this machine: one on the GPU may be there and find no driver. Floating; throws if there is none.
 GstElement* make_decoder(const GstCaps* caps);
 
-/// Encodes frames as H.264, on the GPU where that works: the conversion, the encoder and its parser. Throws if there is none.
+/// Encodes frames as H.264, on the GPU where that works: the conversion, the encoder and its parser. Throws if there is
+/// none.
 GstElement* append_encoder(GstBin* bin, GstElement* source, const GstCaps* frames);
 
 /// For RTP. Floating; throws if there is none.

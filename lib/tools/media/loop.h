@@ -10,8 +10,8 @@ namespace cuframes::tools {
 
 using Seconds = std::chrono::duration<double>;
 
-/// The main loop of a verb. SIGINT and SIGTERM ask the verb to end; a second one ends the program, at once. One at a time, on
-/// the main thread.
+/// The main loop of a verb. SIGINT and SIGTERM ask the verb to end; a second one ends the program, at once. One at a
+/// time, on the main thread.
 class Loop {
 public:
     Loop();

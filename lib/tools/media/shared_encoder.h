@@ -7,7 +7,8 @@
 
 namespace cuframes::tools {
 
-/// Encodes a key of frames, for all in this process that want it: the packets are a key of their own in a folder of their own.
+/// Encodes a key of frames, for all in this process that want it: the packets are a key of their own in a folder of
+/// their own.
 class SharedEncoder {
 public:
     /// The one that runs, or a new one. It ends with the last who holds it. Throws if there is no encoder.

@@ -912,10 +912,10 @@ typedef struct cuframes_ring_info {
 typedef struct cuframes_inspection cuframes_inspection;
 
 /**
- * All keys of a directory (NULL: of those that subscribers look into), in the order of their names. All are asked at once; those
- * that did not answer within `timeout_ms` are silent, and hold up no other. Blocks until all have answered, a few
- * milliseconds where none is silent; a negative timeout waits for ever. Thread-safe. CUFRAMES_ERROR_DIRECTORY: it cannot be
- * looked into; one that is not there has no keys.
+ * All keys of a directory (NULL: of those that subscribers look into), in the order of their names. All are asked at
+ * once; those that did not answer within `timeout_ms` are silent, and hold up no other. Blocks until all have answered,
+ * a few milliseconds where none is silent; a negative timeout waits for ever. Thread-safe. CUFRAMES_ERROR_DIRECTORY: it
+ * cannot be looked into; one that is not there has no keys.
  */
 CUFRAMES_API int cuframes_list(const char* directory, int64_t timeout_ms, cuframes_inspection** inspection);
 
