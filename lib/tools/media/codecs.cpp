@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 #include <utility>
 
 namespace cuframes::tools {
@@ -106,6 +107,11 @@ GstElement* try_encoder(const Encoder& encoder) {
     return element;
 }
 
+/// Frames may be in GPU memory, for encoders that take them from the host. What is there already is passed on.
+GstElement* append_download(GstBin* bin, GstElement* source) {
+    return has_element("cudadownload") ? append(bin, source, make_element("cudadownload")) : source;
+}
+
 } // namespace
 
 GstElement* make_parser(const GstCaps* caps) {
@@ -132,7 +138,8 @@ GstElement* append_encoder(GstBin* bin, GstElement* source, const GstCaps* frame
             gst_util_set_object_arg(G_OBJECT(element), name, value);
         }
         g_object_set(element, encoder.bit_rate, kilobits(frames) * encoder.per_kilobit, nullptr);
-        GstElement* tail = source;
+        const bool takes_gpu_memory = std::string_view(encoder.formats).find("CUDAMemory") != std::string_view::npos;
+        GstElement* tail = takes_gpu_memory ? source : append_download(bin, source);
         for (const char* converter : encoder.before) {
             tail = append(bin, tail, make_element(converter));
         }

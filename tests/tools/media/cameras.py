@@ -128,3 +128,11 @@ def pictures_of(path, format="gray"):
 def number_in(picture):
     """Of a grey one."""
     return numbers.read_luma(picture.tobytes())
+
+
+def with_driver(driver, folder):
+    """Which elements there are depends on the driver that was found: with a registry of its own."""
+    return {
+        "LD_LIBRARY_PATH": f"{driver}:{os.environ.get('LD_LIBRARY_PATH', '')}",
+        "GST_REGISTRY": str(folder / "registry.bin"),
+    }

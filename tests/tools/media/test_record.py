@@ -2,6 +2,7 @@
 """`cuframes record` and `cuframes clip`: every picture is in the file, at its time, from the moment on that was asked for;
 the file plays however it was ended."""
 
+import os
 import resource
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import time
 
 import av
 import pytest
-from cameras import COMMAND, LONG_GOP, SHORT_GOP, SIZE, TEST, number_in, pictures_of, until
+from cameras import COMMAND, LONG_GOP, SHORT_GOP, SIZE, TEST, number_in, pictures_of, until, with_driver
 
 FRAME = 1 / 30
 SOUND = "audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=1"
@@ -89,6 +90,18 @@ def test_sound_begins_with_the_picture(camera, running, tmp_path):
         # Packets of sound are of 21 ms, and the encoder's first is not heard.
         assert abs(times[0]) < 0.1, file
         assert 1.8 < times[-1] < 2.2, file
+
+
+def test_frames_in_gpu_memory(camera, command, tmp_path):
+    """An encoder that takes frames from host memory gets them there."""
+    driver = os.environ.get("CUFRAMES_TEST_DRIVER")
+    if not driver:
+        pytest.skip("no stand-in driver in this build")
+    env = with_driver(driver, tmp_path)
+    camera(f"{TEST} ! cuframessink key=cam memory=cuda", env)
+    done = command("record", "cam", tmp_path / "a.mkv", "--duration", "1s", env=env)
+    assert done.returncode == 0, done.stderr
+    assert 28 <= len(numbers_of(tmp_path / "a.mkv", True)) <= 32
 
 
 def test_a_file_that_is_there_is_kept(camera, command, tmp_path):

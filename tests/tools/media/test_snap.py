@@ -5,7 +5,7 @@ import os
 import time
 
 import pytest
-from cameras import LONG_GOP, TEST, number_in, pictures_of, until
+from cameras import LONG_GOP, TEST, number_in, pictures_of, until, with_driver
 
 BARS = "videotestsrc is-live=true pattern=smpte ! video/x-raw,format=I420,width=320,height=240,framerate=30/1"
 # Of the upper bars, at 40 pixels' distance.
@@ -14,14 +14,6 @@ COLOURS = [(255, 255, 255), (255, 255, 0), (0, 255, 255), (0, 255, 0), None, (25
 CLOSE = 8
 # How late a picture may be on a busy machine. It is much less than a camera's distance of keyframes.
 SLACK = 1.5
-
-
-def with_driver(driver, folder):
-    """Which elements there are depends on the driver that was found: with a registry of its own."""
-    return {
-        "LD_LIBRARY_PATH": f"{driver}:{os.environ.get('LD_LIBRARY_PATH', '')}",
-        "GST_REGISTRY": str(folder / "registry.bin"),
-    }
 
 
 @pytest.mark.parametrize("key", ["cam", "cam.h264"])
