@@ -167,7 +167,6 @@ TEST_P(Stream, SleeperFindsTheGenerationThatFollowedAndTheLast) {
     const Message seen = reader.call("read count=14");
     EXPECT_EQ(seen.number("last"), 20);
     EXPECT_EQ(seen.number("missed"), 5);
-    EXPECT_EQ(seen.number("generations"), 2); // That follow the first.
     EXPECT_EQ(reader.stat("lost"), 5u);
 }
 
