@@ -6,12 +6,15 @@ PACKAGING_SOURCE    the checkout
 PACKAGING_FOLDER    where wheel and environment are made; a build that is there already is gone on with
 PACKAGING_ARCHIVES  a folder with the build requirements' wheels: the build is isolated, as pip does by default.
                     Without, the requirements are those that are installed.
+PACKAGING_BUILD     where the build is made, if not in PACKAGING_FOLDER
+PACKAGING_OPTIONS   Meson's options for it; without, no optimizer is asked for
 PACKAGING_WITH_GST  not empty: GStreamer is here to build for, so the wheel must serve pipelines too
 """
 
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +26,9 @@ SOURCE = pathlib.Path(os.environ["PACKAGING_SOURCE"])
 FOLDER = pathlib.Path(os.environ["PACKAGING_FOLDER"])
 ARCHIVES = os.environ.get("PACKAGING_ARCHIVES")
 WITH_GST = bool(os.environ.get("PACKAGING_WITH_GST"))
+BUILD = pathlib.Path(os.environ.get("PACKAGING_BUILD") or FOLDER / "build")
+# How fast the code is tells nothing here, and users wait for the compiler but once.
+OPTIONS = shlex.split(os.environ.get("PACKAGING_OPTIONS") or "-Doptimization=0")
 CUDA_INCLUDE = os.environ.get("PACKAGING_CUDA_INCLUDE")
 
 # All that every Linux has; the rest of the C library's parts went into libc.
@@ -120,15 +126,14 @@ def build_wheel():
     made = FOLDER / "made"
     shutil.rmtree(made, ignore_errors=True)
     command = [sys.executable, "-m", "pip", "wheel", str(SOURCE), "--no-deps", "--no-index", "--wheel-dir", str(made)]
-    build = FOLDER / "build"
     if ARCHIVES:
         # The folder of the build requirements has another name each time, so nothing of an earlier build can be used.
-        shutil.rmtree(build, ignore_errors=True)
+        shutil.rmtree(BUILD, ignore_errors=True)
         command += ["--find-links", ARCHIVES]
     else:
         command += ["--no-build-isolation"]
-    # How fast the code is tells nothing here, and users wait for the compiler but once.
-    command += [f"--config-settings=build-dir={build}", "--config-settings=setup-args=-Doptimization=0"]
+    command += [f"--config-settings=build-dir={BUILD}"]
+    command += [f"--config-settings=setup-args={option}" for option in OPTIONS]
     if CUDA_INCLUDE:
         command += [f"--config-settings=setup-args=-Dcuda-include={CUDA_INCLUDE}"]
     subprocess.run(command, check=True, env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
