@@ -7,6 +7,7 @@ It takes the newest frame, leaves those out that it is too slow for, and copies 
 """
 
 import sys
+from typing import Any
 
 import cuframes
 import numpy
@@ -16,15 +17,16 @@ CHANGED = 12  # steps of luma, of 255
 MOVES = 0.02  # of the picture
 
 
-def luma(frame):
+def luma(frame: cuframes.Frame) -> Any:
     """A thumbnail: brightness at the points of the grid. Of a frame on the GPU it is fetched."""
     if frame.memory == "cuda":
         frame = frame.copy(device="cpu")
     return numpy.from_dlpack(frame.planes[0])[::GRID, ::GRID].astype(numpy.float32)
 
 
-def main(key):
-    background, moving = None, False
+def main(key: str) -> None:
+    background: Any = None
+    moving = False
     with cuframes.subscribe(key, on_gone="wait", connect_timeout_ms=-1) as subscriber:
         for frame in subscriber:
             with frame:
