@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 namespace cuframes::core {
@@ -50,9 +51,18 @@ bool is_sound(const ReadReport& report) {
     const ReportFacts& facts = report.facts;
     return facts.content <= CUFRAMES_CONTENT_UNDECIDED && facts.policy <= CUFRAMES_POLICY_WAIT &&
            facts.stream <= static_cast<uint32_t>(ReportedStream::ended) &&
-           (facts.memory == 0 || facts.memory == CUFRAMES_MEMORY_HOST || facts.memory == CUFRAMES_MEMORY_CUDA) &&
-           std::all_of(report.subscribers.begin(), report.subscribers.end(),
-                       [](const auto& one) { return static_cast<uint32_t>(one.mode) <= CUFRAMES_MODE_STRICT; });
+           (facts.memory == 0 || facts.memory == CUFRAMES_MEMORY_HOST || facts.memory == CUFRAMES_MEMORY_CUDA);
+}
+
+/// Before it is one: to look at an enum that is none is undefined.
+bool is_sound_subscriber(Bytes bytes) {
+    uint32_t mode = 0;
+    static_assert(offsetof(cuframes_subscriber_info, mode) + sizeof(mode) <= shortest_subscriber);
+    if (bytes.size() < shortest_subscriber) {
+        return false;
+    }
+    std::memcpy(&mode, bytes.data() + offsetof(cuframes_subscriber_info, mode), sizeof(mode));
+    return mode <= CUFRAMES_MODE_STRICT;
 }
 
 void take(ReadReport& report, ReportKind kind, Bytes bytes) {
@@ -93,11 +103,15 @@ Result<ReadReport> read_report(Bytes bytes) {
         const auto part = begin_of<ReportPart>(bytes);
         const uint64_t room = report_room(part.size);
         const auto kind = static_cast<ReportKind>(part.kind);
-        if (room > bytes.size() || (kind == ReportKind::subscriber && part.size < shortest_subscriber)) {
+        if (room > bytes.size()) {
+            return damaged();
+        }
+        const Bytes value = bytes.subspan(sizeof(ReportPart), part.size);
+        if (kind == ReportKind::subscriber && !is_sound_subscriber(value)) {
             return damaged();
         }
         has_facts = has_facts || kind == ReportKind::facts;
-        take(report, kind, bytes.subspan(sizeof(ReportPart), part.size));
+        take(report, kind, value);
         bytes = bytes.subspan(room);
     }
     return has_facts && is_sound(report) ? Result<ReadReport>(std::move(report)) : damaged();
