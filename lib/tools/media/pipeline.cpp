@@ -2,6 +2,7 @@
 #include "media/pipeline.h"
 
 #include <fmt/format.h>
+#include <gst/video/video.h>
 
 #include <array>
 #include <memory>
@@ -44,6 +45,8 @@ PipelineFailure failure_of(GstMessage* message) {
 
 void start_gstreamer() {
     gst_init(nullptr, nullptr);
+    // Caps travel as text, which can be read where their types are known: decoders put this one into theirs.
+    g_type_ensure(GST_TYPE_VIDEO_MULTIVIEW_FLAGSET);
     for (const char* factory : {"cuframessrc", "cuframessink"}) {
         if (!has_element(factory)) {
             make_element(factory);

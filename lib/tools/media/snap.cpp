@@ -63,7 +63,8 @@ SampleRef newest_decoded(const Ring& ring, const Deadline& deadline) {
     const CapsRef caps = ring.parsed_caps();
     GstElement* parser = pipeline.append(source, make_parser(caps.get()));
     GstElement* decoder = pipeline.append(parser, make_decoder(caps.get()));
-    GstElement* convert = pipeline.append(decoder, "videoconvert");
+    // Not in the memory of a GPU, where decoders like to leave it and videoconvert lets it be.
+    GstElement* convert = pipeline.append_caps(pipeline.append(decoder, "videoconvert"), "video/x-raw");
     GstElement* sink = pipeline.append(convert, "appsink");
     g_object_set(sink, "sync", FALSE, "max-buffers", 1u, nullptr);
     pipeline.set_state(GST_STATE_PLAYING);
