@@ -226,7 +226,7 @@ tidy_one() {
     local key report
     key=$({ echo "$common"; compile_command "$1"; cat "$1"; } | sha256sum | head -c 32)
     [ ! -e "$stamps/$key" ] || return 0
-    report=$(clang-tidy-19 --quiet -p "$build" --extra-arg=-w "$1" 2>&1) ||
+    report=$(clang-tidy-19 --quiet -p "$build" --extra-arg=-w --extra-arg="-I$checkout/lib/tools/pch" "$1" 2>&1) ||
         { printf '%s\n' "$report"; return 1; }
     touch "$stamps/$key"
 }
