@@ -109,7 +109,11 @@ GstElement* try_encoder(const Encoder& encoder) {
 
 /// Frames may be in GPU memory, for encoders that take them from the host. What is there already is passed on.
 GstElement* append_download(GstBin* bin, GstElement* source) {
-    return has_element("cudadownload") ? append(bin, source, make_element("cudadownload")) : source;
+    GstElement* download = gst_element_factory_make("cudadownload", nullptr);
+    if (download && !works(download)) {
+        drop(std::exchange(download, nullptr));
+    }
+    return download ? append(bin, source, download) : source;
 }
 
 } // namespace

@@ -12,6 +12,7 @@
 #include <exception>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 
 using namespace cuframes::tools;
 
@@ -62,7 +63,7 @@ int main(int argc, char** argv) {
     }
     std::optional<int> code;
     for_each_verb([&](const auto& verb) {
-        if constexpr (verb.by == By::cuframes_media) {
+        if constexpr (std::decay_t<decltype(verb)>::by == By::cuframes_media) {
             if (verb.name == name) {
                 code = run_verb(verb, argc, argv);
             }
