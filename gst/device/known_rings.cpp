@@ -87,7 +87,7 @@ void KnownRings::take(const cuframes_ring_info& ring) {
     }
     GstDevice* device = make_device(ring);
     if (!device) {
-        return; // A publisher that came again and has not said anything yet shares what the one before did, for now.
+        return; // Until a publisher that came again has said what it shares, its device is that of the one before.
     }
     gst_object_ref_sink(device);
     GST_INFO_OBJECT(provider_, "\"%s\" %s", ring.key, known == devices_.end() ? "came" : "is another one now");
