@@ -11,6 +11,9 @@ namespace {
 
 /// A decoder that has not caught up by then does not keep up, and what it makes is late in any case.
 constexpr GstClockTime patience = 5 * GST_SECOND;
+/// What a thread that was held up for a moment has missed of a still picture's successors: shown without delay, rather
+/// than left out.
+constexpr GstClockTime moment = 200 * GST_MSECOND;
 /// Where nothing of the past comes to.
 constexpr GstClockTimeDiff beyond = 3600 * GST_SECOND;
 
@@ -48,7 +51,8 @@ std::optional<GstSegment> DisplayJoin::begin(const PacketTimes& packet, GstClock
     has_begun_ = true;
     latest_ = joins ? 0 : latest_;
     // Also when the sink has held a first picture for long.
-    if (!caught_up && newest > packet.time()) {
+    const GstClockTime tolerated = joins ? 0 : moment;
+    if (!caught_up && newest > packet.time() + tolerated) {
         return begin_past(newest);
     }
     return begin_at_the_moment(joins || caught_up ? packet.time() : still_ + 1, joins || caught_up);

@@ -7,6 +7,7 @@
 #include <gst/app/gstappsink.h>
 
 #include <algorithm>
+#include <functional>
 #include <ostream>
 
 namespace cuframes::test {
@@ -216,6 +217,35 @@ TEST_F(PacketDisplayH264, OfACameraThatStandsStillIsItsLastPictureUntilItGoesOn)
     ASSERT_TRUE(next);
     EXPECT_EQ(next->number, 40u);
     EXPECT_NEAR(static_cast<double>(next->captured - (camera.begin() + 40 * interval)), 0, 1e6);
+}
+
+// A machine that is busy for a moment while it shows the first picture.
+TEST_F(PacketDisplayH264, OfWhatComesRightAfterTheFirstPictureIsNoneLeftOut) {
+    PacketCamera camera("display", encode(h264.encoder, 60));
+    camera.publish_past(40, monotonic_now() - 5'000'000'000);
+    Pipeline viewer(viewer_line(h264.decoder));
+    // The streaming thread is on its way with the last of the past, and two more are there when it comes back.
+    std::function<void()> passes = [&, passed = 0]() mutable {
+        if (++passed == 40) {
+            camera.publish_at(monotonic_now());
+            camera.publish(1);
+        }
+    };
+    GstPad* pad = gst_element_get_static_pad(viewer.element("src"), "src");
+    gst_pad_add_probe(
+        pad, GST_PAD_PROBE_TYPE_BUFFER,
+        [](GstPad*, GstPadProbeInfo*, gpointer self) {
+            (*static_cast<std::function<void()>*>(self))();
+            return GST_PAD_PROBE_OK;
+        },
+        &passes, nullptr);
+    gst_object_unref(pad);
+    viewer.play();
+    for (unsigned number = 39; number < 42; ++number) {
+        const std::optional<Shown> one = show(viewer);
+        ASSERT_TRUE(one) << number;
+        EXPECT_EQ(one->number, number);
+    }
 }
 
 TEST_F(PacketDisplayH264, GoesOnAfterAPauseWithThePictureOfTheMoment) {
