@@ -3,6 +3,7 @@
 #include "facts/arrivals.h"
 #include "facts/ring_json.h"
 #include "facts/run.h"
+#include "facts/watcher.h"
 #include "facts/words.h"
 #include "shared/say.h"
 
@@ -29,7 +30,7 @@ public:
     /// CUFRAMES_ERROR_TIMEOUT: nothing came; what came from the past of packets is nothing.
     Result<Arrival> next(Timeout timeout) {
         if (!reader_) {
-            auto made = Subscriber::create(subscriber_options());
+            auto made = Subscriber::create(watcher_options(options_.key, options_.directory, "cuframes hz", content_));
             if (!made) {
                 return made.error();
             }
@@ -46,21 +47,6 @@ public:
     }
 
 private:
-    cuframes_subscriber_options subscriber_options() const {
-        auto out = cuframes::subscriber_options(options_.key.c_str());
-        out.directory = or_usual(options_.directory);
-        out.name = "cuframes hz";
-        out.content = content_;
-        if (content_ == CUFRAMES_CONTENT_PACKETS) {
-            // Else it would wait for the next keyframe.
-            out.start = CUFRAMES_START_KEYFRAME;
-        } else {
-            // It keeps none, and no ring is to grow for it.
-            out.max_held = 1;
-        }
-        return out;
-    }
-
     template <class View>
     static Arrival arrival_of(const View& view) {
         const auto captured = view.pts == CUFRAMES_TIME_NONE ? std::nullopt : std::optional(view.pts);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "facts/doctor/examinations.h"
+#include "facts/watcher.h"
 #include "facts/words.h"
 
 #include <fmt/format.h>
@@ -72,15 +73,7 @@ void examine_needs(Findings& findings, const cuframes_ring_info& ring, const Gpu
 
 template <class Next>
 Status take_one(const DoctorOptions& options, cuframes_content content, Next next) {
-    auto wanted = subscriber_options(options.key.c_str());
-    wanted.directory = or_usual(options.directory);
-    wanted.name = "cuframes doctor";
-    wanted.content = content;
-    if (content == CUFRAMES_CONTENT_PACKETS) {
-        wanted.start = CUFRAMES_START_KEYFRAME;
-    } else {
-        wanted.max_held = 1;
-    }
+    const auto wanted = watcher_options(options.key, options.directory, "cuframes doctor", content);
     auto reader = Subscriber::create(wanted);
     if (!reader) {
         return reader.error();
