@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from ._copying import not_copied
 from ._dlpack import STREAM_NONE, CapsuleType, Device, DeviceType, device_text, parse_device, stream_number
 from ._formats import PixelFormat
+from ._pictures import Pictures
 from ._plane import Plane, Source
 from ._told import Described, Published
 
@@ -46,7 +47,7 @@ class Description:
         return cls(**{field.name: getattr(told, field.name) for field in dataclasses.fields(cls)})
 
 
-class PlanarFrame:
+class PlanarFrame(Pictures):
     """What frames, slots and copies have in common: planes of pixels in one format."""
 
     def __init__(self, source: Source) -> None:
