@@ -59,12 +59,12 @@ class Library:
     def stacked(self, arrays: list[Any], axis: int) -> Any:
         return self.module.stack(arrays, axis=axis)
 
+    def joined(self, arrays: list[Any], axis: int) -> Any:
+        return self.module.concatenate(arrays, axis=axis)
+
     def woven(self, arrays: list[Any]) -> Any:
         """The first columns of all, then the second ones, …"""
         return self.reshaped(self.stacked(arrays, 2), (arrays[0].shape[0], -1))
-
-    def empty(self, shape: tuple[int, ...], dtype: str, like: Any) -> Any:
-        return self.module.empty(shape, dtype=dtype)
 
 
 class TorchLibrary(Library):
@@ -92,8 +92,8 @@ class TorchLibrary(Library):
     def stacked(self, arrays: list[Any], axis: int) -> Any:
         return self.module.stack(arrays, dim=axis)
 
-    def empty(self, shape: tuple[int, ...], dtype: str, like: Any) -> Any:
-        return self.module.empty(shape, dtype=getattr(self.module, dtype), device=like.device)
+    def joined(self, arrays: list[Any], axis: int) -> Any:
+        return self.module.cat(arrays, dim=axis)
 
 
 def numpy_library(why: str) -> Library:

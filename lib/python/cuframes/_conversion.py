@@ -105,16 +105,42 @@ def _sampled(library: Library, picture: Picture, index: int, component: Any, siz
         shared = picture.layout.shared
         cosited = (picture.colorimetry.cosited_x, picture.colorimetry.cosited_y)
     found = library.floats(component)
-    # Rows first where that leaves fewer of them.
     for axis, have, want in ((0, picture.height, size[1]), (1, picture.width, size[0])):
         found = _along(library, found, axis, have, want, shared[1 - axis], cosited[1 - axis])
     return found
 
 
 def _along(library: Library, array: Any, axis: int, have: int, want: int, shared: int, cosited: bool) -> Any:
+    """An axis of a component as long as it is wanted, where 2 ** `shared` of `have` pixels have one of its samples."""
+    if have != want:
+        return _scaled(library, array, axis, have, want, shared, cosited)
+    return _spread(library, array, axis, want, 1 << shared, cosited) if shared else array
+
+
+def _spread(library: Library, array: Any, axis: int, want: int, step: int, cosited: bool) -> Any:
+    """A sample for each of the pixels that share one: those of one place among them have the same weights."""
+    before, after = _neighbours(library, array, axis)
+    places = []
+    for place in range(step):
+        share = place / step if cosited else (place + 0.5) / step - 0.5
+        places.append(array + ((before if share < 0 else after) - array) * abs(share) if share else array)
+    whole = library.stacked(places, axis + 1)
+    rows, columns = array.shape
+    if axis == 0:
+        return library.reshaped(whole, (rows * step, columns))[:want]
+    return library.reshaped(whole, (rows, columns * step))[:, :want]
+
+
+def _neighbours(library: Library, array: Any, axis: int) -> tuple[Any, Any]:
+    """The samples before, and after, each: at the edge itself."""
+    if axis == 0:
+        return (library.joined([array[:1], array[:-1]], 0), library.joined([array[1:], array[-1:]], 0))
+    return (library.joined([array[:, :1], array[:, :-1]], 1), library.joined([array[:, 1:], array[:, -1:]], 1))
+
+
+def _scaled(library: Library, array: Any, axis: int, have: int, want: int, shared: int, cosited: bool) -> Any:
+    """Samples at the middles of `want` pixels that take the place of `have`."""
     last = array.shape[axis] - 1
-    if have == want and not shared:
-        return array
     places = library.clipped((library.count(want, array) + 0.5) * (have / want) - 0.5, 0.0, float(have - 1))
     if shared:
         first = 0.0 if cosited else 0.5

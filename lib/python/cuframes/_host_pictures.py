@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import _quick_pictures
 from ._array_library import Library
 from ._conversion import Picture, channels_of, components_of
 from ._picture_formats import PictureFormat
@@ -15,8 +16,12 @@ _LUMA = (0.299, 0.587, 0.114)
 
 def converted(library: Library, picture: Picture, planes: list[Any], wanted: PictureFormat) -> Any:
     """(height, width, channels) or (height, width), of planes of bytes."""
+    if _quick_pictures.is_copied(picture, wanted):
+        return _quick_pictures.copied(library.module, picture, planes, wanted)
     if wanted.channels == "Y":
         return _scaled(library, _luma(library, picture, planes), wanted)
+    if _quick_pictures.is_quick(picture, wanted):
+        return _quick_pictures.converted(library.module, picture, planes, wanted)
     channels = dict(zip("RGBA", channels_of(library, picture, planes, alpha="A" in wanted.channels)))
     out = library.module.empty((picture.height, picture.width, len(wanted.channels)), wanted.dtype)
     for index, letter in enumerate(wanted.channels):
