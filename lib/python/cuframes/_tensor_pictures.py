@@ -9,6 +9,7 @@ import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from . import _cuda_kernel
 from ._array_library import Library, TorchLibrary, imported, torch_library
 from ._conversion import Picture, channels_of
 from ._dlpack import stream_number
@@ -179,11 +180,42 @@ def _on(torch: Any, device: Any, stream: object) -> Any:
 
 def _computed(library: TorchLibrary, picture: Picture, planes: list[Any], request: Request) -> Any:
     torch = library.module
-    left, top, width, height = request.inner
     out = request.out
     if out is None:
         out = torch.empty(request.shape, dtype=request.dtype, device=planes[0].device)
     target = out if request.channels_first else out.permute(2, 0, 1)
+    if not (target.is_cuda and _in_one_pass(torch, picture, planes, request, target)):
+        _in_several_passes(library, picture, planes, request, target)
+    return out
+
+
+def job_of(picture: Picture, planes: list[Any], request: Request, target: Any) -> _cuda_kernel.Job | None:
+    """The kernel's job: `target` is (channels, rows, columns), with any strides."""
+    return _cuda_kernel.job_of(
+        picture,
+        [(plane.data_ptr(), plane.stride(0)) for plane in planes],
+        (request.width, request.height),
+        request.inner,
+        (target.data_ptr(), target.stride(), str(target.dtype).rpartition(".")[2]),
+        request.mean,
+        request.std,
+        request.fill,
+    )
+
+
+def _in_one_pass(torch: Any, picture: Picture, planes: list[Any], request: Request, target: Any) -> bool:
+    job = job_of(picture, planes, request, target)
+    if job is None:
+        return False
+    device = target.device.index
+    return _cuda_kernel.launch(job, device, torch.cuda.current_stream(device).cuda_stream)
+
+
+def _in_several_passes(
+    library: TorchLibrary, picture: Picture, planes: list[Any], request: Request, target: Any
+) -> None:
+    torch = library.module
+    left, top, width, height = request.inner
     boxed = (width, height) != (request.width, request.height)
     is_bytes = request.dtype == torch.uint8
     channels = channels_of(library, picture, planes, (width, height))
@@ -196,7 +228,6 @@ def _computed(library: TorchLibrary, picture: Picture, planes: list[Any], reques
             inner.copy_(channel * 255 + 0.5)
         else:
             inner.copy_(channel if (mean, std) == (0.0, 1.0) else (channel - mean) / std)
-    return out
 
 
 def rgb_on_gpu(library: Library, frame: Pictures, picture: Picture, stream: object) -> Any:
@@ -219,5 +250,16 @@ def _rgb_by_cupy(library: Library, frame: Pictures, picture: Picture, stream: ob
                 stream = cupy.cuda.ExternalStream(0 if pointer == 1 else pointer, number)
             stack.enter_context(stream)
         planes = [cupy.from_dlpack(plane.bytes) for plane in frame.planes]
-        channels = channels_of(library, picture, planes)
-        return cupy.stack([(channel * 255 + 0.5).astype(cupy.uint8) for channel in channels], axis=2)
+        out = cupy.empty((frame.height, frame.width, 3), cupy.uint8)
+        size = (frame.width, frame.height)
+        job = _cuda_kernel.job_of(
+            picture,
+            [(plane.data.ptr, plane.strides[0]) for plane in planes],
+            size,
+            (0, 0, *size),
+            (out.data.ptr, (1, 3 * frame.width, 3), "uint8"),
+        )
+        if job is None or not _cuda_kernel.launch(job, number, cupy.cuda.get_current_stream().ptr):
+            for index, channel in enumerate(channels_of(library, picture, planes)):
+                out[..., index] = (channel * 255 + 0.5).astype(cupy.uint8)
+        return out
