@@ -86,6 +86,7 @@ class Publisher(Writer):
         self._cuda_device = cuda_device
         self._framerate = framerate
         self._caps = caps
+        self._made_caps = ""
         self._layout: tuple[object, ...] | None = None
         self._follows_tensors = True
         self._following = threading.Lock()
@@ -136,7 +137,7 @@ class Publisher(Writer):
                 f'"{self._key}" has no frames yet: give publish() format, width and height, call configure(), '
                 "or send() a tensor first"
             )
-        return Slot(native.acquire(wait))
+        return Slot(native.acquire(wait), self._made_caps)
 
     def send(
         self,
@@ -228,6 +229,7 @@ class Publisher(Writer):
         memory = _native.MEMORY_CUDA if on_gpu else _native.MEMORY_HOST
         self._open().configure(str(format), width, height, memory, cuda_device if on_gpu else -1, caps)
         self._layout = (format, width, height, on_gpu, cuda_device)
+        self._made_caps = caps
 
     def _refuse_other(self, kind: PixelFormat | None) -> None:
         made = self._layout[0] if self._layout else None

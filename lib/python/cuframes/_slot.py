@@ -34,8 +34,9 @@ class Slot(PlanarFrame):
 
     _source: _native.Slot
 
-    def __init__(self, native: _native.Slot) -> None:
+    def __init__(self, native: _native.Slot, caps: str = "") -> None:
         super().__init__(native)
+        self._caps = caps
         self._index = native.index
         self._epoch = native.epoch
         self._published = False
@@ -59,6 +60,11 @@ class Slot(PlanarFrame):
     def epoch(self) -> int:
         """The ring's generation."""
         return self._epoch
+
+    @property
+    def caps(self) -> str:
+        """The ring's caps, which say what the numbers mean in colours."""
+        return self._caps
 
     @property
     def published(self) -> bool:
