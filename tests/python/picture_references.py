@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What GStreamer and FFmpeg make of a picture, for tests to compare with; and pictures to compare."""
 
+import contextlib
+
 import av
 import cuframes
 import gi
@@ -104,6 +106,21 @@ def sample_of(format, rgb, extra=""):
 def with_caps(sample, caps):
     """The same pixels, of which others are told."""
     return Gst.Sample.new(sample.get_buffer(), Gst.Caps.from_string(caps), None, None)
+
+
+@contextlib.contextmanager
+def shared(sample, key):
+    """The sample, published by a pipeline."""
+    pipeline = Gst.parse_launch("appsrc name=source format=time ! cuframessink name=sink sync=false")
+    source = pipeline.get_by_name("source")
+    pipeline.get_by_name("sink").set_property("key", key)
+    source.set_property("caps", sample.get_caps())
+    buffer = Gst.Buffer.new_wrapped(data_of(sample))
+    buffer.pts = 0
+    pipeline.set_state(Gst.State.PLAYING)
+    source.emit("push-buffer", buffer)
+    yield
+    pipeline.set_state(Gst.State.NULL)
 
 
 def by_videoconvert(sample):

@@ -59,6 +59,8 @@ class Request:
             raise ValueError(f'a tensor\'s layout is "CHW" or "HWC", not {layout!r}')
         height, width = _size(size, frame)
         inner, fill = _inner(frame, height, width, letterbox)
+        if out is not None and not isinstance(out, torch.Tensor):
+            raise TypeError(f"out= is a torch.Tensor to write into, not {type(out).__name__}")
         if dtype is None:
             dtype = torch.float32 if out is None else out.dtype
         kinds = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.uint8)
@@ -70,15 +72,13 @@ class Request:
         if device is None:
             device = frame.device if out is None else out.device
         request = cls(height, width, inner, fill, dtype, layout == "CHW", mean, std, torch.device(device), out)
-        request._check_out(torch)
+        request._check_out()
         return request
 
-    def _check_out(self, torch: Any) -> None:
+    def _check_out(self) -> None:
         out = self.out
         if out is None:
             return
-        if not isinstance(out, torch.Tensor):
-            raise TypeError(f"out= is a torch.Tensor to write into, not {type(out).__name__}")
         device = self.device
         same = out.device.type == device.type and device.index in (None, out.device.index)
         if tuple(out.shape) != self.shape or out.dtype != self.dtype or not same:
