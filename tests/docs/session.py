@@ -24,7 +24,16 @@ SHELL = ["bash", "-eu", "-c"]
 PYTHON = [sys.executable, "-X", "faulthandler", "-c"]
 CAMERA = pathlib.Path(__file__).with_name("camera.py")
 # What stands on the fence after needs-, and what shows whether it is here.
-MODULES = {"torch": "torch", "jax": "jax", "cupy": "cupy", "numba": "numba.cuda", "av": "av", "gst": "cuframes.gst"}
+MODULES = {
+    "torch": "torch",
+    "jax": "jax",
+    "cupy": "cupy",
+    "numba": "numba.cuda",
+    "av": "av",
+    "gst": "cuframes.gst",
+    "cv2": "cv2",
+    "pillow": "PIL",
+}
 READS = re.compile(r"""(?:subscribe|Subscriber)\(\s*"([\w.-]+)"|cuframessrc key=([\w.-]+)""")
 PUBLISHES = re.compile(r"""(?:publish|Publisher)\(\s*"([\w.-]+)"|cuframessink key=([\w.-]+)""")
 

@@ -187,6 +187,12 @@ def test_frames_of_pipelines_have_the_same_pictures_in_rings(need, host_only, ke
     assert seen > 90
 
 
+def test_every_format_has_pictures_or_lies_in_tiles():
+    without = {str(format) for format in cuframes.PixelFormat} - set(cuframes._pixel_layouts.LAYOUTS)
+    tiled = {"NV12_10LE40_4L4", "NV12_10BE_8L128", "NV12_64Z32", "NV12_4L4", "NV12_32L32", "NV12_16L32S", "NV12_8L128"}
+    assert without == tiled | {"MT2110T", "MT2110R"}
+
+
 def test_what_cannot_be_read_says_so_by_name(need, host_only):
     """Tiles, and formats that a later GStreamer may bring."""
     gst, references = need("cuframes.gst"), need("picture_references")
