@@ -34,11 +34,20 @@ def _luma(library: Library, picture: Picture, planes: list[Any]) -> Any:
     if picture.layout.model == "rgb":
         red, green, blue = channels_of(library, picture, planes)
         return red * _LUMA[0] + green * _LUMA[1] + blue * _LUMA[2]
-    luma = library.floats(components_of(library, picture, planes)[0])
+    luma = library.floats(_first(library, picture, planes))
     depth = picture.layout.components[0].depth
     if picture.colorimetry.full_range:
         return luma / ((1 << depth) - 1)
     return library.clipped((luma - (16 << depth >> 8)) / (219 << depth >> 8), 0.0, 1.0)
+
+
+def _first(library: Library, picture: Picture, planes: list[Any]) -> Any:
+    """The luma as it is stored."""
+    layout = picture.layout
+    component = layout.components[0]
+    if layout.packing or layout.item > 2:
+        return components_of(library, picture, planes)[0]
+    return _quick_pictures.samples_of(planes[component.plane], component, layout, (picture.width, picture.height))
 
 
 def _scaled(library: Library, channel: Any, wanted: PictureFormat) -> Any:

@@ -40,7 +40,7 @@ def copied(numpy: Any, picture: Picture, planes: list[Any], wanted: PictureForma
     """Of such a picture (height, width, channels), or (height, width) of grey."""
     layout = picture.layout
     samples = [
-        _samples(planes[component.plane], component, layout, (picture.width, picture.height))
+        samples_of(planes[component.plane], component, layout, (picture.width, picture.height))
         for component in layout.components
     ]
     names = dict(zip("RGBA", samples if layout.model == "rgb" else samples * 3))
@@ -71,7 +71,7 @@ def converted(numpy: Any, picture: Picture, planes: list[Any], wanted: PictureFo
     """(height, width, 3) uint8, of planes of bytes."""
     layout = picture.layout
     luma, u, v = (
-        _samples(planes[component.plane], component, layout, layout.size(index, picture.width, picture.height))
+        samples_of(planes[component.plane], component, layout, layout.size(index, picture.width, picture.height))
         for index, component in enumerate(layout.components[:3])
     )
     rows = to_rgb_matrix(picture.colorimetry, layout.depths)
@@ -96,7 +96,7 @@ def converted(numpy: Any, picture: Picture, planes: list[Any], wanted: PictureFo
     return out
 
 
-def _samples(plane: Any, component: Component, layout: Layout, size: tuple[int, int]) -> Any:
+def samples_of(plane: Any, component: Component, layout: Layout, size: tuple[int, int]) -> Any:
     """A component as it lies, not yet shifted."""
     elements = plane
     if layout.item == 2:
