@@ -15,9 +15,7 @@ import numpy
 import pictures
 import pytest
 from cuframes import _cuda_kernel, _tensor_pictures
-from cuframes._colorimetry import colorimetry_of
-from cuframes._conversion import Picture
-from cuframes._pixel_layouts import layout_of
+from cuframes._conversion import picture_of
 
 FORMATS = [
     "NV12",
@@ -143,10 +141,10 @@ def test_numbers_in_the_other_order_of_bytes_are_turned(kernel):
     numbers = numpy.arange(12).reshape(3, 4) * 5000
     found = []
     for format, plane in (("GRAY16_LE", numbers.astype("<u2")), ("GRAY16_BE", numbers.astype(">u2"))):
-        of = Picture(layout_of(format), colorimetry_of("", "gray", 3), 4, 3)
+        of = picture_of(format, "", 4, 3)
         out = numpy.zeros((3, 3, 4), numpy.float32)
         job = _cuda_kernel.job_of(
-            of, [(plane.ctypes.data, 8)], (4, 3), (0, 0, 4, 3), (out.ctypes.data, (12, 4, 1), "float32")
+            of, ((plane.ctypes.data, 8),), (4, 3), (0, 0, 4, 3), (out.ctypes.data, (12, 4, 1), "float32")
         )
         kernel(ctypes.byref(job))
         found.append(out)

@@ -8,7 +8,6 @@ at the left above; full range for RGB and grey.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
 
 from ._caps import Caps
@@ -65,7 +64,6 @@ class Colorimetry:
     """Likewise vertically."""
 
 
-@functools.lru_cache(maxsize=256)
 def colorimetry_of(caps: str, model: str, height: int) -> Colorimetry:
     """Of frames with these caps (may be empty), whose format is "yuv", "gray" or "rgb"."""
     fields = Caps(caps)

@@ -8,22 +8,30 @@ its chroma. Then one matrix makes R'G'B' in 0..1. The kernel in `pixels.cu` does
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 from ._array_library import Library
-from ._colorimetry import Colorimetry, to_rgb_matrix
+from ._colorimetry import Colorimetry, colorimetry_of, to_rgb_matrix
 from ._packings import PACKINGS
-from ._pixel_layouts import Component, Layout
+from ._pixel_layouts import Component, Layout, layout_of
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Picture:
-    """What planes hold."""
+    """What planes hold. `picture_of()` makes one for all frames of a stream."""
 
     layout: Layout
     colorimetry: Colorimetry
     width: int
     height: int
+
+
+@functools.lru_cache(maxsize=256)
+def picture_of(format: str, caps: str, width: int, height: int) -> Picture:
+    """ValueError: a format whose pixels are not read here."""
+    layout = layout_of(format)
+    return Picture(layout, colorimetry_of(caps, layout.model, height), width, height)
 
 
 def components_of(library: Library, picture: Picture, planes: list[Any]) -> list[Any]:

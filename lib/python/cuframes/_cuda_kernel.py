@@ -8,6 +8,7 @@ process, in a third of a second, and loaded into the device's primary context, w
 from __future__ import annotations
 
 import ctypes
+import functools
 import glob
 import importlib.util
 import logging
@@ -75,7 +76,7 @@ class Job(ctypes.Structure):
 
 def job_of(
     picture: Picture,
-    planes: list[tuple[int, int]],
+    planes: tuple[tuple[int, int], ...],
     size: tuple[int, int],
     inner: tuple[int, int, int, int],
     out: tuple[int, tuple[int, int, int], str],
@@ -89,28 +90,55 @@ def job_of(
     in it. out: address, elements from channel, row and column to the next, and dtype's name.
     """
     layout = picture.layout
-    if layout.packing or out[2] not in DTYPES:
+    pitches = tuple(pitch for _, pitch in planes)
+    # A GPU reads numbers at addresses that they divide.
+    if any(address % layout.item for plane in planes for address in plane):
+        return None
+    template = _template(picture, pitches, size, inner, out[1], out[2], mean, std, fill)
+    if template is None:
+        return None
+    job = Job.from_buffer_copy(template)
+    for index, component in enumerate(layout.components[:3]):
+        job.components[index].data += planes[component.plane][0]
+    job.out = out[0]
+    return job
+
+
+@functools.lru_cache(maxsize=256)
+def _template(
+    picture: Picture,
+    pitches: tuple[int, ...],
+    size: tuple[int, int],
+    inner: tuple[int, int, int, int],
+    strides: tuple[int, int, int],
+    dtype: str,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+    fill: float,
+) -> bytes | None:
+    """A job for planes and a result that begin at 0: it is the same for every frame of a stream."""
+    layout = picture.layout
+    if layout.packing or dtype not in DTYPES:
         return None
     job = Job(component_count=len(layout.components[:3]), width=picture.width, height=picture.height)
     for index, component in enumerate(layout.components[:3]):
-        if not _place(job.components[index], picture, index, component, planes[component.plane]):
-            return None
+        _place(job.components[index], picture, index, component, pitches[component.plane])
     for row, values in zip(job.matrix, to_rgb_matrix(picture.colorimetry, layout.depths)):
         row[:] = values
-    whole = 255.0 if out[2] == "uint8" else 1.0
+    whole = 255.0 if dtype == "uint8" else 1.0
     job.factor[:] = [whole / one for one in std]
     job.addend[:] = [-whole * middle / one for middle, one in zip(mean, std)]
     job.fill[:] = [whole * (fill - middle) / one for middle, one in zip(mean, std)]
     job.left, job.top, job.inner_width, job.inner_height = inner
     job.scale_x, job.scale_y = (picture.width / job.inner_width, picture.height / job.inner_height)
     job.out_width, job.out_height = size
-    job.out, (job.out_channel, job.out_row, job.out_column), job.dtype = out[0], out[1], DTYPES[out[2]]
-    return job
+    (job.out_channel, job.out_row, job.out_column), job.dtype = strides, DTYPES[dtype]
+    return bytes(job)
 
 
-def _place(place: _Component, picture: Picture, index: int, component: Component, plane: tuple[int, int]) -> bool:
-    layout, (address, pitch) = picture.layout, plane
-    place.data, place.pitch = address + component.offset * layout.item, pitch
+def _place(place: _Component, picture: Picture, index: int, component: Component, pitch: int) -> None:
+    layout = picture.layout
+    place.data, place.pitch = component.offset * layout.item, pitch
     place.step, place.bytes = component.step * layout.item, layout.item
     place.big_endian = layout.big_endian
     place.shift, place.mask = component.shift, (1 << component.depth) - 1
@@ -120,8 +148,6 @@ def _place(place: _Component, picture: Picture, index: int, component: Component
         shared, cosited = layout.shared, (picture.colorimetry.cosited_x, picture.colorimetry.cosited_y)
         place.share_x, place.share_y = (1 / (1 << one) for one in shared)
         place.first_x, place.first_y = (0.5 if one and not at else 0.0 for one, at in zip(shared, cosited))
-    # A GPU reads numbers at addresses that they divide.
-    return address % layout.item == 0 and pitch % layout.item == 0
 
 
 class Unavailable(Exception):

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _host_pictures, _tensor_pictures
 from ._array_library import gpu_library, imported, numpy_library
-from ._colorimetry import Colorimetry, colorimetry_of
-from ._conversion import Picture
+from ._conversion import Picture, picture_of
 from ._picture_formats import PictureFormat, picture_format
 from ._pixel_layouts import layout_of
 
@@ -42,11 +41,7 @@ class Pictures:
         def copy(self, *, device: str | None = None, stream: object = None) -> Any: ...
 
     def _picture(self) -> Picture:
-        layout = layout_of(self.format)
-        return Picture(layout, self._colorimetry(layout.model), self.width, self.height)
-
-    def _colorimetry(self, model: str) -> Colorimetry:
-        return colorimetry_of(getattr(self, "caps", ""), model, self.height)
+        return picture_of(str(self.format), getattr(self, "caps", ""), self.width, self.height)
 
     def to_ndarray(self, format: str = "rgb24") -> Any:
         """The picture as a NumPy array in host memory: `(height, width, channels)`, or `(height, width)` for grey.

@@ -21,9 +21,9 @@ class Component:
     """Bits of the component."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Layout:
-    """The components of a format, always in the order Y U V or R G B, and A after them."""
+    """The components of a format, always in the order Y U V or R G B, and A after them. There is one for each format."""
 
     model: str
     """ "yuv", "rgb" or "gray"."""

@@ -193,7 +193,7 @@ def job_of(picture: Picture, planes: list[Any], request: Request, target: Any) -
     """The kernel's job: `target` is (channels, rows, columns), with any strides."""
     return _cuda_kernel.job_of(
         picture,
-        [(plane.data_ptr(), plane.stride(0)) for plane in planes],
+        tuple((plane.data_ptr(), plane.stride(0)) for plane in planes),
         (request.width, request.height),
         request.inner,
         (target.data_ptr(), target.stride(), str(target.dtype).rpartition(".")[2]),
@@ -254,7 +254,7 @@ def _rgb_by_cupy(library: Library, frame: Pictures, picture: Picture, stream: ob
         size = (frame.width, frame.height)
         job = _cuda_kernel.job_of(
             picture,
-            [(plane.data.ptr, plane.strides[0]) for plane in planes],
+            tuple((plane.data.ptr, plane.strides[0]) for plane in planes),
             size,
             (0, 0, *size),
             (out.data.ptr, (1, 3 * frame.width, 3), "uint8"),
