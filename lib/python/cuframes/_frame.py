@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import dataclasses
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ._copying import not_copied
 from ._dlpack import STREAM_NONE, CapsuleType, Device, DeviceType, device_text, parse_device, stream_number
 from ._formats import PixelFormat
 from ._pictures import Pictures
-from ._plane import Plane, Source
+from ._plane import Plane, Source, as_array
 from ._told import Described, Published
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from typing_extensions import Self
 
 
@@ -111,11 +112,25 @@ class PlanarFrame(Pictures):
     def __dlpack_device__(self) -> Device:
         return self._planes[0].__dlpack_device__()
 
-    def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
-        # Without it NumPy makes an array of one object of a frame, silently.
-        count = len(self._planes)
-        what = "one plane" if count == 1 else f"{count} planes, each of which is an array"
-        raise TypeError(f"a {type(self).__name__} of {self._format} has {what}: use numpy.asarray(frame.planes[0])")
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """`numpy.asarray(frame)` of a format that has one plane, as RGB, RGBA and GRAY8 have: that plane in place,
+        `(H, W, C)` or `(H, W)`. TypeError: it has several, or is on a GPU, with what to call instead.
+        """
+        kind, count = type(self).__name__, len(self._planes)
+        if count > 1:
+            raise TypeError(
+                f"a {kind} of {self._format} has {count} planes, and is no single array: take "
+                'numpy.asarray(frame.planes[0]), or frame.to_ndarray("rgb24") for a picture'
+            )
+        if self._device != "cpu":
+            raise TypeError(f'this {kind} is on {self._device}: take numpy.asarray(frame.copy(device="cpu"))')
+        try:
+            view = memoryview(self._planes[0])
+        except BufferError as error:
+            raise TypeError(f"no array of this {kind}: {error}") from None
+        import numpy
+
+        return as_array(numpy.asarray(view), dtype, copy)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise not_copied(self, "frame.copy() copies its pixels; other processes subscribe by the key")

@@ -16,6 +16,10 @@ DEFAULT_MAX_TIME: int
 DEFAULT_MAX_BYTES: int
 DEFAULT_MAX_SUBSCRIBERS: int
 
+class Pixels:
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __release_buffer__(self, buffer: memoryview, /) -> None: ...
+
 class Source:
     @property
     def format(self) -> str: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import enum
 import sys
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import _native
 from ._copying import not_copied
@@ -20,6 +20,12 @@ from ._dlpack import (
     pair,
     wants_versioned,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Plane has a property of that name.
+_bytes = bytes
 
 
 class _View(enum.IntEnum):
@@ -56,17 +62,26 @@ class Source(Protocol):
     def release(self) -> None: ...
 
 
-class Plane:
-    """One plane of a frame, as a tensor for any library that speaks DLPack.
+def as_array(array: NDArray[Any], dtype: Any, copy: bool | None) -> NDArray[Any]:
+    """What `__array__(dtype, copy)` is to return of an array that is there."""
+    if dtype is not None and array.dtype != dtype:
+        if copy is False:
+            raise ValueError(f"as {dtype} these pixels are a copy, and copy=False forbids it")
+        return array.astype(dtype)
+    return array.copy() if copy else array
+
+
+class Plane(_native.Pixels):
+    """One plane of a frame, as a tensor for any library that speaks DLPack, and in host memory as a buffer of Python's.
 
     Shapes: luma and other single components `(H, W)`; interleaved chroma `(ceil(H/2), ceil(W/2), 2)` for NV12;
     packed RGB `(H, W, C)`. Strides count elements and come from the real pitch, so rows may be padded.
 
-    Nothing is copied: a tensor taken from it reads the frame where it lies, and keeps the frame's slot by itself. The
-    frame, the subscriber and the publisher may go; the tensor stays valid and unchanged. Planes of a subscriber's frames
-    are read-only: DLPack says so, but torch and CuPy do not look, and what must not be written cannot be. `tensor.add_(1)`
-    on one in host memory ends the process by SIGSEGV, without an exception; on a GPU the kernel fails, and with it the
-    context. To draw or to compute in place take `frame.copy()` first, or `tensor.clone()`.
+    Nothing is copied: a tensor or a memoryview taken from it reads the frame where it lies, and keeps the frame's slot by
+    itself. The frame, the subscriber and the publisher may go; the tensor stays valid and unchanged. Planes of a
+    subscriber's frames are read-only: DLPack says so, but torch and CuPy do not look, and what must not be written cannot
+    be. `tensor.add_(1)` on one in host memory ends the process by SIGSEGV, without an exception; on a GPU the kernel fails,
+    and with it the context. To draw or to compute in place take `frame.copy()` first, or `tensor.clone()`.
 
     Any thread. Where a frame has no tensor of its pixels, or was released, `BufferError` says why.
     """
@@ -203,6 +218,30 @@ class Plane:
             if target[0] == DeviceType.CPU:
                 number = STREAM_NONE
         return source.export_plane(self._index, self._view, number, versioned, copied)
+
+    def _for_buffer(self) -> tuple[object, int, tuple[int, ...], tuple[int, ...], int, bool]:
+        """What `memoryview(plane)` is made of (`_native.Pixels`)."""
+        if self._source.device[0] == DeviceType.CUDA:
+            raise BufferError(f'this plane is on {self.device}, where no buffer can be: take frame.copy(device="cpu")')
+        # An owner of its own, as each tensor has one: the buffer outlives the frame's release.
+        owner = self._source.export_plane(self._index, self._view, STREAM_NONE, True, False)
+        address, shape, strides, itemsize = self._described()
+        return (owner, address, shape, tuple(itemsize * one for one in strides), itemsize, self.readonly)
+
+    def tobytes(self) -> _bytes:
+        """A copy of the visible pixels, row after row without padding, as NumPy's arrays have it. On a GPU it downloads them
+        first, which blocks.
+        """
+        if self._source.device[0] == DeviceType.CUDA:
+            down = self._source.copy(True, DeviceType.CPU, 0, STREAM_NONE)
+            return Plane(down, self._index, self._view).tobytes()
+        return memoryview(self).tobytes()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        # For a plane on a GPU: of others NumPy takes the buffer.
+        import numpy
+
+        return as_array(numpy.asarray(memoryview(self)), dtype, copy)
 
     def _interface(self) -> dict[str, Any]:
         pointer, shape, strides, itemsize = self._described()

@@ -8,6 +8,7 @@
 #include "packet_publisher.h"
 #include "packet_subscriber.h"
 #include "publisher.h"
+#include "source.h"
 #include "subscriber.h"
 #include "unlocked.h"
 
@@ -50,6 +51,7 @@ NB_MODULE(_native, module) {
     nb::set_leak_warnings(false);
     module.doc() = "The C library, as the package uses it. Not public.";
     bind_source(module);
+    bind_pixels(module);
     bind_frame(module);
     bind_reader(module);
     bind_subscriber(module);

@@ -65,4 +65,8 @@ uint32_t format_itemsize(const std::string& format);
 
 void bind_source(nb::module_& module);
 
+/// Adds `Pixels`: planes by the buffer protocol, for Python's classes to inherit from (plane_buffer.h). By the stable
+/// interface, which nanobind's classes have no buffers in.
+void bind_pixels(nb::module_& module);
+
 } // namespace cuframes::python
