@@ -38,6 +38,9 @@ Result<> OwnedFrame::allocate(const StreamRef& stream) {
 Result<std::shared_ptr<OwnedFrame>> OwnedFrame::copy(const SourceFrame& source, const cuframes_geometry& geometry,
                                                      DLDevice device, int64_t name) noexcept try {
     const bool on_host = is_on_host(device) && is_on_host(source.device);
+    if (!on_host && !source.steps.empty()) {
+        return Error{CUFRAMES_ERROR_INVALID_ARGUMENT, "the driver copies compact rows alone"};
+    }
     StreamRef stream = {};
     if (!on_host) {
         // A copy must be queued somewhere, also for a consumer that orders its work itself.
@@ -56,6 +59,10 @@ Result<std::shared_ptr<OwnedFrame>> OwnedFrame::copy(const SourceFrame& source, 
         return allocated.error();
     }
     const core::Planes target = core::planes_at(geometry, frame->data_);
+    if (on_host && !source.steps.empty()) {
+        gather_planes(target, source, geometry);
+        return frame;
+    }
     if (on_host) {
         core::copy_planes(target, source.planes, geometry);
         return frame;

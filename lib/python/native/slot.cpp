@@ -58,6 +58,13 @@ void Slot::publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, n
 }
 
 void Slot::write(const tensors::SourceFrame& source, const core::StreamRef& stream) {
+    if (!source.steps.empty()) {
+        const Handle slot = held();
+        unlocked([&] {
+            tensors::gather_planes(core::planes_at(geometry_, cuframes_slot_data(slot.get())), source, geometry_);
+        });
+        return;
+    }
     cuframes_image image;
     CUFRAMES_INIT(image);
     const bool on_gpu = tensors::is_on_gpu(source.device);
