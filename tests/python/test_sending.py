@@ -94,7 +94,7 @@ REFUSED = {
     "one plane too many": ([*NV12, PICTURE], {"format": "NV12"}),
     "no planes": ([], {"format": "NV12"}),
     "no pixels": (PICTURE[:0], {}),
-    "no such format": (PICTURE, {"format": "rgb24"}),
+    "no such format": (PICTURE, {"format": "RGB24"}),
     "a time that cannot be": (PICTURE[:40].copy(), {"pts": -1}),
     "flags that cannot be": (PICTURE[:40].copy(), {"flags": -1}),
     "no tensor": (object(), {}),

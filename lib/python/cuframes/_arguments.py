@@ -7,37 +7,14 @@ import math
 import operator
 
 from . import _native
+from ._ffmpeg import FORMATS, FULL_RANGE
 from ._formats import PixelFormat
 from .errors import InvalidArgument
 
 _MOST = 2**63 - 1
 
-# What the same pixels are called elsewhere: by FFmpeg, PyAV and OpenCV.
-_OTHER_NAMES = {
-    "rgb24": "RGB",
-    "bgr24": "BGR",
-    "rgba": "RGBA",
-    "bgra": "BGRA",
-    "argb": "ARGB",
-    "abgr": "ABGR",
-    "rgb0": "RGBx",
-    "bgr0": "BGRx",
-    "0rgb": "xRGB",
-    "0bgr": "xBGR",
-    "gray": "GRAY8",
-    "grey": "GRAY8",
-    "mono8": "GRAY8",
-    "gray16": "GRAY16_LE",
-    "gray16le": "GRAY16_LE",
-    "yuv420p": "I420",
-    "yuv422p": "Y42B",
-    "yuv444p": "Y444",
-    "yuyv422": "YUY2",
-    "uyvy422": "UYVY",
-    "p010": "P010_10LE",
-    "p010le": "P010_10LE",
-    "p016le": "P016_LE",
-}
+# What some call formats that have two names already.
+_OTHER_NAMES = {"grey": "GRAY8", "mono8": "GRAY8", "rgb8": "RGB", "bgr8": "BGR", **FULL_RANGE}
 
 
 def whole(name: str, value: object, unit: str) -> int:
@@ -110,14 +87,19 @@ def count(name: str, value: object, least: int, most: int, otherwise: str = "") 
 
 
 def pixel_format(format: object) -> PixelFormat:
-    """A format in which tensors can be frames. InvalidArgument: none, with the name that is meant."""
+    """A format in which tensors can be frames, by GStreamer's name or by FFmpeg's. InvalidArgument: none, with the name
+    that is meant."""
     if not isinstance(format, str):
         raise TypeError(f"format is a PixelFormat or its name, not {type(format).__name__}")
     known = _native.formats()
     if str(format) in known:
         return PixelFormat(format)
     name = str(format)
-    by_case = {one.lower(): one for one in known}
+    if name in FORMATS:
+        return PixelFormat(FORMATS[name])
+    by_case = {one.lower(): one for one in (*FORMATS, *known)}
     meant = _OTHER_NAMES.get(name.lower()) or by_case.get(name.lower())
     hint = f'; you mean "{meant}"' if meant else f". Those with tensors are {', '.join(known)}"
-    raise InvalidArgument(f'there is no format "{name}" for frames made of tensors: names are GStreamer\'s{hint}')
+    raise InvalidArgument(
+        f"there is no format \"{name}\" for frames made of tensors: names are GStreamer's, or FFmpeg's{hint}"
+    )
