@@ -13,8 +13,17 @@ from . import _native
 from ._arguments import bits, count, nanoseconds, pixel_format, whole
 from ._dlpack import STREAM_LEGACY, CapsuleType, is_gpu, stream_number
 from ._formats import PixelFormat
-from ._frame import Frame, PlanarFrame
-from ._incoming import caps_text, guess_format, readable_capsule_of, size_of, tensors_of
+from ._given import Given, Steps, given_by
+from ._incoming import (
+    caps_moved,
+    caps_text,
+    check_numbers,
+    compact_on_gpu,
+    guess_format,
+    has_channels_first,
+    readable_capsule_of,
+    size_of,
+)
 from ._slot import Slot
 from ._writer import Policy, Writer
 from .errors import InvalidArgument
@@ -58,7 +67,7 @@ class Publisher(Writer):
     ) -> None:
         """
         key: the name that readers ask for, `A-Z a-z 0-9 . _ -`, up to 64. KeyInUse: a live publisher has it.
-        format, width, height: of the frames, by GStreamer's name; with all three the ring is there at once.
+        format, width, height: of the frames, by GStreamer's name or FFmpeg's; with all three the ring is there at once.
         memory: "host", "cuda", or "auto": where the first tensor is ("host" if the ring is made before).
         cuda_device: GPU of a ring in GPU memory; -1: that of the first tensor, else 0.
         slots: frames the ring holds; None: at least 8, and more as readers come and hold more, up to `max_slots`. With a
@@ -88,6 +97,8 @@ class Publisher(Writer):
         self._caps = caps
         self._made_caps = ""
         self._layout: tuple[object, ...] | None = None
+        self._made_caps = ""
+        self._steps = Steps()
         self._follows_tensors = True
         self._following = threading.Lock()
         self._last_sent: tuple[object, PixelFormat] | None = None
@@ -151,42 +162,45 @@ class Publisher(Writer):
     ) -> bool:
         """Copies a frame into the ring, once, and publishes it. False: no slot was free; the frame counts as dropped.
 
-        source: a tensor of any library that speaks DLPack, a sequence of one for each plane, or a frame. Shapes as
-            `Plane` gives them; interleaved chroma may be `(rows, 2 * columns)`, and formats whose planes have rows of the
-            same length may come as one tensor of all rows, `(H * 3 / 2, W)` for NV12. Rows may be padded.
-        format: of the first frame, if `publish()` was not told. Without, it is that of a frame that is sent, else that of
-            the tensors before if these have the same form, else `(H, W, 3)` is RGB, `(H, W, 4)` RGBA, `(H, W)` GRAY8 or, of
-            uint16, GRAY16_LE. A later frame of another size or format starts a new ring, unless `configure()` or
-            `publish()` has made one for good.
+        source: a tensor of any library that speaks DLPack, a sequence of one for each plane, a frame, an `av.VideoFrame` or
+            an image of Pillow's. Shapes as `Plane` gives them; interleaved chroma may be `(rows, 2 * columns)`, formats
+            whose planes have rows of the same length may come as one tensor of all rows, `(H * 3 / 2, W)` for NV12, and
+            pictures with their channels first, `(3, H, W)`. Strides may be any: mirrored, turned, every second pixel.
+        format: of the first frame, if `publish()` was not told; GStreamer's name or FFmpeg's (`"bgr24"`). Without, it is
+            that of a frame or picture that brings its own, else that of the tensors before if these have the same form,
+            else `(H, W, 3)` is RGB, `(H, W, 4)` RGBA, `(H, W)` GRAY8 or, of uint16, GRAY16_LE. A later frame of another
+            size or format starts a new ring, unless `configure()` or `publish()` has made one for good.
         pts: nanoseconds of CLOCK_MONOTONIC; None: that of a ring's frame, else now. duration: nanoseconds, likewise.
+        flags: GstBufferFlags; 0: those of a frame that is sent.
         stream: on which a GPU tensor is copied (an int as in `__dlpack__`, or a stream object); None: the legacy default
             stream. The producer makes it wait for the tensor. When this returns the tensor may be changed.
 
+        A `Frame` brings its caps and metadata too. An `av.VideoFrame` brings its colorimetry, and its times: as they are if
+        they are of CLOCK_MONOTONIC, else its steps from the time at which the first one came.
+
         Several threads may send; each frame is whole. What is refused changes nothing. TypeError: no tensor, or other
-        numbers than the format's. ValueError: another shape, strides, or planes on several devices.
+        numbers than the format's. ValueError: another shape, or planes on several devices.
         """
         native = self._open()
         number = STREAM_LEGACY if stream is None else stream_number(stream)
-        if isinstance(source, Frame) and source.sequence > 0:
-            pts = source.pts if pts is None else pts
-            duration = source.duration if duration is None else duration
-        times = (
-            time.monotonic_ns() if pts is None else nanoseconds("pts", pts),
-            nanoseconds("duration", duration),
-        )
-        flags = bits("flags", flags)
         kind = None if format is None else pixel_format(format)
-        if kind is None and isinstance(source, PlanarFrame):
-            kind = pixel_format(source.format)
-        capsules = [readable_capsule_of(tensor, number) for tensor in tensors_of(source)]
+        what = given_by(source)
+        if what.is_foreign and kind not in (None, what.format):
+            raise InvalidArgument(f"this picture is {what.format}, and cannot be published as {kind}: convert it first")
+        kind = kind or what.format
+        times = self._times(what, pts, duration)
+        flags = bits("flags", flags) or what.flags
+        capsules = [readable_capsule_of(tensor, number) for tensor in what.tensors]
         if not capsules:
             raise ValueError("a frame has one tensor for each of its planes, or one of all; these are none")
+        check_numbers(_native.describe_capsule(capsules[0])[1])
+        capsules = [compact_on_gpu(*pair, number) for pair in zip(what.tensors, capsules, strict=True)]
         if not self._follows_tensors:
             self._refuse_other(kind)
-            return native.send(capsules, *times, flags, number)
+            return native.send(capsules, *times, flags, what.metadata, number)
         with self._following:
-            self._follow(capsules, kind)
-            return native.send(capsules, *times, flags, number)
+            self._follow(capsules, kind, what)
+            return native.send(capsules, *times, flags, what.metadata, number)
 
     def drop(self) -> None:
         """Counts one frame that was not published, so that readers learn of the gap."""
@@ -210,6 +224,20 @@ class Publisher(Writer):
     def _open(self) -> _native.Publisher:
         assert self._handle is not None, "set by the constructor"
         return self._handle
+
+    def _times(self, what: Given, pts: int | None, duration: int | None) -> tuple[int, int, int]:
+        """pts, dts and duration as the native module takes them."""
+        if pts is None and what.pts is None and what.source_time is not None:
+            pts = self._steps.place(what.source_time)
+        if pts is None:
+            pts = what.pts
+        if duration is None:
+            duration = what.duration
+        return (
+            time.monotonic_ns() if pts is None else nanoseconds("pts", pts),
+            nanoseconds("dts", what.dts),
+            nanoseconds("duration", duration),
+        )
 
     def _configure(
         self,
@@ -238,21 +266,31 @@ class Publisher(Writer):
                 f"this ring was made for frames of {made}, not of {kind}; configure() makes another, or convert them first"
             )
 
-    def _follow(self, capsules: list[CapsuleType], kind: PixelFormat | None) -> None:
+    def _follow(self, capsules: list[CapsuleType], kind: PixelFormat | None, what: Given) -> None:
         """Makes a ring for the tensors' format, size and place, unless that is there already."""
         device, dtype, shape = _native.describe_capsule(capsules[0])
-        form = (len(capsules), dtype, len(shape), shape[2:])
+        channels = (shape[0],) if has_channels_first(shape) else shape[2:]
+        form = (len(capsules), dtype, len(shape), channels)
         if kind is None and self._last_sent is not None and self._last_sent[0] == form:
             kind = self._last_sent[1]
         kind = kind or self._format or guess_format(shape, dtype, len(capsules))
-        width, height = size_of(kind, shape, len(capsules))
+        width, height = what.size or size_of(kind, shape, len(capsules))
         on_gpu = self._memory == "cuda" or (self._memory == "auto" and is_gpu(device))
         number = self._cuda_device if self._cuda_device >= 0 else device[1] if is_gpu(device) else 0
-        if self._layout != (kind, width, height, on_gpu, number):
+        caps = self._caps_of(what, kind, width, height, on_gpu)
+        if self._layout != (kind, width, height, on_gpu, number) or (caps and caps != self._made_caps):
             # Looked at before: a frame that is refused leaves the ring as it is.
             _native.check_tensors(str(kind), width, height, capsules)
-            self._configure(kind, width, height, on_gpu, number, self._framerate, self._caps)
+            self._configure(kind, width, height, on_gpu, number, self._framerate, caps)
         self._last_sent = (form, kind)
+
+    def _caps_of(self, what: Given, kind: PixelFormat, width: int, height: int, on_gpu: bool) -> str | None:
+        """Those that were given, else those that the picture brings; None: whatever is of that format and size."""
+        if self._caps or kind != what.format:
+            return self._caps
+        if what.colorimetry:
+            return caps_text(kind, width, height, on_gpu, self._framerate, what.colorimetry)
+        return caps_moved(what.caps, on_gpu, self._framerate) or None
 
 
 def _layout_text(layout: tuple[object, ...] | None) -> str:

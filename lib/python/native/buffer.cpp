@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/// Arrays that DLPack cannot export: NumPy before 2.1 refuses those that must not be written. What they have is Python's
-/// buffer protocol.
+/// Pixels that DLPack cannot export. NumPy before 2.1 refuses arrays that must not be written: what they have is Python's
+/// buffer protocol. PyAV makes tensors of some formats.
 #include "capsule.h"
 
 #include <cstring>
@@ -24,6 +24,16 @@ struct BufferTensor {
         PyBuffer_Release(&self->buffer);
         delete self;
     }
+};
+
+/// A tensor over rows that a Python object keeps.
+struct RowsTensor {
+    DLManagedTensorVersioned managed = {};
+    nb::object owner;
+    int64_t shape[2];
+    int64_t strides[2];
+
+    static void end(DLManagedTensorVersioned* managed) { delete static_cast<RowsTensor*>(managed->manager_ctx); }
 };
 
 /// From the struct module's letters, as far as arrays have them; those of another byte order are no numbers here.
@@ -75,6 +85,32 @@ nb::object capsule_of_buffer(nb::handle object) {
     DLTensor& out = managed->dl_tensor;
     out = {buffer.buf, {kDLCPU, 0}, buffer.ndim, *dtype, self.shape.data(), self.strides.data(), 0};
     return capsule;
+}
+
+nb::object capsule_of_rows(nb::object owner, uint64_t address, int64_t rows, int64_t columns, int64_t pitch,
+                           int32_t itemsize) {
+    if (rows < 0 || columns < 0 || itemsize <= 0 || pitch % itemsize != 0) {
+        throw nb::value_error("these are no rows of such elements");
+    }
+    auto tensor = std::make_unique<RowsTensor>();
+    tensor->owner = std::move(owner);
+    tensor->shape[0] = rows;
+    tensor->shape[1] = columns;
+    tensor->strides[0] = pitch / itemsize;
+    tensor->strides[1] = 1;
+    DLManagedTensorVersioned* managed = &tensor->managed;
+    managed->version = {DLPACK_MAJOR_VERSION, DLPACK_MINOR_VERSION};
+    managed->flags = DLPACK_FLAG_BITMASK_READ_ONLY;
+    managed->dl_tensor = {reinterpret_cast<void*>(static_cast<uintptr_t>(address)),
+                          {kDLCPU, 0},
+                          2,
+                          {kDLUInt, static_cast<uint8_t>(8 * itemsize), 1},
+                          tensor->shape,
+                          tensor->strides,
+                          0};
+    managed->manager_ctx = tensor.release();
+    managed->deleter = RowsTensor::end;
+    return make_capsule(managed);
 }
 
 } // namespace cuframes::python

@@ -110,7 +110,7 @@ tensors::SourceFrame ConsumedCapsules::read(const cuframes_geometry& geometry) c
 }
 
 tensors::SourceFrame read_tensors(const std::vector<const DLTensor*>& views, const cuframes_geometry& geometry) {
-    auto read = tensors::read_tensors(views, geometry);
+    auto read = tensors::read_tensors(views, geometry, tensors::Strides::any);
     if (const auto* mismatch = std::get_if<tensors::Mismatch>(&read)) {
         raise(*mismatch);
     }

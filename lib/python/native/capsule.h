@@ -32,7 +32,7 @@ private:
     std::vector<tensors::ImportedTensor> tensors_;
 };
 
-/// The tensors as a frame of `geometry`; the exceptions of ConsumedCapsules::read().
+/// The tensors as a frame of `geometry`, in whatever strides in host memory; the exceptions of ConsumedCapsules::read().
 tensors::SourceFrame read_tensors(const std::vector<const DLTensor*>& views, const cuframes_geometry& geometry);
 
 /// The tensor of a capsule that is not consumed yet, and still owns it.
@@ -43,6 +43,10 @@ nb::tuple describe_capsule(nb::handle capsule);
 
 /// A read-only capsule of what has Python's buffer protocol, which it keeps. TypeError, ValueError: no tensor.
 nb::object capsule_of_buffer(nb::handle object);
+
+/// The same of rows of host memory at an address that `owner` keeps; the pitch counts bytes, and may be negative.
+nb::object capsule_of_rows(nb::object owner, uint64_t address, int64_t rows, int64_t columns, int64_t pitch,
+                           int32_t itemsize);
 
 /// For libcuframes-gst, which is called through introspection and knows no capsules: the struct's address.
 nb::object capsule_of_address(uint64_t address, bool versioned);

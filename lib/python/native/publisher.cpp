@@ -164,12 +164,13 @@ std::unique_ptr<Slot> Publisher::acquire(bool wait) {
     return std::move(*slot);
 }
 
-bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags,
-                     int64_t stream) {
+bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64_t dts, int64_t duration,
+                     uint32_t flags, nb::bytes metadata, int64_t stream) {
     const ConsumedCapsules tensors(capsules);
     for (;;) {
         const Layout layout = newest_layout();
-        const tensors::SourceFrame source = tensors.read(layout.geometry);
+        tensors::SourceFrame source = tensors.read(layout.geometry);
+        const auto gathered = gather_for_gpu(source, layout);
         const core::StreamRef queue = stream_of_copy(source, layout, stream);
         auto slot = take(true);
         if (!slot && slot.error().code == CUFRAMES_ERROR_NO_FREE_SLOT) {
@@ -184,9 +185,22 @@ bool Publisher::send(const std::vector<nb::object>& capsules, int64_t pts, int64
         }
         (*slot)->write(source, queue);
         // Waits for the copy, so that the tensors may go when this returns.
-        (*slot)->publish(pts, -1, duration, flags, nb::bytes("", 0));
+        (*slot)->publish(pts, dts, duration, flags, metadata);
         return true;
     }
+}
+
+std::shared_ptr<tensors::OwnedFrame> Publisher::gather_for_gpu(tensors::SourceFrame& source, const Layout& layout) {
+    if (source.steps.empty() || layout.device.device_type != kDLCUDA) {
+        return nullptr;
+    }
+    auto rows = unlocked([&] { return tensors::OwnedFrame::copy(source, layout.geometry, {kDLCPU, 0}, 0); });
+    if (!rows) {
+        raise(rows.error());
+    }
+    const core::Planes planes = core::planes_at(layout.geometry, (*rows)->pixels().data);
+    source = {{kDLCPU, 0}, {planes.begin(), planes.begin() + layout.geometry.plane_count}, {}};
+    return *rows;
 }
 
 core::StreamRef Publisher::stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream) {
@@ -223,8 +237,8 @@ void bind_publisher(nb::module_& module) {
         .def("configure", &Publisher::configure, nb::arg("format"), nb::arg("width"), nb::arg("height"),
              nb::arg("memory"), nb::arg("cuda_device"), nb::arg("caps"))
         .def("acquire", &Publisher::acquire, nb::arg("wait"))
-        .def("send", &Publisher::send, nb::arg("capsules"), nb::arg("pts"), nb::arg("duration"), nb::arg("flags"),
-             nb::arg("stream"))
+        .def("send", &Publisher::send, nb::arg("capsules"), nb::arg("pts"), nb::arg("dts"), nb::arg("duration"),
+             nb::arg("flags"), nb::arg("metadata"), nb::arg("stream"))
         .def("drop", &Publisher::drop);
 }
 

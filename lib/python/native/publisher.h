@@ -24,7 +24,7 @@ public:
     void record_stream(int64_t stream);
     /// Makes the frame visible once the work on the streams known is complete; times of -1 are unknown.
     void publish(int64_t pts, int64_t dts, int64_t duration, uint32_t flags, nb::bytes metadata);
-    /// Copies the planes of `source` into the slot.
+    /// Copies the planes of `source` into the slot. Those with steps only into host memory.
     void write(const tensors::SourceFrame& source, const core::StreamRef& stream);
     void release();
     bool released() const;
@@ -52,7 +52,8 @@ public:
                    const std::string& caps);
     std::unique_ptr<Slot> acquire(bool wait);
     /// Copies tensors into a slot and publishes it. False: no slot was free, and the frame counts as dropped.
-    bool send(const std::vector<nb::object>& capsules, int64_t pts, int64_t duration, uint32_t flags, int64_t stream);
+    bool send(const std::vector<nb::object>& capsules, int64_t pts, int64_t dts, int64_t duration, uint32_t flags,
+              nb::bytes metadata, int64_t stream);
     void drop();
 
 private:
@@ -66,6 +67,8 @@ private:
     core::Result<std::unique_ptr<Slot>> take(bool wait);
     Layout layout_of(uint64_t epoch);
     Layout newest_layout();
+    /// The driver copies compact rows: what has steps is copied into such, and `source` is where they are then.
+    static std::shared_ptr<tensors::OwnedFrame> gather_for_gpu(tensors::SourceFrame& source, const Layout& layout);
     static core::StreamRef stream_of_copy(const tensors::SourceFrame& source, const Layout& layout, int64_t stream);
 
     std::mutex configuring_; ///< Held while a generation is made and its layout noted.

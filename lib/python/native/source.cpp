@@ -97,7 +97,7 @@ std::shared_ptr<tensors::OwnedFrame> Source::copy(bool compact, int device_type,
     const tensors::Pixels from = pixels();
     const Kept kept(keep(stream));
     const DLDevice device{static_cast<DLDeviceType>(device_type), device_id};
-    tensors::SourceFrame source{from.device, {}};
+    tensors::SourceFrame source{from.device, {}, {}};
     for (uint32_t i = 0; i < from.geometry->plane_count; ++i) {
         const cuframes_plane& plane = from.geometry->planes[i];
         source.planes.push_back({static_cast<std::byte*>(from.data) + plane.offset, plane.pitch});
@@ -196,7 +196,12 @@ void bind_source(nb::module_& module) {
     module.def("check_tensors", &check_tensors, nb::arg("format"), nb::arg("width"), nb::arg("height"),
                nb::arg("capsules"));
     module.def("capsule_of_buffer", &capsule_of_buffer, nb::arg("object"));
+    module.def("capsule_of_rows", &capsule_of_rows, nb::arg("owner"), nb::arg("address"), nb::arg("rows"),
+               nb::arg("columns"), nb::arg("pitch"), nb::arg("itemsize"));
     module.def("describe_capsule", &describe_capsule, nb::arg("capsule"));
+    module.def(
+        "has_compact_rows", [](nb::handle capsule) { return tensors::has_compact_rows(look_into_capsule(capsule)); },
+        nb::arg("capsule"));
     module.def("formats", [] {
         nb::list names;
         for (const tensors::PixelFormat& format : tensors::pixel_formats()) {
