@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The library's log in Python's: `logging.getLogger("cuframes")`.
 
-A thread of the native module calls `emit()`, one line after the other. Where nobody has configured logging, lines go to
-stderr as they do in programs without Python: warnings and errors, or what `$CUFRAMES_LOG` says.
+A thread of the native module calls `emit()`, one line after the other, and so does this package. Where nobody has
+configured logging, lines go to stderr as they do in programs without Python: warnings and errors, or what `$CUFRAMES_LOG`
+says.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from . import _native
 
 logger = logging.getLogger("cuframes")
 
-_LEVELS = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG}
-_NAMES = {1: "error", 2: "warning", 3: "info", 4: "debug"}
+WARNING = 2
+
+_LEVELS = {1: logging.ERROR, WARNING: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG}
+_NAMES = {1: "error", WARNING: "warning", 3: "info", 4: "debug"}
 
 
 def emit(level: int, message: str) -> None:
@@ -29,7 +32,7 @@ def emit(level: int, message: str) -> None:
 
 def _level_for_stderr() -> int:
     wanted = os.environ.get("CUFRAMES_LOG")
-    return next((level for level, name in _NAMES.items() if name == wanted), 2)
+    return next((level for level, name in _NAMES.items() if name == wanted), WARNING)
 
 
 os.register_at_fork(after_in_child=_native.begin_log_anew)

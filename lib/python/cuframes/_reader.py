@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -18,6 +20,8 @@ from ._aio import Readiness, Turn
 from ._arguments import limit
 from ._copying import not_copied
 from ._formats import SubscriberMode
+from ._log import WARNING
+from ._log import emit as tell
 from .errors import Closed, EndOfStream, Forked, FrameTimeout, InvalidArgument, PublisherGone
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 OnGone = Literal["raise", "wait"]
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Reader(Generic[Item]):
@@ -56,6 +61,7 @@ class Reader(Generic[Item]):
         self._counts = {self._received: 0, "timeouts": 0, "errors": 0, "last_seq": 0, "gap_count": 0, self._last_pts: 0}
         self._last_stats: dict[str, Any] = {}
         self._suspended_at = 0.0
+        self._wait_told = False
 
     def _take(self, timeout_ms: int) -> Item:
         """What comes next, waiting for it so long."""
@@ -72,7 +78,7 @@ class Reader(Generic[Item]):
         """
         timeout_ms = limit(timeout_ms, timeout)
         try:
-            self._open().connect(timeout_ms)
+            self._patiently(self._open().connect, timeout_ms)
         except FrameTimeout:
             raise self._no_publisher(timeout_ms) from None
         return self
@@ -88,7 +94,7 @@ class Reader(Generic[Item]):
     def _next(self, timeout_ms: int, timeout: float | None = None) -> Item:
         timeout_ms = limit(timeout_ms, timeout)
         try:
-            return self._take(timeout_ms)
+            return self._patiently(self._take, timeout_ms)
         except FrameTimeout:
             self._count(timeouts=1)
             raise
@@ -112,7 +118,7 @@ class Reader(Generic[Item]):
     async def connect_async(self, timeout_ms: int = -1, *, timeout: float | None = None) -> Self:
         """`connect()` for asyncio: waits without blocking the loop."""
         timeout_ms = limit(timeout_ms, timeout)
-        deadline, turn = _deadline(timeout_ms), Turn()
+        deadline, turn, patience = _deadline(timeout_ms), Turn(), Patience()
         try:
             while True:
                 try:
@@ -121,13 +127,15 @@ class Reader(Generic[Item]):
                 except FrameTimeout:
                     if _passed(deadline):
                         raise self._no_publisher(timeout_ms) from None
-                await self._readable(turn, deadline)
+                await self._readable(turn, patience.before(deadline))
+                if patience.is_at_its_end():
+                    self._tell_of_wait()
         finally:
             turn.leave()
 
     async def _next_async(self, timeout_ms: int, timeout: float | None = None) -> Item:
         timeout_ms = limit(timeout_ms, timeout)
-        deadline, turn = _deadline(timeout_ms), Turn()
+        deadline, turn, patience = _deadline(timeout_ms), Turn(), Patience()
         try:
             await self._let_others_go_first(turn)
             while True:
@@ -142,7 +150,9 @@ class Reader(Generic[Item]):
                 except Exception:
                     self._count(errors=1)
                     raise
-                await self._readable(turn, deadline)
+                await self._readable(turn, patience.before(deadline))
+                if patience.is_at_its_end():
+                    self._tell_of_wait()
         finally:
             turn.leave()
 
@@ -282,6 +292,31 @@ class Reader(Generic[Item]):
             return {**self._last_stats, **counts}
         return {**counts, **{name: native[name] for name in names}}
 
+    def _patiently(self, step: Callable[[int], Result], timeout_ms: int) -> Result:
+        """`step(timeout_ms)`, which may raise FrameTimeout, and a word in the log once patience is at its end."""
+        if 0 <= timeout_ms <= Patience.milliseconds:
+            return step(timeout_ms)
+        deadline = _deadline(timeout_ms)
+        try:
+            return step(Patience.milliseconds)
+        except FrameTimeout:
+            self._tell_of_wait()
+        try:
+            return step(-1 if deadline is None else max(0, math.ceil((deadline - time.monotonic()) * 1000)))
+        except FrameTimeout as error:
+            message = f'nothing from the publisher of "{self._key}" within {timeout_ms} ms'
+            raise FrameTimeout(message, error.code) from None
+
+    def _tell_of_wait(self) -> None:
+        """Who waits for a publisher that does not come has perhaps another key or directory than it: he is told which. Once,
+        until one has come."""
+        if self._wait_told:
+            return
+        with contextlib.suppress(Closed, Forked):
+            if self._open().stats()["state"] in ("waiting", "gone"):
+                self._wait_told = True
+                tell(WARNING, f'waiting for "{self._key}" in {self._directory}: no publisher has come yet')
+
     def _no_publisher(self, timeout_ms: int) -> PublisherGone:
         return PublisherGone(
             f'no publisher of "{self._key}" came to {self._directory} within {timeout_ms} ms; '
@@ -291,6 +326,7 @@ class Reader(Generic[Item]):
     def _taken(self, sequence: int, missed: int, pts_ns: int) -> None:
         if Readiness.used:
             Readiness.nudge(self._open().descriptor)
+        self._wait_told = False
         with self._count_lock:
             self._counts[self._received] += 1
             self._counts["gap_count"] += missed
@@ -301,6 +337,27 @@ class Reader(Generic[Item]):
         with self._count_lock:
             for name, increment in increments.items():
                 self._counts[name] += increment
+
+
+class Patience:
+    """How long a wait for a publisher goes on without a word."""
+
+    milliseconds = 2000
+
+    def __init__(self) -> None:
+        self._ends: float | None = time.monotonic() + self.milliseconds / 1000
+
+    def before(self, deadline: float | None) -> float | None:
+        """The end of patience, until it was there, or the deadline, whichever comes first."""
+        ends = [one for one in (self._ends, deadline) if one is not None]
+        return min(ends, default=None)
+
+    def is_at_its_end(self) -> bool:
+        """Once, when it has come."""
+        if self._ends is None or time.monotonic() < self._ends:
+            return False
+        self._ends = None
+        return True
 
 
 def _deadline(timeout_ms: int) -> float | None:
