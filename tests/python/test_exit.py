@@ -74,7 +74,33 @@ def sends():
         while True:
             with subscriber.next_frame() as frame:
                 mine.send(frame.planes[0])
+                mine.send(frame)
             yield
+
+def buffers():
+    with cuframes.subscribe(key) as subscriber, subscriber.next_frame() as frame:
+        mine = frame.copy(device="cpu")
+        while True:
+            bytes(mine.planes[0])
+            memoryview(mine.planes[1]).release()
+            time.sleep(0)  # Nothing of this gives the lock away.
+            yield
+
+def pictures():
+    import av
+    mine = cuframes.publish(key + "-pictures", memory=memory)
+    video = av.VideoFrame(64, 48, "nv12")
+    while True:
+        mine.send(video)
+        yield
+
+def from_the_shell():
+    import contextlib, io
+    from cuframes.__main__ import main
+    while True:
+        with contextlib.redirect_stdout(io.StringIO()):
+            main(["list"])
+        yield
 
 def publishes():
     while True:
@@ -146,6 +172,9 @@ CALLS = {
     "wait_subscribers": lambda: repeat(lambda: publisher.wait_subscribers(60, timeout_ms=1)),
     "acquire": lossless,
     "send": sends,
+    "buffers": buffers,
+    "send of pictures": pictures,
+    "list": from_the_shell,
     "publish": publishes,
     "close": closes,
     "copy": copies,
@@ -189,6 +218,9 @@ CALLS = [
     "wait_subscribers",
     "acquire",
     "send",
+    "buffers",
+    "send of pictures",
+    "list",
     "publish",
     "close",
     "copy",
@@ -198,8 +230,10 @@ RUNS = int(os.environ.get("CUFRAMES_TEST_EXITS", "3"))
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_exit_with_daemon_threads(key, memory, call):
+def test_exit_with_daemon_threads(need, key, memory, call):
     """A program whose daemon threads wait for frames, or send, ends with its own exit status, and without a word."""
+    if call == "send of pictures":
+        need("av")
     for number in range(RUNS):
         ended = Program(PROGRAM, f"{key}-{number}", memory, call).finish()
         assert ended == (0, "", ""), f"in run {number}: {ended}"

@@ -8,7 +8,7 @@
 
 passed=0 failed=0 skipped=0
 # What the list of packages and the Python folders hold: tests fail, and do not skip, where one of them is missing.
-export CUFRAMES_TEST_REQUIRE=numpy,gi,mypy,av,jax
+export CUFRAMES_TEST_REQUIRE=numpy,gi,mypy,av,jax,PIL,cv2,trio
 case $CUFRAMES_DEV_DISTRIBUTION in debian) CUFRAMES_TEST_REQUIRE+=,torch ;; esac
 checks=(format install sanitize tidy)
 # The next Debian lacks the clang that decides for us, and pip on the host is none of its business.
