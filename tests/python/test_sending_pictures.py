@@ -3,8 +3,10 @@
 
 import re
 import time
+import types
 from fractions import Fraction
 
+import capsule
 import cuframes
 import numpy
 import pytest
@@ -127,6 +129,43 @@ def test_torch_pictures_with_channels_first(pair, need):
     assert (seen[0] == RGB).all() and (seen[1] == RGB).all() and (seen[2] == RGB[:, ::-1]).all()
     with pytest.raises(TypeError, match=r"float32.*\(x \* 255\).to\(torch.uint8\)"):
         publisher.send(tensor.float() / 255)
+
+
+class OnGpu(capsule.Producer):
+    """A tensor on a GPU whose elements lie as its library has it: which can put them into rows."""
+
+    def __init__(self, plane, shape, strides):
+        memory = types.SimpleNamespace(data=plane.data_ptr)
+        array = types.SimpleNamespace(ctypes=memory, itemsize=1, shape=shape)
+        super().__init__(array, versioned=True, device=(capsule.CUDA, 0), shape=shape, strides=strides)
+        self.plane, self.calls = plane, []
+
+    def permute(self, *order):
+        self.calls.append(order)
+        return self
+
+    def contiguous(self):
+        self.calls.append("contiguous")
+        return self.plane
+
+
+def test_a_gpu_tensor_is_put_into_rows_by_its_library(pair, memory):
+    """The driver copies rows: of a tensor with others its own `contiguous()` makes some, and of one that has rows nobody
+    does."""
+    if memory != "cuda":
+        pytest.skip("in GPU memory")
+    publisher, subscriber = pair
+    publisher.send(RGB)
+    with subscriber.next_frame(MILLISECONDS) as frame:
+        plane = frame.pack().planes[0]
+    mirrored = OnGpu(plane, (48, 67, 3), (67 * 3, -3, 1))
+    first = OnGpu(plane, (3, 48, 67), (1, 67 * 3, 3))
+    in_rows = OnGpu(plane, (48, 67, 3), (67 * 3, 3, 1))
+    for tensor, calls in ((mirrored, ["contiguous"]), (first, [(1, 2, 0), "contiguous"]), (in_rows, [])):
+        publisher.send(tensor)
+        assert tensor.calls == calls
+        frame = arrived(subscriber)
+        assert frame.format == "RGB" and (planes_of(frame)[0] == RGB).all()
 
 
 # ------------------------------------------------------------------------------------------------------ formats' names
