@@ -4,6 +4,7 @@ out."""
 
 import asyncio
 import copy
+import os
 import pickle
 
 import cuframes
@@ -149,12 +150,35 @@ CALLS_WITH_NUMBERS = {
     "slots": lambda subscriber, publisher: cuframes.publish("nobody", slots=8.0),
     "width": lambda subscriber, publisher: publisher.configure("GRAY8", 8.0, 8),
     "format": lambda subscriber, publisher: publisher.configure(3, 8, 8),
+    "device": lambda subscriber, publisher: publisher.configure("GRAY8", 8, 8, memory="cuda", cuda_device="0"),
+    "device of a publisher": lambda subscriber, publisher: cuframes.publish("nobody", cuda_device=1.5),
+    "self test": lambda subscriber, publisher: cuframes.cuda_self_test("0"),
+    "key": lambda subscriber, publisher: cuframes.publish(3),
+    "no key": lambda subscriber, publisher: cuframes.publish(None),
+    "key of a reader": lambda subscriber, publisher: cuframes.subscribe(3),
+    "key of packets": lambda subscriber, publisher: cuframes.publish_packets(3),
+    "inspected key": lambda subscriber, publisher: cuframes.inspect(3),
+    "name": lambda subscriber, publisher: cuframes.Subscriber("nobody", consumer_name=3),
+    "access": lambda subscriber, publisher: cuframes.publish("nobody", access=3),
+    "caps": lambda subscriber, publisher: cuframes.publish("nobody", caps=3),
+    "directory": lambda subscriber, publisher: cuframes.publish("nobody", directory=3),
+    "listed directory": lambda subscriber, publisher: cuframes.list(directory=3),
+    "metadata": lambda subscriber, publisher: publish_with(publisher, metadata="text"),
+    "time of a slot": lambda subscriber, publisher: publish_with(publisher, pts=1.5),
+    "picture": lambda subscriber, publisher: publisher.send("picture"),
 }
 
 
+def publish_with(publisher, **said):
+    with publisher.acquire() as slot:
+        for name, value in said.items():
+            setattr(slot, name, value)
+
+
 @pytest.mark.parametrize("call", CALLS_WITH_NUMBERS)
-def test_wrong_kinds_of_numbers_are_named(publish, key, cleanup, call):
-    """A fraction or a text where a whole number is meant is a TypeError in the user's words, and not of the inside."""
+def test_wrong_kinds_of_arguments_are_named(publish, key, cleanup, call):
+    """A fraction where a whole number is meant, or a number where a text is, is a TypeError in the user's words, and not of
+    the inside."""
     publisher = publish(format="GRAY8", width=8, height=8)
     subscriber = cuframes.Subscriber(key)
     cleanup.append(subscriber)
@@ -181,6 +205,30 @@ def test_numbers_out_of_range_are_named(publish, options):
     """Times and flags that cannot be are InvalidArgument by name."""
     with pytest.raises(cuframes.InvalidArgument, match=next(iter(options))):
         publish(format="GRAY8", width=8, height=8).send(image(), **options)
+
+
+@pytest.mark.parametrize("stream", [2**70, -(2**70)])
+def test_streams_that_cannot_be_are_named(publish, subscribe, stream):
+    """A number that is no address is a ValueError wherever a stream is named."""
+    publisher = publish(format="GRAY8", width=8, height=8)
+    subscriber = subscribe()
+    publisher.send(image())
+    with subscriber.next_frame(10000) as frame:
+        for call in (
+            lambda: publisher.send(image(), stream=stream),
+            lambda: frame.copy(stream=stream),
+            lambda: frame.record_stream(stream),
+            lambda: frame.__dlpack__(stream=stream),
+        ):
+            with pytest.raises(ValueError, match="is no stream|have no stream"):
+                call()
+
+
+def test_a_directory_may_be_bytes(tmp_path, cleanup):
+    """As everywhere in Python."""
+    path = os.fsencode(tmp_path)
+    cleanup.append(cuframes.publish("bytes", directory=path))
+    assert [ring.key for ring in cuframes.list(directory=path)] == ["bytes"]
 
 
 @pytest.mark.parametrize("name, meant", [("RGB24", "rgb24"), ("Nv12", "NV12"), ("grey", "GRAY8"), ("yuvj420p", "I420")])

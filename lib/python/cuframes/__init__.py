@@ -24,6 +24,7 @@ if not getattr(_native, "in_main_interpreter", lambda: False)():
     raise ImportError("cuframes works in the main interpreter of a process alone; use another process")
 
 from . import _log, packets  # noqa: F401
+from ._arguments import whole as _whole
 from ._formats import PixelFormat, SubscriberMode
 from ._frame import Frame, PlanarFrame
 from ._inspection import Ring, inspect
@@ -76,7 +77,7 @@ list = _list_rings
 
 def cuda_self_test(device: int = 0) -> None:
     """Tries whether frames in memory of GPU `device` can be shared here. DeviceLost: why not, and what to do."""
-    _native.cuda_self_test(device)
+    _native.cuda_self_test(_whole("device", device, "a GPU"))
 
 
 def default_directory() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 
 from . import _native
 from ._ffmpeg import FORMATS, FULL_RANGE
@@ -23,6 +24,31 @@ def whole(name: str, value: object, unit: str) -> int:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name} is a whole number of {unit}, not {value!r}") from None
+
+
+def text(name: str, value: object) -> str:
+    """A text. TypeError: it is none."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a text, not {value!r}")
+    return value
+
+
+def folder(directory: str | bytes | os.PathLike[str] | None) -> str:
+    """A directory's path; "" where none is said. TypeError: it is none."""
+    if directory is None:
+        return ""
+    try:
+        return os.fsdecode(directory)
+    except TypeError:
+        raise TypeError(f"directory is a path, not {directory!r}") from None
+
+
+def raw(name: str, value: object) -> bytes:
+    """Bytes of whatever has some. TypeError: it has none."""
+    try:
+        return bytes(memoryview(value))  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} are bytes, not {value!r}") from None
 
 
 def milliseconds(timeout_ms: object) -> int:

@@ -72,7 +72,10 @@ def parse_device(device: str) -> Device:
 def stream_number(stream: object) -> int:
     """A stream as a number: an int as in `__dlpack__`, or an object of torch, cupy, numba or cuda.core."""
     with contextlib.suppress(TypeError):
-        return operator.index(stream)  # type: ignore[arg-type]
+        number = operator.index(stream)  # type: ignore[arg-type]
+        if not -(2**63) <= number < 2**63:
+            raise ValueError(f"stream {number} is no stream: it is longer than an address")
+        return number
     protocol = getattr(stream, "__cuda_stream__", None)
     if protocol is not None:
         return _kept(_pointer_as_stream(int((protocol() if callable(protocol) else protocol)[1])), stream)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _native
-from ._arguments import limit
+from ._arguments import folder, limit, text
 
 _CONTENTS = ("frames", "packets", "undecided")
 _MEMORIES = {_native.MEMORY_HOST: "host", _native.MEMORY_CUDA: "cuda"}
@@ -91,10 +91,6 @@ def _rings(told: list[dict[str, Any]]) -> list[Ring]:
     return [_ring(one, now) for one in told]
 
 
-def _named(directory: str | os.PathLike[str] | None) -> str:
-    return os.fspath(directory) if directory is not None else ""
-
-
 def list_rings(*, directory: str | os.PathLike[str] | None = None, timeout: float | None = 0.5) -> list[Ring]:
     """All keys that are shared on this host, in the order of their names: `cuframes.list()`.
 
@@ -102,9 +98,9 @@ def list_rings(*, directory: str | os.PathLike[str] | None = None, timeout: floa
     `timeout` seconds (None: for ever) are "silent", and hold up nobody else. directory: where the sockets are; None: where
     subscribers look. Blocks with the interpreter lock released, a few milliseconds where all answer.
     """
-    return _rings(_native.list_rings(_named(directory), limit(-1, timeout)))
+    return _rings(_native.list_rings(folder(directory), limit(-1, timeout)))
 
 
 def inspect(key: str, *, directory: str | os.PathLike[str] | None = None, timeout: float | None = 0.5) -> Ring:
     """The same of one key. PublisherGone: there is no publisher, and no dead one. InvalidArgument: it is no key."""
-    return _rings(_native.inspect_ring(key, _named(directory), limit(-1, timeout)))[0]
+    return _rings(_native.inspect_ring(text("key", key), folder(directory), limit(-1, timeout)))[0]

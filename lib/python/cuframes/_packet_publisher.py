@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import _native
-from ._arguments import bits, nanoseconds, seconds, whole
+from ._arguments import bits, nanoseconds, raw, seconds, whole
 from ._packet import Brought, Packet, brought_by
 from ._writer import Policy, Writer
 from .errors import Closed, Forked, InvalidArgument
@@ -213,7 +213,7 @@ class PacketPublisher(Writer):
             nanoseconds("duration", one.duration),
             not one.keyframe,
             bits("flags", one.flags),
-            bytes(one.metadata),
+            raw("metadata", one.metadata),
         )
 
 

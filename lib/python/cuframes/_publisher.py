@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from . import _native
-from ._arguments import bits, count, nanoseconds, pixel_format, whole
+from ._arguments import bits, count, nanoseconds, pixel_format, text, whole
 from ._dlpack import STREAM_LEGACY, CapsuleType, is_gpu, stream_number
 from ._formats import PixelFormat
 from ._given import Given, Steps, given_by
@@ -92,10 +92,9 @@ class Publisher(Writer):
             raise InvalidArgument(f'memory is "auto", "host" or "cuda", not {memory!r}')
         self._format = None if format is None else pixel_format(format)
         self._memory: Memory = memory
-        self._cuda_device = cuda_device
+        self._cuda_device = whole("cuda_device", cuda_device, "a GPU, or -1")
         self._framerate = framerate
-        self._caps = caps
-        self._made_caps = ""
+        self._caps = None if caps is None else text("caps", caps)
         self._layout: tuple[object, ...] | None = None
         self._made_caps = ""
         self._steps = Steps()
@@ -148,7 +147,7 @@ class Publisher(Writer):
                 f'"{self._key}" has no frames yet: give publish() format, width and height, call configure(), '
                 "or send() a tensor first"
             )
-        return Slot(native.acquire(wait), self._made_caps)
+        return Slot(native.acquire(bool(wait)), self._made_caps)
 
     def send(
         self,
@@ -253,7 +252,10 @@ class Publisher(Writer):
         height = whole("height", height, "pixels")
         if not (0 < width < 2**32 and 0 < height < 2**32):
             raise InvalidArgument(f"width and height are 1 to 65536 pixels, not {width}x{height}")
-        caps = caps or caps_text(format, width, height, on_gpu, framerate)
+        cuda_device = whole("cuda_device", cuda_device, "a GPU, or -1")
+        if not -1 <= cuda_device < 2**31:
+            raise InvalidArgument(f"cuda_device is a GPU's number, or -1, not {cuda_device}")
+        caps = text("caps", caps or caps_text(format, width, height, on_gpu, framerate))
         memory = _native.MEMORY_CUDA if on_gpu else _native.MEMORY_HOST
         self._open().configure(str(format), width, height, memory, cuda_device if on_gpu else -1, caps)
         self._layout = (format, width, height, on_gpu, cuda_device)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from . import _native
 from ._aio import Readiness, Turn
-from ._arguments import limit
+from ._arguments import folder, limit, text
 from ._copying import not_copied
 from ._formats import SubscriberMode
 from ._log import WARNING
@@ -53,10 +53,10 @@ class Reader(Generic[Item]):
             raise InvalidArgument(f"mode is a SubscriberMode, not {mode!r}")
         if on_gone not in ("raise", "wait"):
             raise InvalidArgument(f'on_gone is "raise" or "wait", not {on_gone!r}')
-        self._key = key
-        self._name = consumer_name or os.path.basename(sys.argv[0] or "") or "python"
+        self._key = text("key", key)
+        self._name = text("consumer_name", consumer_name or "") or os.path.basename(sys.argv[0] or "") or "python"
         self._mode = mode
-        self._directory = os.fspath(directory) if directory is not None else _native.default_directory()
+        self._directory = folder(directory) or _native.default_directory()
         self._count_lock = threading.Lock()
         self._counts = {self._received: 0, "timeouts": 0, "errors": 0, "last_seq": 0, "gap_count": 0, self._last_pts: 0}
         self._last_stats: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _native
-from ._arguments import bits, nanoseconds
+from ._arguments import bits, nanoseconds, raw
 from ._copying import not_copied
 from ._dlpack import stream_number
 from ._frame import PlanarFrame
@@ -88,7 +88,7 @@ class Slot(PlanarFrame):
             nanoseconds("dts", self.dts),
             nanoseconds("duration", self.duration),
             bits("flags", self.flags),
-            self.metadata,
+            raw("metadata", self.metadata),
         )
         self._published = True
         self._source.release()

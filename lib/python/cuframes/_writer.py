@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from . import _native
-from ._arguments import count, limit, nanoseconds, whole
+from ._arguments import count, folder, limit, nanoseconds, text, whole
 from ._copying import not_copied
 from .errors import Closed, Forked, InvalidArgument
 
@@ -53,11 +53,11 @@ class Writer:
         wait_timeout_ms = whole("wait_timeout_ms", wait_timeout_ms, "milliseconds")
         if not 0 <= wait_timeout_ms < 2**32:
             raise InvalidArgument(f"wait_timeout_ms is 0 or more milliseconds, of 32 bits, not {wait_timeout_ms}")
-        self._key = key
+        self._key = text("key", key)
         return {
             "key": key,
-            "directory": os.fspath(directory) if directory is not None else "",
-            "access": access,
+            "directory": folder(directory),
+            "access": text("access", access),
             "policy": _POLICIES[policy],
             "wait_timeout_ms": wait_timeout_ms,
             "max_subscribers": max_subscribers,
