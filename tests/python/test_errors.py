@@ -288,12 +288,14 @@ def make():
     except TypeError:
         return interpreters.create(isolated=False)
 
-interpreters.run_string(make(), '''
+other = make()
+interpreters.run_string(other, '''
 try:
     import cuframes
 except ImportError as error:
     print('ImportError', 'main interpreter' in str(error), flush=True)
 ''')
+interpreters.destroy(other)
 """
 
 

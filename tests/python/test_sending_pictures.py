@@ -347,7 +347,8 @@ def test_times_of_pyav(pair, video):
     given = video("gray")
     given.time_base = Fraction(1, 90_000)
     before = time.monotonic_ns()
-    for ticks in (900_000_000, 900_003_000, 900_006_000, 3000):
+    far = int(before / 1e9 + 3600) * 90_000  # An hour from now, by this machine's clock.
+    for ticks in (far, far + 3000, far + 6000, 3000):
         given.pts = ticks
         given.duration = 3000
         publisher.send(given)
