@@ -35,6 +35,7 @@ MODULES = {
     "pillow": "PIL",
 }
 READS = re.compile(r"""(?:subscribe|Subscriber)\(\s*"([\w.-]+)"|cuframessrc key=([\w.-]+)""")
+READS_TOGETHER = re.compile(r"""\b[gG]roup\(\s*\[([^\]]*)\]""")
 PUBLISHES = re.compile(r"""(?:publish|Publisher)\(\s*"([\w.-]+)"|cuframessink key=([\w.-]+)""")
 
 
@@ -44,6 +45,11 @@ class CommandFailed(AssertionError):
 
 def keys(pattern, text):
     return {name for found in pattern.findall(text) for name in found if name}
+
+
+def keys_read(text):
+    groups = READS_TOGETHER.findall(text)
+    return keys(READS, text) | {key for group in groups for key in re.findall(r'"([\w.-]+)"', group)}
 
 
 def missing_line(expected, output):
@@ -176,7 +182,7 @@ class Session:
         memory = "cuda" if "gpu" in block.needs() else "host"
         return [
             Background(block, [sys.executable, str(CAMERA), key, memory], self.folder, self._env_for(block))
-            for key in keys(READS, self.page.program_of(block)) - published
+            for key in keys_read(self.page.program_of(block)) - published
         ]
 
     def _runs(self, block):

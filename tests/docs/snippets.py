@@ -14,6 +14,8 @@ VARIABLES = {
     "camera": "Subscriber",
     "frame": "Frame",
     "plane": "Plane",
+    "group": "Group",
+    "batch": "Batch",
     "packet": "Packet",
     "packets": "PacketSubscriber",
     "publisher": "Publisher",

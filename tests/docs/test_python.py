@@ -16,7 +16,18 @@ import snippets
 from pages import SOURCE, all_pages, code_of, page
 
 BUILD = os.environ["DOCS_BUILD"]
-CLASSES = ("Subscriber", "Frame", "Plane", "Publisher", "Slot", "PacketSubscriber", "Packet", "PacketPublisher")
+CLASSES = (
+    "Subscriber",
+    "Frame",
+    "Plane",
+    "Group",
+    "Batch",
+    "Publisher",
+    "Slot",
+    "PacketSubscriber",
+    "Packet",
+    "PacketPublisher",
+)
 
 
 def names_in(cell):

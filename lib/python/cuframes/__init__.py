@@ -25,8 +25,10 @@ if not getattr(_native, "in_main_interpreter", lambda: False)():
 
 from . import _log, packets  # noqa: F401
 from ._arguments import whole as _whole
+from ._batch import Batch
 from ._formats import PixelFormat, SubscriberMode
 from ._frame import Frame, PlanarFrame
+from ._group import Group, group
 from ._inspection import Ring, inspect
 from ._inspection import list_rings as _list_rings
 from ._packet import Packet
@@ -93,6 +95,7 @@ def version_string() -> str:
 
 __all__ = [
     "AccessDenied",
+    "Batch",
     "Closed",
     "CuframesDeviceLost",
     "CuframesError",
@@ -111,6 +114,7 @@ __all__ = [
     "Forked",
     "Frame",
     "FrameTimeout",
+    "Group",
     "Internal",
     "InvalidArgument",
     "KeyInUse",
@@ -135,6 +139,7 @@ __all__ = [
     "SubscriberMode",
     "cuda_self_test",
     "default_directory",
+    "group",
     "inspect",
     "publish",
     "publish_packets",
