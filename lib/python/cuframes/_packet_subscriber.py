@@ -7,6 +7,7 @@ import os
 from typing import Any, Literal
 
 from . import _native
+from ._announced import Announcement
 from ._arguments import limit, nanoseconds, seconds
 from ._formats import SubscriberMode
 from ._packet import Packet
@@ -67,6 +68,7 @@ class PacketSubscriber(Reader[Packet]):
         on_gone: "raise" `PublisherGone` when the publisher dies, or "wait" for the next one.
         """
         super().__init__(key, consumer_name, mode, directory, on_gone)
+        self._last_caps = (0, 0)
         place, past, when = _begin(start, preroll, since)
         self._handle = _native.PacketSubscriber(
             key,
@@ -138,8 +140,12 @@ class PacketSubscriber(Reader[Packet]):
 
     def _take(self, timeout_ms: int) -> Packet:
         self._open()
-        packet = Packet(self._handle.next(timeout_ms))
+        native = self._handle.next(timeout_ms)
+        packet = Packet(native)
         self._taken(packet.sequence, packet.missed, packet.pts_ns)
+        if (native.epoch, native.caps_version) != self._last_caps:
+            self._last_caps = (native.epoch, native.caps_version)
+            self._announces(native.epoch, Announcement(packet.caps))
         return packet
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from . import _native
 from ._aio import Readiness, Turn
+from ._announced import Announced, Announcement
 from ._arguments import folder, limit, text
 from ._copying import not_copied
 from ._formats import SubscriberMode
@@ -33,7 +34,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Reader(Generic[Item]):
+class Reader(Announced, Generic[Item]):
     """Base of `Subscriber` and `PacketSubscriber`."""
 
     _handle: _native.Reader | None = None
@@ -56,12 +57,14 @@ class Reader(Generic[Item]):
         self._key = text("key", key)
         self._name = text("consumer_name", consumer_name or "") or os.path.basename(sys.argv[0] or "") or "python"
         self._mode = mode
-        self._directory = folder(directory) or _native.default_directory()
+        self._named_directory = folder(directory)
+        self._directory = self._named_directory or _native.default_directory()
         self._count_lock = threading.Lock()
         self._counts = {self._received: 0, "timeouts": 0, "errors": 0, "last_seq": 0, "gap_count": 0, self._last_pts: 0}
         self._last_stats: dict[str, Any] = {}
         self._suspended_at = 0.0
         self._wait_told = False
+        self._announced: tuple[tuple[int, int], Announcement] | None = None  # And whose that is.
 
     def _take(self, timeout_ms: int) -> Item:
         """What comes next, waiting for it so long."""
@@ -278,6 +281,21 @@ class Reader(Generic[Item]):
         return f"<cuframes.{type(self).__name__} {self._key!r} {self._mode.name} {state} at {id(self):#x}>"
 
     # ------------------------------------------------------------------------------------------------- inside
+
+    def _announcement(self) -> Announcement | None:
+        try:
+            native = self._open().stats()
+        except (Closed, Forked):
+            return None
+        if native["state"] not in ("attached", "ended"):
+            return None
+        if self._announced and self._announced[0] == (native["reconnects"], native["epoch"]):
+            return self._announced[1]
+        return Announcement.of_publisher(self._key, self._named_directory)
+
+    def _announces(self, epoch: int, announcement: Announcement) -> None:
+        """What was taken is the first of this generation, or of these caps."""
+        self._announced = ((self._open().stats()["reconnects"], epoch), announcement)
 
     def _open(self) -> _native.Reader:
         if self._handle is None:

@@ -7,9 +7,10 @@ import os
 from typing import Any, Literal
 
 from . import _native
+from ._announced import Announcement
 from ._arguments import count, limit, whole
 from ._dlpack import stream_number
-from ._formats import SubscriberMode
+from ._formats import PixelFormat, SubscriberMode
 from ._frame import Frame
 from ._reader import OnGone, Reader
 from .errors import InvalidArgument
@@ -72,6 +73,7 @@ class Subscriber(Reader[Frame]):
             captured meanwhile. None: as the environment variable CUFRAMES_RELEASE says, else "streams".
         """
         super().__init__(key, consumer_name, mode, directory, on_gone)
+        self._last_epoch = 0
         if release not in _RELEASES:
             raise InvalidArgument(f'release is "streams", "context" or None, not {release!r}')
         cuda_device = whole("cuda_device", cuda_device, "a GPU, or -1")
@@ -120,6 +122,29 @@ class Subscriber(Reader[Frame]):
         return self._open().fileno()
 
     @property
+    def format(self) -> PixelFormat | None:
+        """The pixel format of the frames. None: not attached, or the publisher has made no ring yet."""
+        said = self._announcement()
+        return PixelFormat(said.format) if said else None
+
+    @property
+    def memory(self) -> str | None:
+        """Where the frames lie: "host" or "cuda". None: not known yet."""
+        said = self._announcement()
+        return said.memory if said else None
+
+    @property
+    def device(self) -> str | None:
+        """The same as tensors' libraries say it: "cpu" or "cuda:N". None: not known yet, as with `cuda_device=-1` before the
+        first frame."""
+        said = self._announcement()
+        if said is None or said.device:
+            return said.device if said else None
+        if said.memory == "host":
+            return "cpu"
+        return f"cuda:{self._cuda_device}" if self._cuda_device >= 0 else None
+
+    @property
     def cuda_device(self) -> int:
         """GPU on which rings in GPU memory are read; -1: where the ring lies."""
         return self._cuda_device
@@ -160,6 +185,9 @@ class Subscriber(Reader[Frame]):
         if self._consumer_stream:
             native.record_stream(self._consumer_stream)
         self._taken(frame.sequence, frame.missed, frame.pts_ns)
+        if native.epoch != self._last_epoch:
+            self._last_epoch = native.epoch
+            self._announces(native.epoch, Announcement.of_frame(frame))
         return frame
 
 
