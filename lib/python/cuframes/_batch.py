@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from . import _tensor_batches
 from ._copying import not_copied
 from ._frame import Frame
 
@@ -82,6 +83,30 @@ class Batch:
         if camera not in self._keys:
             raise KeyError(f'there is no camera "{camera}" in this group')
         return self._frames[self._keys.index(camera)]
+
+    def to_tensor(
+        self,
+        size: int | tuple[int, int] | None = None,
+        dtype: Any = None,
+        layout: str = "CHW",
+        normalize: tuple[Any, Any] | None = None,
+        letterbox: bool | float = False,
+        device: Any = None,
+        stream: object = None,
+        out: Any = None,
+    ) -> Any:
+        """The pictures as one torch tensor for a model: RGB, `(cameras, 3, height, width)`, each as `Frame.to_tensor()` has
+        it.
+
+        The arguments are those of that, and the same for all cameras. size: None is that of `out`, or else of the frames,
+        if all have the same. device: None is where `out` is, or else the first frame. Each frame is written into its part
+        of the tensor, in one pass on one stream; a camera that has none has zeros, see `mask`. `out` is returned: with a
+        CUDA graph give it the graph's input, before each replay.
+
+        Close the batch when this has returned: on a GPU its release waits for the work. ValueError: arguments that do not
+        fit, or cameras of different sizes without `size`. ImportError: no torch.
+        """
+        return _tensor_batches.to_tensor(self._frames, size, dtype, layout, normalize, letterbox, device, stream, out)
 
     def close(self) -> None:
         """Gives up its frames. Tensors taken from them stay valid. May be called again."""
