@@ -4,7 +4,6 @@
 python3 record_with_pyav.py cam-gate gate.mkv --seconds 10
 """
 
-import re
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from fractions import Fraction
 
@@ -20,12 +19,6 @@ def to_video(frame: cuframes.Frame, ticks: int) -> av.VideoFrame:
     video.pts = ticks
     video.time_base = Fraction(1, TICKS)  # type: ignore[assignment, unused-ignore]
     return video
-
-
-def framerate(caps: str) -> Fraction | None:
-    """What the publisher says of its rate, for the encoder to plan with; the times are the frames' own."""
-    found = re.search(r"framerate=\(fraction\)([1-9]\d*/\d+)", caps)
-    return Fraction(found[1]) if found else None
 
 
 def main() -> None:
@@ -45,7 +38,8 @@ def main() -> None:
         if first.format != "NV12":
             raise SystemExit(f"this example records NV12, not {first.format}")
         codec = options.codec or ("libx264" if first.memory == "host" else "h264_nvenc")
-        stream = output.add_stream(codec, rate=framerate(first.caps) or 30, options={"bf": "0"})
+        # The rate is for the encoder to plan with; the times are the frames' own.
+        stream = output.add_stream(codec, rate=camera.framerate or 30, options={"bf": "0"})
         assert isinstance(stream, av.VideoStream)
         # Else the encoder rounds times to frames of the rate.
         stream.codec_context.time_base = Fraction(1, TICKS)  # type: ignore[assignment, unused-ignore]

@@ -253,7 +253,8 @@ class PythonExamples(unittest.TestCase):
         self.assertIn(f"published {len(levels)}", player.finish())
 
     def film(self, start_recorder, rate, file):
-        """Times in the file, in seconds, of a camera of this rate, and the speed that a player takes it to have."""
+        """Times in the file, in seconds, of a camera of this rate, and the speed and the duration that a player takes it to
+        have."""
         import av
 
         count = 2 * rate
@@ -271,13 +272,15 @@ class PythonExamples(unittest.TestCase):
         with av.open(str(file)) as source:
             stream = source.streams.video[0]
             times = [float(frame.pts * stream.time_base) for frame in source.decode(video=0)]
-            return times, float(stream.average_rate)
+            return times, float(stream.average_rate), source.duration / av.time_base
 
-    def check_film(self, times, speed, rate):
+    def check_film(self, times, speed, duration, rate):
         self.assertEqual(len(times), 2 * rate)
         for number, seconds in enumerate(times):
             self.assertAlmostEqual(seconds - times[0], number / rate, delta=0.0011)  # mkv counts milliseconds
         self.assertAlmostEqual(speed, rate, delta=rate / 50)
+        self.assertAlmostEqual(duration, 2, delta=1.1 / rate)
+        self.assertTrue(all(before < after for before, after in zip(times, times[1:])), "times rise")
 
     @needs("av")
     def test_recorded_times(self):
