@@ -563,6 +563,17 @@ def test_statistics_are_ready_for_json(cameras, group):
     assert stats["cameras"]["b"]["missing"] == 1 and stats["cameras"]["a"]["used"] == 1
 
 
+def test_a_camera_that_nobody_publishes_is_told(cameras, group, caplog, directory, host_only):
+    (a,) = cameras("a")
+    sets = group(["a", "b"], connect_timeout=0)
+    a.send(0)
+    sets.next(timeout=SECONDS).close()
+    with pytest.raises(cuframes.FrameTimeout):
+        sets.next(timeout=2.2)
+    said = [record.getMessage() for record in caplog.records if "waiting for" in record.getMessage()]
+    assert said == [f'group: waiting for "b" in {directory}: nobody publishes it']
+
+
 def test_a_camera_that_comes_too_late_for_the_others_is_told(cameras, group, caplog):
     a, b = cameras("a", "b")
     sets = group(["a", "b"], within=0.02)

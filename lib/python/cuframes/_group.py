@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import _native
+from . import _log, _native
 from ._aio import Readiness, Turn
 from ._alignment import Alignment
 from ._arguments import count, limit, seconds
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _CONNECT_TIMEOUT = 1.0
+_TELL_AFTER = 2 * SECOND
 
 
 class Group:
@@ -112,6 +113,7 @@ class Group:
         self._process = os.getpid()
         self._closing = False
         self._began = False
+        self._tell_at = math.inf  # Who has not come by then is told of.
         self._counts = {"sets": 0, "complete": 0, "timeouts": 0}
         self._last_stats: dict[str, Any] = {}
         try:
@@ -189,6 +191,7 @@ class Group:
         """What came since the last call is taken, by whatever camera: one of them alone is no set."""
         if not self._began:
             self._began = True
+            self._tell_at = time.monotonic_ns() + _TELL_AFTER
             self._alignment.begin(time.monotonic_ns(), self._connect_timeout)
             self._take([(camera.descriptor, 0) for camera in self._cameras])
         self._take(self._poller.poll(0))
@@ -212,6 +215,8 @@ class Group:
             return self._batch(frames)
         if self._alignment.is_at_end(now):
             self._end()
+        if now >= self._tell_at:
+            self._tell_of_wait()
         if now >= end:
             self._counts["timeouts"] += 1
             raise FrameTimeout(f"no set of {self._names()} in the time given; stats() says who brings none")
@@ -234,8 +239,15 @@ class Group:
             raise PublisherGone(f"the publishers of {self._names()} are gone, or have ended; {gone[0]} died")
         raise EndOfStream(f"all of {self._names()} have ended their streams")
 
+    def _tell_of_wait(self) -> None:
+        self._tell_at = math.inf
+        for camera in self._cameras:
+            if camera.state == "waiting":
+                where = f'"{camera.subscriber.key}" in {camera.subscriber.directory}'
+                _log.emit(_log.WARNING, f"group: waiting for {where}: nobody publishes it")
+
     def _seconds_left(self, end: float) -> float | None:
-        until = min(end, self._alignment.deadline)
+        until = min(end, self._alignment.deadline, self._tell_at)
         return None if until == math.inf else max(0.0, (until - time.monotonic_ns()) / SECOND)
 
     @contextlib.contextmanager
@@ -258,6 +270,7 @@ class Group:
     def _connected(self) -> Self:
         """Waits until all cameras have admitted us, as long as that was allowed to take."""
         end = time.monotonic() + self._connect_timeout
+        tell_at = time.monotonic() + _TELL_AFTER / SECOND
         missing = list(self._cameras)
         poller = select.poll()
         poller.register(self._wake, select.POLLIN)
@@ -270,9 +283,13 @@ class Group:
                     camera.attached(time.monotonic_ns())
                     missing.remove(camera)
                     poller.unregister(camera.descriptor)
-            left = end - time.monotonic()
-            if not missing or left <= 0:
+            now = time.monotonic()
+            if not missing or now >= end:
                 return self
+            if now >= tell_at:
+                tell_at = math.inf
+                self._tell_of_wait()
+            left = min(end, tell_at) - now
             poller.poll(None if left == math.inf else math.ceil(left * 1000))
 
     # ------------------------------------------------------------------------------------------------- ending
