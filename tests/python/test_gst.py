@@ -78,6 +78,10 @@ def test_planes_of_a_sample_are_what_elements_see(gst, launch, format, primary):
     assert isinstance(frame, cuframes.Frame)
     assert (frame.format, frame.width, frame.height, frame.device) == (format, 66, 46, DEVICE)
     assert frame.pts == sample.get_buffer().pts and frame.duration == sample.get_buffer().duration
+    assert frame.time == frame.pts / 1e9
+    for clock in ("age", "datetime"):
+        with pytest.raises(ValueError, match="times are those of its pipeline"):
+            getattr(frame, clock)
     assert all(plane.readonly for plane in frame.planes), "the sample has the buffer, too"
     info = GstVideo.VideoInfo.new_from_caps(sample.get_caps())
     meta = GstVideo.buffer_get_video_meta(sample.get_buffer())

@@ -9,6 +9,7 @@ import time
 import cuframes
 import pytest
 from probes import monotonic_ns
+from processes import SECONDS
 from test_asyncio import publish_numbers
 
 
@@ -87,3 +88,23 @@ def test_what_is_no_time_is_refused(publish, subscribe, given, error, words):
     publish()
     with pytest.raises(error, match=words):
         subscribe().next_frame(**given)
+
+
+@pytest.mark.parametrize("publish_some", [cuframes.publish, cuframes.publish_packets])
+def test_how_long_a_publisher_waits_is_in_seconds_too(key, directory, publish_some):
+    with publish_some(key, policy="wait", wait_timeout=0.5):
+        pass
+    with pytest.raises(cuframes.InvalidArgument, match="in seconds or wait_timeout_ms, not both"):
+        publish_some(key, wait_timeout=0.5, wait_timeout_ms=5)
+    with pytest.raises(cuframes.InvalidArgument, match="wait_timeout is 0 or more seconds"):
+        publish_some(key, wait_timeout=-1)
+
+
+def test_a_publisher_that_waits_gives_a_reader_up_after_that(publish, subscribe):
+    """Not sooner; a second is the default."""
+    publisher = publish(slots=5, max_slots=5, policy="wait", wait_timeout=1.5)
+    subscribe(max_held=3)  # Takes nothing.
+    publish_numbers(publisher, 1, 4)
+    began = time.monotonic()
+    publish_numbers(publisher, 5, 9)
+    assert 1.5 <= time.monotonic() - began < SECONDS

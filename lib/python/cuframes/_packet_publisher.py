@@ -60,17 +60,19 @@ class PacketPublisher(Writer):
         max_subscribers: int = _native.DEFAULT_MAX_SUBSCRIBERS,
         access: str = "user",
         directory: str | os.PathLike[str] | None = None,
+        wait_timeout: float | None = None,
     ) -> None:
         """
         key: the name that readers ask for, `A-Z a-z 0-9 . _ -`, up to 64. KeyInUse: a live publisher has it.
         caps: the media type as GStreamer writes it, `video/x-h264, stream-format=(string)byte-stream,
             alignment=(string)au`; None: that of the packets, where PyAV or a subscriber made them, else none.
         max_time: seconds of the past that are kept. max_bytes: bytes that are kept at most; memory is got as it is needed.
-        policy: "drop" never waits for readers; "wait" waits up to `wait_timeout_ms` for those in STRICT_ORDER.
+        policy: "drop" never waits for readers; "wait" waits up to `wait_timeout_ms`, or `wait_timeout` seconds, for those in
+            STRICT_ORDER.
         access: who may read: "user", "group:NAME" or "all".
         directory: where the socket goes; None: as `default_directory()`.
         """
-        common = self._options(key, directory, access, policy, wait_timeout_ms, max_subscribers)
+        common = self._options(key, directory, access, policy, wait_timeout_ms, max_subscribers, wait_timeout)
         longest = seconds("max_time", max_time)
         most = whole("max_bytes", max_bytes, "bytes")
         if longest == 0 or most <= 0:
@@ -228,6 +230,7 @@ def publish_packets(
     max_subscribers: int = _native.DEFAULT_MAX_SUBSCRIBERS,
     access: str = "user",
     directory: str | os.PathLike[str] | None = None,
+    wait_timeout: float | None = None,
 ) -> PacketPublisher:
     """Takes the key and admits readers of packets from now on. The arguments are those of `PacketPublisher`."""
     return PacketPublisher(
@@ -240,4 +243,5 @@ def publish_packets(
         max_subscribers=max_subscribers,
         access=access,
         directory=directory,
+        wait_timeout=wait_timeout,
     )

@@ -64,6 +64,7 @@ class Publisher(Writer):
         directory: str | os.PathLike[str] | None = None,
         framerate: Fraction | float | None = None,
         caps: str | None = None,
+        wait_timeout: float | None = None,
     ) -> None:
         """
         key: the name that readers ask for, `A-Z a-z 0-9 . _ -`, up to 64. KeyInUse: a live publisher has it.
@@ -72,13 +73,14 @@ class Publisher(Writer):
         cuda_device: GPU of a ring in GPU memory; -1: that of the first tensor, else 0.
         slots: frames the ring holds; None: at least 8, and more as readers come and hold more, up to `max_slots`. With a
             number, 3 to 128, those held by all readers plus 2 must fit.
-        policy: "drop" never waits for readers; "wait" waits up to `wait_timeout_ms` for those in STRICT_ORDER.
+        policy: "drop" never waits for readers; "wait" waits up to `wait_timeout_ms`, or `wait_timeout` seconds, for those in
+            STRICT_ORDER.
         access: who may read: "user", "group:NAME" or "all".
         directory: where the socket goes; None: as `default_directory()`.
         framerate: frames per second, for the caps that pipelines see; None: unknown.
         caps: the whole caps, if not those of format, size and rate.
         """
-        common = self._options(key, directory, access, policy, wait_timeout_ms, max_subscribers)
+        common = self._options(key, directory, access, policy, wait_timeout_ms, max_subscribers, wait_timeout)
         if slots is not None:
             slots = count(
                 "slots",
@@ -319,6 +321,7 @@ def publish(
     directory: str | os.PathLike[str] | None = None,
     framerate: Fraction | float | None = None,
     caps: str | None = None,
+    wait_timeout: float | None = None,
 ) -> Publisher:
     """Takes the key and admits readers from now on. The arguments are those of `Publisher`."""
     return Publisher(
@@ -337,4 +340,5 @@ def publish(
         directory=directory,
         framerate=framerate,
         caps=caps,
+        wait_timeout=wait_timeout,
     )

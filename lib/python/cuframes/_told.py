@@ -67,7 +67,10 @@ class Described:
 
     @property
     def age(self) -> float:
-        """Seconds from then to now. A little negative: it is to be shown in a moment."""
+        """Seconds from then to now. A little negative: it is to be shown in a moment. ValueError: it is a buffer of a
+        pipeline, whose times are not this clock's."""
+        if not self._told.publish_time:
+            raise ValueError("a buffer's times are those of its pipeline: add its base time to know when that was")
         return (_clock.clock_gettime_ns(_clock.CLOCK_MONOTONIC) - self.pts_ns) / 1e9
 
     @property

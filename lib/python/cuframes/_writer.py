@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import warnings
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from . import _native
-from ._arguments import count, folder, limit, nanoseconds, text, whole
+from ._arguments import count, folder, limit, nanoseconds, seconds, text, whole
 from ._copying import not_copied
 from .errors import Closed, Forked, InvalidArgument
 
@@ -46,11 +47,16 @@ class Writer:
         policy: Policy,
         wait_timeout_ms: int,
         max_subscribers: int,
+        wait_timeout: float | None,
     ) -> Options:
         if policy not in _POLICIES:
             raise InvalidArgument(f'policy is "drop" or "wait", not {policy!r}')
         max_subscribers = count("max_subscribers", max_subscribers, 1, 64)
         wait_timeout_ms = whole("wait_timeout_ms", wait_timeout_ms, "milliseconds")
+        if wait_timeout is not None:
+            if wait_timeout_ms != _native.DEFAULT_WAIT_TIMEOUT_MS:
+                raise InvalidArgument("give wait_timeout in seconds or wait_timeout_ms, not both")
+            wait_timeout_ms = math.ceil(seconds("wait_timeout", wait_timeout) / 1e6)
         if not 0 <= wait_timeout_ms < 2**32:
             raise InvalidArgument(f"wait_timeout_ms is 0 or more milliseconds, of 32 bits, not {wait_timeout_ms}")
         self._key = text("key", key)

@@ -171,7 +171,7 @@ def wrap(sample_or_buffer: GstSample | GstBuffer, caps: GstCaps | None = None) -
 
     System memory and GPU memory (`memory:CUDAMemory`), any layout, planes in memories of their own too.
     Shapes are those of `Plane`. `pts`, `dts` and `duration` are the buffer's, in the time of its pipeline,
-    and not CLOCK_MONOTONIC; `sequence` is 0.
+    and not CLOCK_MONOTONIC: so is `time`, in seconds, and `age` and `datetime` cannot be told. `sequence` is 0.
 
     The frame and every tensor taken from it hold the buffer, whatever becomes of the pipeline; a buffer of a
     pool goes back when they are gone and the GPU work is complete that was queued by then. So a tensor may be
