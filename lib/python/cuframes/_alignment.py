@@ -97,7 +97,7 @@ class Alignment:
         """Whether its frames come later than the others' frames wait for them."""
         live = [one for one in self.cameras if one.state == "live"]
         behind = camera.lag - min(one.lag for one in live)
-        waits = (camera.most - 2) * min(one.interval for one in live)
+        waits = (camera.most - 1) * min(one.interval for one in live)
         if behind <= min(waits, _LONGEST_WAIT if self._wait is None else self._wait):
             return False
         if not camera.told_behind:

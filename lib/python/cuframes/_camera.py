@@ -37,6 +37,7 @@ class Camera:
         self.last_sign = 0
         """When it was published what came last."""
         self.told_behind = False
+        self._missed = 0  # Sets since its last frame.
         self.most = most
         """How many frames may wait."""
         self._last: tuple[int, int] | None = None  # Number and time of the last frame.
@@ -82,7 +83,7 @@ class Camera:
 
     def _came(self, frame: Frame) -> None:
         time = frame.pts_ns
-        self.state, self.last_sign = "live", frame.publish_time_ns
+        self.state, self.last_sign, self._missed = "live", frame.publish_time_ns, 0
         self.counts["received"] += 1
         self._measure(frame, time)
         if time <= self._past or (self.times and time <= self.times[-1]):
@@ -112,10 +113,12 @@ class Camera:
     # ------------------------------------------------------------------------------------------------- what is expected
 
     def is_out(self, now: int) -> bool:
-        """Whether it has failed: it brought nothing for so long that its next frame is overdue."""
-        return (
-            self.state != "live" or now > self.last_sign + min(3 * self.interval, self.interval + SECOND // 4) + 50 * MS
-        )
+        """Whether it has failed: its next frame is overdue, and two sets were made without it.
+
+        Where all are silent it may be us who hold their frames, or a GPU that has yet to read them.
+        """
+        overdue = self.last_sign + min(3 * self.interval, self.interval + SECOND // 4) + 50 * MS
+        return self.state != "live" or (now > overdue and self._missed >= 2)
 
     def is_due(self, time: int) -> bool:
         """Whether its next frame may be one of this time, or an earlier one."""
@@ -134,6 +137,7 @@ class Camera:
     def miss(self, time: int) -> None:
         """It is not in a set. Frames up to that time are in no later one either."""
         self.counts["missing"] += 1
+        self._missed += 1
         self._past = max(self._past, time)
         while self.times and self.times[0] <= time:
             self._skip()

@@ -46,8 +46,8 @@ class Group:
 
     A set is the newest that there is: older ones are passed over, and counted. Each frame is in one set at most, and the
     sets come at the rate of the slowest camera. One that is late has None in its place: it can hold up the others by `wait`,
-    and one that has died, or brings nothing for three of its frames, holds up nobody. It is in the sets again with the first
-    frame it brings, in whatever size.
+    and one that has died, or is overdue when two sets came without it, holds up nobody. It is in the sets again with the
+    first frame it brings, in whatever size.
 
     Iteration, and `async for`, end when all cameras have ended their streams. Where none is left and one of them died,
     `PublisherGone` is raised; a further call then waits for the next ones.
@@ -89,7 +89,7 @@ class Group:
         connect_timeout: seconds in which all cameras should have come; then sets begin without those that have not. None:
             for ever.
         max_held: frames of each camera, 2 to 64, that wait for those of the others at most; of more than that the oldest
-            goes. A camera may come later than another by two frames less. What is in your sets comes on top.
+            goes. A camera may come later than another by one frame less. What is in your sets comes on top.
         on_gone: "raise" `PublisherGone` when the last camera dies, or "wait" for the next one.
 
         The others are those of `Subscriber`, the same for all cameras.
