@@ -116,3 +116,11 @@ def test_frames_on_a_gpu_are_brought_to_the_cpu(publish, cleanup, torch, stand_i
     with group.next(timeout=SECONDS) as found:
         assert found[0].memory == "cuda"
         assert torch.equal(found.to_tensor(device="cpu")[0], found[0].to_tensor(device="cpu"))
+
+
+def test_batches_of_live_cameras_are_what_the_host_makes_of_their_frames(roles, memory, torch):
+    """What gpu/test_gpu_group.py does on a GPU, without one: over rings in either memory, and no graph."""
+    keys = ["a", "b", "c"]
+    roles("pattern_cameras", keys=keys, memory=memory, rate=30).ask("run")
+    found = roles("batch_reader", keys=keys, device="cpu").ask("read", batches=15)
+    assert (found["batches"], found["wrong_values"], found["wrong_replays"]) == (15, [0, 0, 0], 0), found
