@@ -94,24 +94,32 @@ def test_23_shape_is_not_the_size(refuse):
     refuse(planes, ValueError, "48.*64|64.*48", width=32, height=32)
 
 
+# send() copies, and gathers elements and rows that lie otherwise (test_sending_pictures.py).
+in_place_only = pytest.mark.parametrize("refuse", ["to_buffer"], indirect=True)
+
+
+@in_place_only
 def test_25_luma_elements_apart(refuse):
     """25, plane 0's last dimension is not contiguous: ValueError."""
     y = numpy.zeros((HEIGHT, WIDTH * 2), numpy.uint8)[:, ::2]
     refuse([capsule.Producer(y), capsule.Producer(zeros(UV))], ValueError, "stride|contiguous|compact")
 
 
+@in_place_only
 def test_26_flat_chroma_elements_apart(refuse):
     """26, the same for chroma of two dimensions."""
     uv = numpy.zeros((HEIGHT // 2, WIDTH * 2), numpy.uint8)[:, ::2]
     refuse([capsule.Producer(zeros(Y)), capsule.Producer(uv)], ValueError, "stride|contiguous|compact")
 
 
+@in_place_only
 def test_27_chroma_pairs_apart(refuse):
     """27, chroma of three dimensions with wrong inner strides: ValueError."""
     uv = numpy.zeros((HEIGHT // 2, WIDTH // 2, 4), numpy.uint8)[:, :, :2]
     refuse([capsule.Producer(zeros(Y)), capsule.Producer(uv)], ValueError, "stride|contiguous|compact")
 
 
+@in_place_only
 @pytest.mark.parametrize("strides", [(-WIDTH, 1), (0, 1), (WIDTH - 1, 1)])
 def test_27_rows_that_overlap(refuse, strides):
     """27, strides: rows that run backwards, repeat or overlap are no picture: ValueError, and nothing is
