@@ -149,7 +149,8 @@ def compare_rgb(bench):
                     found = bench.host_of(found).astype(int)
                     what = f"to_rgb() by {name} of {format} {width}x{height}{extra}"
                     check(what, numpy.abs(found - expected).max(), 1)
-                    check(what + ", share of other levels", (found != expected).mean(), 0.3)
+                    if expected.size > 100:
+                        check(what + ", share of other levels", (found != expected).mean(), 0.3)
                     compared += 1
     return compared
 
