@@ -239,7 +239,7 @@ class WheelTest(unittest.TestCase):
         tops = {name.split("/")[0] for name in names}
         self.assertEqual({top for top in tops if not top.endswith(".dist-info")}, {"cuframes"})
         kinds = {pathlib.PurePath(name).suffix for name in names if name.startswith("cuframes/")}
-        self.assertLessEqual(kinds, {".py", ".pyi", ".typed", ".so", ".typelib", ""})
+        self.assertLessEqual(kinds, {".py", ".pyi", ".cu", ".typed", ".so", ".typelib", ""})
         self.assertLess(self.wheel.stat().st_size, 8 << 20)
 
     def test_types_and_licenses_are_in_it(self):
