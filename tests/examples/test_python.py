@@ -74,6 +74,11 @@ class Process:
         self._log.close()
 
 
+def printed(output):
+    """Its lines, without what the package says of cameras that are late on a busy machine."""
+    return [line for line in output.splitlines() if not line.startswith("cuframes: ")]
+
+
 class PythonExamples(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="examples-")
@@ -137,10 +142,13 @@ class PythonExamples(unittest.TestCase):
         }
         for key, (format, width, height, _) in cameras.items():
             self.publish(key, pattern=key, format=format, width=width, height=height, rate=30)
-        output = self.example("batch.py", *cameras, "--height", 96, "--width", 160, "--count", 3).finish()
-        lines = output.splitlines()
-        self.assertEqual(len(lines), 3)
-        for line in lines:
+        output = self.example("batch.py", *cameras, "--height", 96, "--width", 160, "--count", 15).finish()
+        lines = printed(output)
+        self.assertEqual(len(lines), 15)
+        # A camera that the machine holds up for half a second is black.
+        whole = [line for line in lines if "(0.00 0.00 0.00)" not in line]
+        self.assertGreaterEqual(len(whole), 3, output)
+        for line in whole:
             self.assertTrue(line.startswith("[4, 3, 96, 160] on cpu"), line)
             colours = [tuple(map(float, found.split())) for found in re.findall(r"\(([\d. ]+)\)", line)]
             for colour, (*_, expected) in zip(colours, cameras.values(), strict=True):
@@ -159,10 +167,10 @@ class PythonExamples(unittest.TestCase):
                 picture = frame.to_tensor(64, letterbox=True)
             expected.append(graph.network()(picture[None]).argmax().item())
         self.assertEqual(len(set(expected)), 3)
-        output = self.example("graph.py", "red", "green", "checkers-4", "--size", 64, "--count", 5).finish()
+        output = self.example("graph.py", "red", "green", "checkers-4", "--size", 64, "--count", 15).finish()
         wanted = "; " + ", ".join(f"{key}: {number}" for key, number in zip(("red", "green", "checkers-4"), expected))
-        lines = output.splitlines()
-        self.assertEqual(len(lines), 5)
+        lines = printed(output)
+        self.assertEqual(len(lines), 15)
         whole = [line for line in lines if "no frame" not in line]
         self.assertGreater(len(whole), 0)
         for line in whole:
