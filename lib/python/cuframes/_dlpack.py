@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from . import _native
 
 if TYPE_CHECKING:
-    from types import CapsuleType as CapsuleType
+    from typing_extensions import CapsuleType as CapsuleType
 else:
     CapsuleType = object
 

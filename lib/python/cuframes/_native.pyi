@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-from types import CapsuleType
 from typing import Any
 
-from typing_extensions import Self
+from typing_extensions import CapsuleType, Self
 
 STREAM_NONE: int
 MEMORY_HOST: int

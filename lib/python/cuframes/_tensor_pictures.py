@@ -119,7 +119,7 @@ def _inner(
 
 def _normalization(normalize: Any) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     if normalize is None:
-        return ((0.0,) * 3, (1.0,) * 3)
+        return ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     try:
         mean, std = (_three(values) for values in normalize)
     except (TypeError, ValueError):
@@ -133,7 +133,7 @@ def _three(values: Any) -> tuple[float, float, float]:
     if hasattr(values, "tolist"):
         values = values.tolist()
     if isinstance(values, (int, float)):
-        return (float(values),) * 3
+        return (float(values), float(values), float(values))
     red, green, blue = (float(value) for value in values)
     return (red, green, blue)
 
@@ -239,7 +239,7 @@ def rgb_on_gpu(library: Library, frame: Pictures, picture: Picture, stream: obje
     return _rgb_by_cupy(library, frame, picture, stream)
 
 
-def _rgb_by_cupy(library: Library, frame: Pictures, picture: Picture, stream: object) -> Any:
+def _rgb_by_cupy(library: Library, frame: Pictures, picture: Picture, stream: Any) -> Any:
     cupy = library.module
     number = int(frame.device.partition(":")[2])
     with contextlib.ExitStack() as stack:

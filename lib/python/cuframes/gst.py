@@ -50,13 +50,13 @@ try:
         GLib,
         Gst,
     )
-except (ImportError, ValueError) as missing:
+except (ImportError, ValueError) as _missing:
     raise ImportError(
-        f"cuframes.gst cannot be used: {missing}. It needs PyGObject with GStreamer's introspection data "
+        f"cuframes.gst cannot be used: {_missing}. It needs PyGObject with GStreamer's introspection data "
         "(on Debian: python3-gi, python3-gst-1.0, gir1.2-gst-plugins-base-1.0) and libcuframes-gst with "
         "CuframesGst-1.0.typelib, which building cuframes with GStreamer installs; $GI_TYPELIB_PATH names "
         "folders of typelibs elsewhere"
-    ) from missing
+    ) from _missing
 
 if TYPE_CHECKING:
     from typing import TypeAlias
