@@ -86,6 +86,16 @@ protected:
         return Shown{number_in_picture(sample.get()), static_cast<int64_t>(running) + began(viewer), now};
     }
 
+    /// Of the next pictures: whether a wrong one was left out, out of place or damaged.
+    static std::string numbers_of(Pipeline& viewer, int count) {
+        std::string numbers;
+        for (int i = 0; i < count; ++i) {
+            const std::optional<Shown> one = show(viewer);
+            numbers += one ? " " + std::to_string(one->number) : " none";
+        }
+        return numbers;
+    }
+
     /// When running time 0 was.
     static int64_t began(const Pipeline& viewer) {
         return static_cast<int64_t>(gst_element_get_base_time(viewer.get()));
@@ -126,7 +136,8 @@ TEST_P(PacketDisplayOf, HasAPictureAtOnceAndThenEachAtItsTime) {
             EXPECT_LT(camera.begin() + (next->number - 1) * interval, began(viewer)) << "was left out";
             number = next->number;
         }
-        ASSERT_EQ(next->number, number);
+        ASSERT_EQ(next->number, number) << "the first was " << first->number << ", and then came"
+                                        << numbers_of(viewer, 8);
         // What was still shown when the pipeline began is cut to that.
         const int64_t captured = std::max(camera.begin() + number * interval, began(viewer));
         EXPECT_NEAR(static_cast<double>(next->captured - captured), 0, 1e6) << number;
