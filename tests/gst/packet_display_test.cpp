@@ -15,6 +15,8 @@ namespace {
 
 constexpr int rate = 25;
 constexpr int64_t interval = 1'000'000'000 / rate;
+/// Decoding the past takes a while on a busy machine.
+constexpr int64_t at_once = 2'000'000'000;
 
 struct Codec {
     const char* name;
@@ -125,15 +127,18 @@ TEST_P(PacketDisplayOf, HasAPictureAtOnceAndThenEachAtItsTime) {
     const std::optional<Shown> first = show(viewer);
     ASSERT_TRUE(first);
     RecordProperty("first_picture_ms", static_cast<int>((first->at - start) / 1'000'000));
-    // Ten seconds lie between the keyframes: with the next one it would have come after another.
-    EXPECT_LT(first->at - start, scaled(milliseconds(900)).count() * 1'000'000) << "the next keyframe comes later";
+    // Ten seconds lie between the keyframes: with the next one it would have come after another two.
+    EXPECT_LT(first->at - start, at_once) << "the next keyframe comes later";
     EXPECT_GE(first->captured, start - interval) << "a picture from before the viewer came";
     const unsigned shown_by_end = std::min(all - static_cast<unsigned>(codec.held_back), first->number + shown);
     for (unsigned number = first->number + 1; number < shown_by_end; ++number) {
         const std::optional<Shown> next = show(viewer);
         ASSERT_TRUE(next) << number;
         if (number == first->number + 1 && next->number > number) {
-            EXPECT_LT(camera.begin() + (next->number - 1) * interval, began(viewer)) << "was left out";
+            // Unless the machine held the first one up: then those that it missed are past.
+            EXPECT_TRUE(first->at - start > at_once / 4 ||
+                        camera.begin() + (next->number - 1) * interval < began(viewer))
+                << number << " was left out, up to " << next->number;
             number = next->number;
         }
         ASSERT_EQ(next->number, number) << "the first was " << first->number << ", and then came"
@@ -171,7 +176,7 @@ TEST_F(PacketDisplayH264, OfACameraWithALatencyIsAPictureAtOnceToo) {
     viewer.play();
     const std::optional<unsigned> first = number_in_preroll(viewer);
     ASSERT_TRUE(first);
-    EXPECT_LT(monotonic_now() - start, scaled(milliseconds(900)).count() * 1'000'000);
+    EXPECT_LT(monotonic_now() - start, at_once);
     EXPECT_GE(*first, 74u) << "from before the moment";
     EXPECT_EQ(show(viewer)->number, *first);
     std::optional<Shown> next = show(viewer);
