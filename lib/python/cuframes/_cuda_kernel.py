@@ -2,7 +2,7 @@
 """`pixels.cu` on a GPU: one pass from a frame's planes to a picture.
 
 It takes the driver and NVRTC, which the wheels of torch and CuPy bring, and no CUDA toolkit. Compiled once for a device and
-process, in a third of a second, and loaded into the device's primary context, where both libraries work.
+process, in half a second, and loaded into the device's primary context, where both libraries work.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ import ctypes
 import functools
 import glob
 import importlib.util
-import logging
 import os
 import pathlib
 import threading
 from typing import Any
 
+from . import _log
 from ._colorimetry import to_rgb_matrix
 from ._conversion import Picture
 from ._pixel_layouts import Component
-
-_log = logging.getLogger("cuframes")
 
 #: By the kernel's numbers (Dtype in pixels.cu).
 DTYPES = {"float32": 0, "float16": 1, "bfloat16": 2, "uint8": 3, "float64": 4}
@@ -170,7 +168,8 @@ def launch(job: Job, device: int, stream: int) -> bool:
                 try:
                     _kernels[device] = _Kernel(device)
                 except Unavailable as reason:
-                    _log.warning("pictures of frames on cuda:%d take several passes each: %s", device, reason)
+                    what = f"pictures of frames on cuda:{device} take several passes each: {reason}"
+                    _log.emit(_log.WARNING, what)
                     _kernels[device] = False
             kernel = _kernels[device]
     if kernel is False:

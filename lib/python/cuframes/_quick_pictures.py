@@ -97,7 +97,7 @@ def converted(numpy: Any, picture: Picture, planes: list[Any], wanted: PictureFo
 
 
 def samples_of(plane: Any, component: Component, layout: Layout, size: tuple[int, int]) -> Any:
-    """A component as it lies, not yet shifted."""
+    """A component in place where its numbers are whole elements; of others the bits that are its own."""
     elements = plane
     if layout.item == 2:
         elements = plane[:, : plane.shape[1] // 2 * 2].view(">u2" if layout.big_endian else "<u2")
