@@ -402,9 +402,11 @@ TEST_F(PacketSource, GoOnAfterAFlush) {
     for (int next = 0; next < 20; ++next) {
         ASSERT_EQ(number_of(reader.pull()), next);
     }
-    GstElement* src = reader.element("src");
-    EXPECT_TRUE(gst_element_send_event(src, gst_event_new_flush_start()));
-    EXPECT_TRUE(gst_element_send_event(src, gst_event_new_flush_stop(TRUE)));
+    // To the pipeline, as applications do. Sent to an element of a pipeline that is about to play, the end of a flush locks
+    // the element's state and then the pipeline's, while the pipeline locks them the other way round: GStreamer's own
+    // sources stand still then, too.
+    EXPECT_TRUE(gst_element_send_event(reader.get(), gst_event_new_flush_start()));
+    EXPECT_TRUE(gst_element_send_event(reader.get(), gst_event_new_flush_stop(TRUE)));
     camera.publish(10);
     for (int next = 20; next < 30; ++next) {
         const Sample sample = reader.pull();
