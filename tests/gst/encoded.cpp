@@ -5,7 +5,6 @@
 #include <gst/app/gstappsrc.h>
 
 #include <algorithm>
-#include <cstring>
 #include <stdexcept>
 
 namespace cuframes::test {

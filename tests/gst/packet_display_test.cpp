@@ -3,6 +3,7 @@
 // before, and none faster than it was captured.
 #include "encoded.h"
 #include "fixture.h"
+#include "packets.h"
 
 #include <gst/app/gstappsink.h>
 
@@ -98,6 +99,16 @@ protected:
         return numbers;
     }
 
+    /// Those that passed and are not what was published. What is shown wrongly where none is was wrongly decoded.
+    static std::string differing(const PacketWatch& passed, const std::vector<EncodedPacket>& published) {
+        std::string numbers;
+        const std::vector<PacketRecord> packets = parse_packets(passed.text());
+        for (size_t i = 0; i < packets.size(); ++i) {
+            numbers += packets[i].digest == sha1(published.at(i).bytes) ? "" : " " + std::to_string(i);
+        }
+        return numbers;
+    }
+
     /// When running time 0 was.
     static int64_t began(const Pipeline& viewer) {
         return static_cast<int64_t>(gst_element_get_base_time(viewer.get()));
@@ -121,6 +132,7 @@ TEST_P(PacketDisplayOf, HasAPictureAtOnceAndThenEachAtItsTime) {
     PacketCamera camera("display", encode(codec.encoder, all, rate));
     camera.publish_past(past);
     Pipeline viewer(viewer_line(codec.decoder));
+    const PacketWatch passed(viewer.element("src"), "src");
     const int64_t start = monotonic_now();
     camera.run();
     viewer.play();
@@ -142,12 +154,14 @@ TEST_P(PacketDisplayOf, HasAPictureAtOnceAndThenEachAtItsTime) {
             number = next->number;
         }
         ASSERT_EQ(next->number, number) << "the first was " << first->number << ", and then came"
-                                        << numbers_of(viewer, 8);
+                                        << numbers_of(viewer, 8)
+                                        << "; packets that differ:" << differing(passed, camera.packets());
         // What was still shown when the pipeline began is cut to that.
         const int64_t captured = std::max(camera.begin() + number * interval, began(viewer));
         EXPECT_NEAR(static_cast<double>(next->captured - captured), 0, 1e6) << number;
         EXPECT_GE(next->at, next->captured) << "number " << number << " was shown early";
     }
+    EXPECT_EQ(differing(passed, camera.packets()), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(, PacketDisplayOf, testing::ValuesIn(codecs),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "packets.h"
 
+#include <mutex>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -17,8 +18,6 @@ std::string sha1(const void* data, size_t size) {
     return digest;
 }
 
-std::string sha1(const std::string& text) { return sha1(text.data(), text.size()); }
-
 int64_t running_time(const GstSegment& segment, GstClockTime time) {
     guint64 distance = 0;
     const gint sign = gst_segment_to_running_time_full(&segment, GST_FORMAT_TIME, time, &distance);
@@ -30,6 +29,8 @@ int64_t number_of(uint64_t time) {
 }
 
 } // namespace
+
+std::string sha1(const std::string& bytes) { return sha1(bytes.data(), bytes.size()); }
 
 std::string PacketRecord::text() const {
     std::ostringstream out;
@@ -72,11 +73,25 @@ std::vector<PacketRecord> in_running_time(std::vector<PacketRecord> packets, Gst
     return packets;
 }
 
-PacketWatch::PacketWatch(GstElement* element)
-    : pad_(gst_element_get_static_pad(element, "sink")),
-      probe_(gst_pad_add_probe(pad_,
-                               static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
-                               note, this, nullptr)) {}
+struct PacketWatch::Notes {
+    std::mutex mutex;
+    std::vector<PacketRecord> packets;
+
+    void note(GstPad* pad, GstPadProbeInfo* info);
+    void note_buffer(GstPad* pad, GstBuffer* buffer);
+};
+
+PacketWatch::PacketWatch(GstElement* element, const char* pad)
+    : notes_(std::make_shared<Notes>()), pad_(gst_element_get_static_pad(element, pad)) {
+    using Shared = std::shared_ptr<Notes>;
+    probe_ = gst_pad_add_probe(
+        pad_, static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+        [](GstPad* at, GstPadProbeInfo* info, gpointer notes) {
+            (*static_cast<Shared*>(notes))->note(at, info);
+            return GST_PAD_PROBE_OK;
+        },
+        new Shared(notes_), [](gpointer notes) { delete static_cast<Shared*>(notes); });
+}
 
 PacketWatch::~PacketWatch() {
     gst_pad_remove_probe(pad_, probe_);
@@ -84,24 +99,22 @@ PacketWatch::~PacketWatch() {
 }
 
 std::string PacketWatch::text() const {
-    const std::lock_guard lock(mutex_);
-    return text_of(packets_);
+    const std::lock_guard lock(notes_->mutex);
+    return text_of(notes_->packets);
 }
 
-GstPadProbeReturn PacketWatch::note(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
-    auto* self = static_cast<PacketWatch*>(data);
+void PacketWatch::Notes::note(GstPad* pad, GstPadProbeInfo* info) {
     if (info->type & GST_PAD_PROBE_TYPE_BUFFER) {
-        self->note_buffer(pad, GST_PAD_PROBE_INFO_BUFFER(info));
-        return GST_PAD_PROBE_OK;
+        note_buffer(pad, GST_PAD_PROBE_INFO_BUFFER(info));
+        return;
     }
     GstBufferList* list = GST_PAD_PROBE_INFO_BUFFER_LIST(info);
     for (guint i = 0; i < gst_buffer_list_length(list); ++i) {
-        self->note_buffer(pad, gst_buffer_list_get(list, i));
+        note_buffer(pad, gst_buffer_list_get(list, i));
     }
-    return GST_PAD_PROBE_OK;
 }
 
-void PacketWatch::note_buffer(GstPad* pad, GstBuffer* buffer) {
+void PacketWatch::Notes::note_buffer(GstPad* pad, GstBuffer* buffer) {
     GstEvent* event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
     const GstSegment* segment = nullptr;
     gst_event_parse_segment(event, &segment);
@@ -122,8 +135,8 @@ void PacketWatch::note_buffer(GstPad* pad, GstBuffer* buffer) {
     g_free(caps_text);
     gst_caps_unref(caps);
     gst_event_unref(event);
-    const std::lock_guard lock(mutex_);
-    packets_.push_back(packet);
+    const std::lock_guard lock(mutex);
+    packets.push_back(packet);
 }
 
 PacketReader::PacketReader(const std::string& key, cuframes_start start) {

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -36,10 +35,13 @@ std::vector<PacketRecord> parse_packets(const std::string& text);
 /// Times of capture as running times of a pipeline on the system clock.
 std::vector<PacketRecord> in_running_time(std::vector<PacketRecord> packets, GstClockTime base_time);
 
-/// Notes all buffers that reach an element.
+/// Of packets, as records have it.
+std::string sha1(const std::string& bytes);
+
+/// Notes all buffers that pass a pad of an element, until it is destroyed: at any time, also while some pass.
 class PacketWatch {
 public:
-    explicit PacketWatch(GstElement* element);
+    explicit PacketWatch(GstElement* element, const char* pad = "sink");
     PacketWatch(const PacketWatch&) = delete;
     PacketWatch& operator=(const PacketWatch&) = delete;
     ~PacketWatch();
@@ -47,13 +49,11 @@ public:
     std::string text() const;
 
 private:
-    static GstPadProbeReturn note(GstPad* pad, GstPadProbeInfo* info, gpointer self);
-    void note_buffer(GstPad* pad, GstBuffer* buffer);
+    struct Notes;
 
+    std::shared_ptr<Notes> notes_; ///< The streaming thread may still be with it.
     GstPad* pad_;
     gulong probe_;
-    mutable std::mutex mutex_;
-    std::vector<PacketRecord> packets_;
 };
 
 /// A packet that was received; valid until the next one is.
