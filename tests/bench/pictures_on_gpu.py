@@ -6,7 +6,8 @@
 Compares `to_rgb()` and `to_tensor()` on the GPU with what the host makes of the same frames, for formats, sizes, matrices
 and arguments, with the kernel and without it (the library's own operations); reads frames behind slow work on a side stream
 and lets go of them before that has run; and feeds a CUDA graph. Then it prints microseconds for a frame of 1080p, of the
-caller and in all, beside what one writes by hand in torch, and beside cudaconvert where GStreamer's nvcodec is to be had.
+caller and in all, beside what one writes by hand in torch, and beside cudaconvert where GStreamer's nvcodec is to be had
+($GST_CUDA_NVRTC_LIBNAME names an NVRTC before CUDA 13's for it: GStreamer 1.26 compiles for what that no longer knows).
 Ends with 1 if anything was wrong.
 
     --library  whose arrays to_rgb() makes; with cupy torch is not imported, and to_tensor() left out
