@@ -6,6 +6,7 @@
 //     conformance [--backend=host|cuda] [GoogleTest options]      host: with packets and records
 #include "packet_agent.h"
 #include "ring_test.h"
+#include "time_limit.h"
 
 #include <gtest/gtest.h>
 
@@ -54,5 +55,6 @@ int main(int argc, char** argv) {
     int count = static_cast<int>(arguments.size());
     arguments.push_back(nullptr);
     ::testing::InitGoogleTest(&count, arguments.data());
+    TimeLimit::set();
     return RUN_ALL_TESTS();
 }

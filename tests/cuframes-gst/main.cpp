@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "temp_dir.h"
+#include "time_limit.h"
 
 #include <gst/gst.h>
 #include <gtest/gtest.h>
@@ -14,5 +15,6 @@ int main(int argc, char** argv) {
     ::setenv("GST_REGISTRY", (registry.path() / "registry.bin").c_str(), 1);
     gst_init(&argc, &argv);
     testing::InitGoogleTest(&argc, argv);
+    cuframes::test::TimeLimit::set();
     return RUN_ALL_TESTS();
 }

@@ -2,6 +2,7 @@
 #include "decoration.h"
 #include "publisher.h"
 #include "temp_dir.h"
+#include "time_limit.h"
 
 #include <gst/gst.h>
 #include <gtest/gtest.h>
@@ -27,5 +28,6 @@ int main(int argc, char** argv) {
         return cuframes::test::pipeline_main();
     }
     testing::InitGoogleTest(&argc, argv);
+    cuframes::test::TimeLimit::set();
     return RUN_ALL_TESTS();
 }
