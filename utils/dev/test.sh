@@ -201,47 +201,6 @@ finish_install() {
     await_background "$checkout/build/host-install" "$CUFRAMES_DEV_HOST_INSTALL"
 }
 
-# What is shipped and shown: half of the checks object to what GoogleTest's macros expand to, and tests have the
-# compiler's warnings.
-#
-# clang-tidy takes seconds for each file, so a file is skipped while it, every header, the rules and how it is compiled
-# are as they were when it last passed, in whichever checkout.
 make_tidy() {
-    local stamps=$CUFRAMES_DEV_CACHE/tidy common status=0
-    mkdir -p "$stamps"
-    find "$stamps" -type f -mtime +30 -delete
-    common=$({
-        sources | grep '\.h' | sed "s#^#$checkout/#" | xargs cat "$checkout/.clang-tidy"
-        clang-tidy-19 --version
-        echo "$CUFRAMES_DEV_ENVIRONMENT"
-    } | sha256sum)
-    export stamps common build checkout
-    export -f tidy_one compile_command
-    # shellcheck disable=SC2016 # the inner shell expands it
-    compiled_sources | xargs -r -P "$(nproc)" -I{} bash -c 'tidy_one "$1"' tidy {} || status=$?
-    return "$status"
-}
-
-tidy_one() {
-    local key report
-    key=$({ echo "$common"; compile_command "$1"; cat "$1"; } | sha256sum | head -c 32)
-    [ ! -e "$stamps/$key" ] || return 0
-    report=$(clang-tidy-19 --quiet -p "$build" --extra-arg=-w --extra-arg="-I$checkout/lib/tools/pch" "$1" 2>&1) ||
-        { printf '%s\n' "$report"; return 1; }
-    touch "$stamps/$key"
-}
-
-compile_command() {
-    grep -F "\"file\": \"../../${1#"$checkout"/}\"" -B 1 "$build/compile_commands.json" | grep -F '"command"'
-}
-
-compiled_sources() {
-    checkout=$checkout python3 -c '
-import json, os, sys
-def ours(name):
-    path = os.path.relpath(name, os.environ["checkout"])
-    # Lists of options, of which the checks would see CLI11 more than us.
-    return path.split("/")[0] in ("lib", "gst", "examples") and not path.startswith("lib/tools/options/")
-names = {os.path.realpath(os.path.join(e["directory"], e["file"])) for e in json.load(sys.stdin)}
-print("\n".join(sorted(filter(ours, names))))' <"$build/compile_commands.json"
+    "$checkout/utils/dev/tidy.py" "$build" "$CUFRAMES_DEV_CACHE/tidy"
 }
