@@ -433,7 +433,7 @@ def test_close_wakes_who_waits(cameras, group):
 
     thread = threading.Thread(target=wait)
     thread.start()
-    assert eventually(sets._turn.locked)
+    assert eventually(sets._poller._turn.locked)
     with pytest.raises(cuframes.Error, match="another thread"):
         sets.next(timeout=0)
     sets.close()

@@ -11,21 +11,22 @@ import select
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _log, _native
-from ._aio import Readiness, Turn
+from ._aio import Turn
 from ._alignment import Alignment
 from ._arguments import count, limit, seconds
 from ._batch import Batch
 from ._camera import SECOND, Camera
 from ._copying import not_copied
 from ._formats import SubscriberMode
+from ._poller import Poller
 from ._reader import OnGone
 from ._subscriber import Release, Subscriber
-from .errors import Closed, EndOfStream, Error, Forked, FrameTimeout, InvalidArgument, PublisherGone
+from .errors import EndOfStream, Forked, FrameTimeout, InvalidArgument, PublisherGone
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -57,7 +58,7 @@ class Group:
     After fork() every call raises `Forked`.
     """
 
-    _cameras: tuple[Camera, ...] = ()
+    _cameras: Sequence[Camera] = ()
 
     def __init__(
         self,
@@ -105,19 +106,18 @@ class Group:
         self._connect_timeout = _seconds_or_ever("connect_timeout", connect_timeout)
         self._on_gone = on_gone
         self._mode = mode
-        self._poller = select.epoll()
-        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._poller.register(self._wake, select.EPOLLIN)
-        self._turn = threading.Lock()
+        cameras: list[Camera] = []
+        self._cameras = cameras
+        # It must not hold this group, which would then only go with the next collection.
+        self._poller = Poller(f"the group of {self._names()}", lambda: _let_go(cameras))
         self._ending = threading.Lock()
-        self._process = os.getpid()
-        self._closing = False
         self._began = False
         self._tell_at = math.inf  # Who has not come by then is told of.
         self._counts = {"sets": 0, "complete": 0, "timeouts": 0}
         self._last_stats: dict[str, Any] = {}
         try:
             self._subscribe(
+                cameras,
                 most,
                 consumer_name=consumer_name,
                 mode=mode,
@@ -131,11 +131,11 @@ class Group:
             raise
         self._alignment = Alignment(self._cameras, apart, patience, mode is SubscriberMode.STRICT_ORDER)
 
-    def _subscribe(self, most: int, **options: Any) -> None:
+    def _subscribe(self, cameras: list[Camera], most: int, **options: Any) -> None:
         for key in self._keys:
-            self._cameras += (Camera(Subscriber(key, **options), most),)
-            self._poller.register(self._cameras[-1].descriptor, select.EPOLLIN)
-        self._by_descriptor = {camera.descriptor: camera for camera in self._cameras}
+            cameras.append(Camera(Subscriber(key, **options), most))
+            self._poller.watch(cameras[-1].descriptor)
+        self._by_descriptor = {camera.descriptor: camera for camera in cameras}
 
     # ------------------------------------------------------------------------------------------------- sets
 
@@ -147,24 +147,22 @@ class Group:
         AccessDenied, ProtocolMismatch, OtherContent: a camera refuses us, and says why; a further call tries again.
         """
         end = _deadline(timeout)
-        with self._my_turn():
+        with self._poller.turn():
             self._begin()
             while (batch := self._advance(end)) is None:
-                self._take(self._poller.poll(self._seconds_left(end)))
+                self._take(self._poller.ready(self._seconds_left(end)))
             return batch
 
     async def next_async(self, timeout: float | None = None) -> Batch:
         """`next()` for asyncio: waits with no thread. May be cancelled at any time."""
         end = _deadline(timeout)
-        with self._my_turn():
+        with self._poller.turn():
             turn = Turn()
             try:
                 await asyncio.sleep(0)  # Where sets are always there nothing else lets the loop run.
                 self._begin()
                 while (batch := self._advance(end)) is None:
-                    left = self._seconds_left(end)
-                    await turn.wait(self._poller.fileno(), None if left is None else time.monotonic() + left)
-                    self._take(self._poller.poll(0))
+                    self._take(await self._poller.ready_async(turn, self._seconds_left(end)))
                 return batch
             finally:
                 turn.leave()
@@ -193,16 +191,14 @@ class Group:
             self._began = True
             self._tell_at = time.monotonic_ns() + _TELL_AFTER
             self._alignment.begin(time.monotonic_ns(), self._connect_timeout)
-            self._take([(camera.descriptor, 0) for camera in self._cameras])
-        self._take(self._poller.poll(0))
+            self._take(list(self._by_descriptor))
+        self._take(self._poller.ready())
 
-    def _take(self, events: Iterable[tuple[int, int]]) -> None:
-        for descriptor, _ in events:
-            camera = self._by_descriptor.get(descriptor)
-            if camera is None:
-                raise Closed(f"the group of {self._names()} is closed")
+    def _take(self, descriptors: Iterable[int]) -> None:
+        for descriptor in descriptors:
+            camera = self._by_descriptor[descriptor]
             if self._mode is SubscriberMode.STRICT_ORDER and camera is self._cameras[0] and camera.is_full:
-                self._poller.modify(descriptor, 0)  # Every frame of it has its set: it is read on when there is room.
+                self._poller.pause(descriptor)  # Every frame of it has its set: it is read on when there is room.
             else:
                 camera.take()
 
@@ -211,7 +207,7 @@ class Group:
         now = time.monotonic_ns()
         frames = self._alignment.choose(now)
         if frames is not None:
-            self._poller.modify(self._cameras[0].descriptor, select.EPOLLIN)
+            self._poller.resume(self._cameras[0].descriptor)
             return self._batch(frames)
         if self._alignment.is_at_end(now):
             self._end()
@@ -250,21 +246,6 @@ class Group:
         until = min(end, self._alignment.deadline, self._tell_at)
         return None if until == math.inf else max(0.0, (until - time.monotonic_ns()) / SECOND)
 
-    @contextlib.contextmanager
-    def _my_turn(self) -> Iterator[None]:
-        if self._closing:
-            raise Closed(f"the group of {self._names()} is closed")
-        if os.getpid() != self._process:
-            raise Forked(f"the group of {self._names()} was made before fork(): make a new one in the child")
-        if not self._turn.acquire(blocking=False):
-            raise Error(f"another thread or task waits for a set of {self._names()}; one at a time does")
-        try:
-            yield
-        finally:
-            self._turn.release()
-            if self._closing:
-                self._dismantle()
-
     # ------------------------------------------------------------------------------------------------- connecting
 
     def _connected(self) -> Self:
@@ -273,7 +254,6 @@ class Group:
         tell_at = time.monotonic() + _TELL_AFTER / SECOND
         missing = list(self._cameras)
         poller = select.poll()
-        poller.register(self._wake, select.POLLIN)
         for camera in missing:
             poller.register(camera.descriptor, select.POLLIN)
         while True:
@@ -297,32 +277,13 @@ class Group:
     def close(self) -> None:
         """Detaches from all cameras. Sets that were taken stay valid. May be called again, and from any thread."""
         with self._ending:
-            if self._closing:
+            if self.closed:
                 return
             if len(self._cameras) == len(self._keys):
                 with contextlib.suppress(Forked):
                     self._last_stats = self.stats()
-            # In this order: who is woken dismantles it only once it is closing. After fork() the parent would be woken.
-            if os.getpid() == self._process:
-                os.eventfd_write(self._wake, 1)
-            self._closing = True
-        self._dismantle()
-
-    def _dismantle(self) -> None:
-        # Whoever waits just now does this on his way out.
-        if not self._turn.acquire(blocking=False):
-            return
-        try:
-            if self._poller.closed:
-                return
-            Readiness.forget(self._poller.fileno())
             self._poller.close()
-            os.close(self._wake)
-            for camera in self._cameras:
-                camera.clear()
-                camera.subscriber.close()
-        finally:
-            self._turn.release()
+        self._poller.dismantle()
 
     def __enter__(self) -> Self:
         return self
@@ -341,7 +302,7 @@ class Group:
         self.close()
 
     def __del__(self) -> None:
-        if self._cameras and not self._closing:
+        if self._cameras and not self.closed:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             self.close()
 
@@ -370,7 +331,7 @@ class Group:
     @property
     def closed(self) -> bool:
         """Whether `close()` was called."""
-        return self._closing
+        return self._poller.closed
 
     def stats(self) -> dict[str, Any]:
         """A snapshot, ready for JSON: `sets`, `complete` ones, `timeouts`, and `cameras`, by their keys, each with
@@ -380,7 +341,7 @@ class Group:
         after the first), held (frames that wait now), interval (seconds from frame to frame), lag (seconds from capture to
         publishing), and state: "waiting", "live", "ended" or "gone". Of a closed group the last ones.
         """
-        if self._closing:
+        if self.closed:
             return self._last_stats
         return {**self._counts, "cameras": {camera.subscriber.key: camera.stats() for camera in self._cameras}}
 
@@ -388,12 +349,18 @@ class Group:
         raise not_copied(self, "it belongs to its process: give the keys, and make a group there")
 
     def __repr__(self) -> str:
-        state = "closed" if self._closing else f"{self._counts['sets']} sets"
+        state = "closed" if self.closed else f"{self._counts['sets']} sets"
         return f"<cuframes.Group of {len(self._keys)} cameras, {state} at {id(self):#x}>"
 
     def _names(self) -> str:
         few = ", ".join(f'"{key}"' for key in self._keys[:3])
         return f"{few} and {len(self._keys) - 3} more" if len(self._keys) > 3 else few
+
+
+def _let_go(cameras: Iterable[Camera]) -> None:
+    for camera in cameras:
+        camera.clear()
+        camera.subscriber.close()
 
 
 def _checked_keys(keys: object) -> tuple[str, ...]:
