@@ -44,13 +44,17 @@ class Poller:
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
         """The waits of one call."""
-        if self.closed:
-            raise self._closed()
         if os.getpid() != self._process:
             raise Forked(f"{self.owner} was made before fork(): make a new one in the child")
         if not self._turn.acquire(blocking=False):
-            raise Error(f"another thread or task waits for {self.owner}; one at a time does")
+            raise (
+                self._closed()
+                if self.closed
+                else Error(f"another thread or task waits for {self.owner}; one at a time does")
+            )
         try:
+            if self.closed:
+                raise self._closed()
             yield
         finally:
             self._turn.release()
