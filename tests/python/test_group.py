@@ -446,6 +446,29 @@ def test_close_wakes_who_waits(cameras, group):
     assert sets.stats()["cameras"]["a"]["used"] == 0
 
 
+def test_close_just_before_the_wait(cameras, group):
+    """Another thread closes it between the look whether it is open and the turn to wait."""
+    cameras("a")
+    sets = group(["a"])
+    with pytest.raises(cuframes.FrameTimeout):
+        sets.next(timeout=0)
+
+    class Late:
+        def __init__(self, lock):
+            self.lock = lock
+            self.release = lock.release
+
+        def acquire(self, blocking):
+            sets._poller._turn = self.lock
+            sets.close()
+            sets._poller._turn = self
+            return self.lock.acquire(blocking=blocking)
+
+    sets._poller._turn = Late(sets._poller._turn)
+    with pytest.raises(cuframes.Closed):
+        sets.next(timeout=0)
+
+
 AFTER_FORK = """
 import cuframes, os
 with cuframes.publish("a", format="GRAY8", width=8, height=8) as publisher, cuframes.group(["a"]) as sets:

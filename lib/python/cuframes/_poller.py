@@ -47,11 +47,8 @@ class Poller:
         if os.getpid() != self._process:
             raise Forked(f"{self.owner} was made before fork(): make a new one in the child")
         if not self._turn.acquire(blocking=False):
-            raise (
-                self._closed()
-                if self.closed
-                else Error(f"another thread or task waits for {self.owner}; one at a time does")
-            )
+            busy = Error(f"another thread or task waits for {self.owner}; one at a time does")
+            raise self._closed() if self.closed else busy
         try:
             if self.closed:
                 raise self._closed()
