@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Planes and frames to what knows no DLPack: NumPy's asarray(), Python's buffers, caches of weak references."""
 
+import fractions
 import gc
 import io
 import weakref
@@ -102,6 +103,29 @@ def test_planes_of_chroma_are_buffers(frame_of, host_only):
     assert bytes(luma) == NV12[0].tobytes() and bytes(chroma) == NV12[1].tobytes()
     assert memoryview(chroma).shape == (24, 33, 2)
     assert memoryview(chroma.flat()).shape == (24, 66) == memoryview(chroma.bytes).shape
+
+
+@pytest.mark.parametrize("format", [*PACKED, "NV12"])
+def test_a_frame_is_bytes(frame_of, format):
+    """bytes(frame) and tobytes() are all planes without padding, wherever they are, as FFmpeg's rawvideo has them."""
+    tensors = PACKED.get(format, NV12)
+    frame = frame_of(format, tensors)
+    raw = b"".join(plane.tobytes() for plane in (tensors if format == "NV12" else [tensors]))
+    assert frame.tobytes() == bytes(frame) == bytes(frame.copy()) == raw
+    frame.close()
+    with pytest.raises(BufferError, match="released"):
+        bytes(frame)
+
+
+@pytest.mark.parametrize("format", ["nv12", "yuv420p", "yuv444p10le", "rgb24", "gbrp", "gray16le"])
+def test_bytes_of_a_frame_are_those_of_rawvideo(frame_of, format):
+    """What FFmpeg packs of the same picture, odd sizes included."""
+    av = pytest.importorskip("av")
+    picture = av.VideoFrame.from_ndarray(PACKED["RGB"][:47, :65].copy(), format="rgb24").reformat(format=format)
+    encoder = av.CodecContext.create("rawvideo", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 65, 47, format, fractions.Fraction(1, 25)
+    raw = b"".join(map(bytes, encoder.encode(picture)))
+    assert bytes(frame_of(format, picture)) == raw
 
 
 def test_who_wants_bytes_in_a_row_is_told_of_padding(frame_of, host_only):

@@ -132,6 +132,18 @@ class PlanarFrame(Pictures):
 
         return as_array(numpy.asarray(view), dtype, copy)
 
+    def tobytes(self) -> bytes:
+        """A copy of the pixels as FFmpeg's rawvideo has them, for a pipe or a file: plane after plane without padding.
+
+        Of every format. `bytes(frame)` is the same. On a GPU it downloads them first, which blocks.
+        """
+        source = self._source
+        if source.device[0] == DeviceType.CUDA:
+            source = source.copy(True, DeviceType.CPU, 0, STREAM_NONE)
+        return b"".join(Plane(source, index).bytes.tobytes() for index in range(source.plane_count))
+
+    __bytes__ = tobytes
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise not_copied(self, "frame.copy() copies its pixels; other processes subscribe by the key")
 
