@@ -56,5 +56,8 @@ def picture_format(name: object) -> PictureFormat:
     key = str(name).lower()
     found = PICTURE_FORMATS.get(_SAME.get(key, key))
     if found is None:
-        raise ValueError(f'there is no picture format "{name}"; there are {", ".join(PICTURE_FORMATS)}')
+        raise ValueError(
+            f'there is no picture format "{name}"; there are {", ".join(PICTURE_FORMATS)}; a frame\'s own pixels, as they '
+            "are, are in frame.planes and bytes(frame)"
+        )
     return found
