@@ -78,7 +78,7 @@ bool read_jam(ByteReader& bytes, DateTime* jam) {
     const gint32 offset = bytes.i32();
     // GLib aborts at offsets that no zone has.
     constexpr gint32 furthest = 18 * 3600;
-    if (!bytes.ok() || microseconds >= G_USEC_PER_SEC || std::abs(offset) > furthest) {
+    if (!bytes.ok() || microseconds >= G_USEC_PER_SEC || offset < -furthest || offset > furthest) {
         return false;
     }
     const DateTime whole(g_date_time_new_from_unix_utc(seconds));
@@ -221,12 +221,13 @@ Written write_caption(const GstMeta* meta, const MetaWriting&, ByteWriter& bytes
 }
 
 bool read_caption(ByteReader& bytes, const MetaReading& from) {
-    const auto type = static_cast<GstVideoCaptionType>(bytes.u32());
+    const guint32 type = bytes.u32();
     const ByteReader data = bytes.blob();
-    constexpr GstVideoCaptionType known[] = {GST_VIDEO_CAPTION_TYPE_CEA608_RAW, GST_VIDEO_CAPTION_TYPE_CEA608_S334_1A,
-                                             GST_VIDEO_CAPTION_TYPE_CEA708_RAW, GST_VIDEO_CAPTION_TYPE_CEA708_CDP};
+    constexpr guint32 known[] = {GST_VIDEO_CAPTION_TYPE_CEA608_RAW, GST_VIDEO_CAPTION_TYPE_CEA608_S334_1A,
+                                 GST_VIDEO_CAPTION_TYPE_CEA708_RAW, GST_VIDEO_CAPTION_TYPE_CEA708_CDP};
     return bytes.ok() && data.left() > 0 && std::ranges::find(known, type) != std::end(known) &&
-           gst_buffer_add_video_caption_meta(from.buffer, type, data.data(), data.left());
+           gst_buffer_add_video_caption_meta(from.buffer, static_cast<GstVideoCaptionType>(type), data.data(),
+                                             data.left());
 }
 
 // --- GstVideoSEIUserDataUnregisteredMeta: uuid, 16 bytes; data, with its length before it
@@ -266,13 +267,13 @@ Written write_clipping(const GstMeta* meta, const MetaWriting&, ByteWriter& byte
 }
 
 bool read_clipping(ByteReader& bytes, const MetaReading& from) {
-    const auto format = static_cast<GstFormat>(bytes.u32());
+    const guint32 format = bytes.u32();
     const guint64 start = bytes.u64(), end = bytes.u64();
     // In time, or in samples. Others are of no stream of sound.
     if (!bytes.ok() || (format != GST_FORMAT_TIME && format != GST_FORMAT_DEFAULT)) {
         return false;
     }
-    gst_buffer_add_audio_clipping_meta(from.buffer, format, start, end);
+    gst_buffer_add_audio_clipping_meta(from.buffer, static_cast<GstFormat>(format), start, end);
     return true;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/packet_times.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace cuframes::gst {
@@ -11,10 +12,14 @@ constexpr GstClockTimeDiff farthest = 60 * GST_SECOND;
 
 GstClockTimeDiff distance_to_publication(const cuframes_packet_view& view, GstClockTime time) {
     const GstClockTimeDiff late = GST_CLOCK_DIFF(time, view.publish_time);
+    constexpr GstClockTime most = G_MAXINT64;
     const auto told =
-        GST_CLOCK_TIME_IS_VALID(view.latency) ? static_cast<GstClockTimeDiff>(view.latency) : GstClockTimeDiff{0};
+        static_cast<GstClockTimeDiff>(GST_CLOCK_TIME_IS_VALID(view.latency) ? std::min(view.latency, most) : 0);
     return late > told ? late - told : MIN(late, 0);
 }
+
+/// Of any distance: the farthest one has no absolute value.
+bool is_near(GstClockTimeDiff distance) { return distance >= -farthest && distance <= farthest; }
 
 } // namespace
 
@@ -41,10 +46,10 @@ void PacketClock::follow(const cuframes_packet_view& view, GstClockTime time) {
     if (std::exchange(epoch_, view.epoch) != view.epoch) {
         shift_ = 0;
     }
-    if (std::abs(distance_to_publication(view, moved(time))) <= farthest) {
+    if (is_near(distance_to_publication(view, moved(time)))) {
         return;
     }
-    shift_ = std::abs(distance_to_publication(view, time)) <= farthest ? 0 : GST_CLOCK_DIFF(time, view.publish_time);
+    shift_ = is_near(distance_to_publication(view, time)) ? 0 : GST_CLOCK_DIFF(time, view.publish_time);
     if (shift_ != 0 && !std::exchange(told_, true)) {
         tell(view, time);
     }
@@ -56,7 +61,7 @@ void PacketClock::tell(const cuframes_packet_view& view, GstClockTime time) {
                          " s away from those at which they were published; give times of CLOCK_MONOTONIC, in "
                          "nanoseconds, or none",
                          settings_.copy().key.c_str(),
-                         static_cast<guint64>(std::abs(GST_CLOCK_DIFF(time, view.publish_time))) / GST_SECOND),
+                         (std::max(time, view.publish_time) - std::min(time, view.publish_time)) / GST_SECOND),
                         ("they are taken for what they say about each other, from publication on"));
 }
 

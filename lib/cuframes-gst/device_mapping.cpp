@@ -2,6 +2,7 @@
 // Buffers in GPU memory as tensors.
 #include "cuda_streams.h"
 #include "device.h"
+#include "gst-common/layout.h"
 
 #include <algorithm>
 #include <mutex>
@@ -67,7 +68,7 @@ bool DeviceMapping::find_layout(const GstVideoInfo& info, GstVideoInfo& actual, 
     } else if (has_own) {
         actual = GST_CUDA_MEMORY_CAST(gst_buffer_peek_memory(buffer_, 0))->info;
     }
-    const GstVideoFormat format = meta ? meta->format : GST_VIDEO_INFO_FORMAT(&actual);
+    const gint format = meta ? format_number(*meta) : GST_VIDEO_INFO_FORMAT(&actual);
     const guint width = meta ? meta->width : static_cast<guint>(GST_VIDEO_INFO_WIDTH(&actual));
     const guint height = meta ? meta->height : static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&actual));
     if (format == GST_VIDEO_INFO_FORMAT(&info) && width == static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)) &&
@@ -75,9 +76,9 @@ bool DeviceMapping::find_layout(const GstVideoInfo& info, GstVideoInfo& actual, 
         return true;
     }
     set_error(error, CUFRAMES_GST_ERROR_VALUE,
-              text("the buffer holds ", gst_video_format_to_string(format), " of ", width, "x", height,
-                   ", the caps say ", gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info)), " of ",
-                   GST_VIDEO_INFO_WIDTH(&info), "x", GST_VIDEO_INFO_HEIGHT(&info)));
+              text("the buffer holds ", format_name(format), " of ", width, "x", height, ", the caps say ",
+                   gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info)), " of ", GST_VIDEO_INFO_WIDTH(&info), "x",
+                   GST_VIDEO_INFO_HEIGHT(&info)));
     return false;
 }
 

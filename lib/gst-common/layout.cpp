@@ -100,15 +100,6 @@ cuframes_geometry geometry_of(const GstVideoInfo& info) {
     return geometry;
 }
 
-/// Of any number that claims to be a format.
-std::string name_of(GstVideoFormat format) {
-    auto* formats = static_cast<GEnumClass*>(g_type_class_ref(GST_TYPE_VIDEO_FORMAT));
-    const bool known = g_enum_get_value(formats, format) != nullptr;
-    g_type_class_unref(formats);
-    const char* name = known ? gst_video_format_to_string(format) : nullptr;
-    return name ? name : "none";
-}
-
 LayoutResult refuse(std::string why) { return {std::nullopt, std::move(why)}; }
 
 } // namespace
@@ -196,13 +187,28 @@ bool is_default_layout(const Layout& layout) {
     return layout.info.size >= tight.size;
 }
 
+gint format_number(const GstVideoMeta& meta) {
+    gint number;
+    static_assert(sizeof number == sizeof meta.format);
+    std::memcpy(&number, &meta.format, sizeof number);
+    return number;
+}
+
+std::string format_name(gint number) {
+    auto* formats = static_cast<GEnumClass*>(g_type_class_ref(GST_TYPE_VIDEO_FORMAT));
+    const bool known = g_enum_get_value(formats, number) != nullptr;
+    g_type_class_unref(formats);
+    const char* name = known ? gst_video_format_to_string(static_cast<GstVideoFormat>(number)) : nullptr;
+    return name ? name : "none";
+}
+
 std::string contradiction(const GstVideoInfo& info, GstBuffer* buffer) {
     const GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
     if (!meta) {
         return {};
     }
-    if (meta->format != GST_VIDEO_INFO_FORMAT(&info)) {
-        return "its GstVideoMeta says that its format is " + name_of(meta->format);
+    if (format_number(*meta) != GST_VIDEO_INFO_FORMAT(&info)) {
+        return "its GstVideoMeta says that its format is " + format_name(format_number(*meta));
     }
     if (meta->n_planes != GST_VIDEO_INFO_N_PLANES(&info)) {
         return "its GstVideoMeta says that it has " + std::to_string(meta->n_planes) + " planes";
@@ -272,7 +278,7 @@ cuframes_image image_of(const GstVideoFrame& frame, cuframes_memory memory) {
 
 bool meta_matches(const GstVideoMeta* meta, const Layout& layout) {
     const GstVideoInfo& info = layout.info;
-    if (meta->n_planes != GST_VIDEO_INFO_N_PLANES(&info) || meta->format != GST_VIDEO_INFO_FORMAT(&info) ||
+    if (meta->n_planes != GST_VIDEO_INFO_N_PLANES(&info) || format_number(*meta) != GST_VIDEO_INFO_FORMAT(&info) ||
         static_cast<gint>(meta->width) != GST_VIDEO_INFO_WIDTH(&info) ||
         static_cast<gint>(meta->height) != GST_VIDEO_INFO_HEIGHT(&info)) {
         return false;

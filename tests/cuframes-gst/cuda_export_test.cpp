@@ -279,6 +279,21 @@ TEST_P(CudaExport, ManyTensorsLeaveNothingBehind) {
     EXPECT_EQ(GST_MINI_OBJECT_REFCOUNT_VALUE(buffer.get()), 1);
 }
 
+// A GstVideoMeta may say any number.
+TEST_P(CudaExport, AFormatThatIsNoneIsRefused) {
+    GstVideoMeta* meta = gst_buffer_get_video_meta(buffer.get());
+    if (!meta) {
+        meta = gst_buffer_add_video_meta(buffer.get(), GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_NV12, width, height);
+    }
+    for (const gint number : {-1, 99999}) {
+        std::memcpy(&meta->format, &number, sizeof number);
+        const Tensor tensor(cuframes_gst_buffer_to_dlpack_versioned(buffer.get(), caps.get(), 0,
+                                                                    CUFRAMES_GST_VIEW_PIXELS, -1, failure.out()));
+        EXPECT_FALSE(tensor) << number;
+        EXPECT_NE(failure.text().find("holds none of 322x241"), std::string::npos) << failure.text();
+    }
+}
+
 TEST_P(CudaExport, PlanesInMemoriesOfTheirOwn) {
     const Caps gray = raw_caps("GRAY8", 64, 72);
     const Caps nv12 = raw_caps("NV12", 64, 48);

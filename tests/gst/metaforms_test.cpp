@@ -466,6 +466,19 @@ TEST_F(HostileMetas, WithAnyBitFlipped) {
     }
 }
 
+// The time zone of a time code's daily jam is its last number.
+TEST_F(HostileMetas, WithZonesThatAreNone) {
+    add_time_code(source.get());
+    Bytes bytes = pack();
+    for (const gint32 offset : {G_MININT32, G_MININT32 + 1, -18 * 3600 - 1, 18 * 3600 + 1, G_MAXINT32}) {
+        GST_WRITE_UINT32_LE(&bytes[bytes.size() - sizeof offset], static_cast<guint32>(offset));
+        const GuardedBytes guarded(bytes);
+        const guint64 before = reader.skipped();
+        read_into_a_fresh_buffer(guarded, guarded.size());
+        EXPECT_GT(reader.skipped(), before) << offset;
+    }
+}
+
 // Numbers where the form has lengths, counts and kinds: more often than a flipped bit would hit.
 TEST_F(HostileMetas, WithRandomNumbersWrittenOver) {
     const Bytes whole = everything();

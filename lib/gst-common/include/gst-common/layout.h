@@ -35,6 +35,11 @@ bool same_geometry(const cuframes_geometry& a, const cuframes_geometry& b);
 /// Whether planes lie where an element expects them that knows the caps but no GstVideoMeta.
 bool is_default_layout(const Layout& layout);
 
+/// A meta's format. Whoever attached it may have written any number, which the enum cannot hold.
+gint format_number(const GstVideoMeta& meta);
+/// Of any number that claims to be a format; "none" if it is none.
+std::string format_name(gint number);
+
 /// Why a buffer cannot be mapped as a frame of these caps, by what its GstVideoMeta says; empty if it can. GStreamer takes
 /// the contradiction for a programming error.
 std::string contradiction(const GstVideoInfo& info, GstBuffer* buffer);
