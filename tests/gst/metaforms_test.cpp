@@ -504,12 +504,15 @@ TEST_F(HostileMetas, NamesWithoutEndFillNoMemory) {
     EXPECT_TRUE(names.find("", &quark));
     EXPECT_EQ(quark, 0u);
     EXPECT_FALSE(names.find(std::string(5000, 'n'), &quark));
+    // GLib knows those of a run before this one for ever.
+    static int run = 0;
+    const auto name = [of = " of hostile publisher " + std::to_string(++run)](int i) { return std::to_string(i) + of; };
     int accepted = 0;
     for (int i = 0; i < 70000; ++i) {
-        accepted += names.find("name " + std::to_string(i) + " of a hostile publisher", &quark) ? 1 : 0;
+        accepted += names.find(name(i), &quark) ? 1 : 0;
     }
     EXPECT_EQ(accepted, 65536);
-    EXPECT_TRUE(names.find("name 0 of a hostile publisher", &quark));
+    EXPECT_TRUE(names.find(name(0), &quark));
 }
 
 TEST_F(HostileMetas, ParametersThatNestWithoutEndDoNotUseUpTheStack) {
