@@ -383,6 +383,18 @@ TEST_F(PacketSource, WithTimesFromZeroOnKeepTheirDistancesAndAreWarnedOf) {
     EXPECT_NE(news.text.find("CLOCK_MONOTONIC"), std::string::npos) << news.text;
 }
 
+// A publisher may tell any latency: none makes times of now seem far from now.
+TEST_F(PacketSource, OfALatencyBeyondAllReasonKeepTheirTimes) {
+    PacketCamera camera("packets", plain_packets(20, 10));
+    ASSERT_TRUE(camera.publisher().set_latency(uint64_t{1} << 63));
+    camera.publish_at(monotonic_now());
+    Pipeline reader(reader_line("start=keyframe"));
+    reader.play();
+    ASSERT_EQ(number_of(reader.pull()), 0);
+    const BusNews news = reader.wait_for(GST_MESSAGE_WARNING, milliseconds(300));
+    EXPECT_EQ(news.text, "");
+}
+
 TEST_F(PacketSource, SeeksAreRefused) {
     PacketCamera camera("packets", plain_packets(20, 10));
     camera.publish_past(20);
