@@ -61,6 +61,7 @@ void PacketReader::start(cuframes_subscriber* subscriber) {
     discontinuity_pending_ = false;
     is_first_ = true;
     told_of_wait_ = false;
+    lacks_keyframe_ = false;
     epoch_ = caps_version_ = 0;
 }
 
@@ -88,11 +89,13 @@ GstFlowReturn PacketReader::create(GstBuffer** buffer) {
             header_.pop_front();
             return GST_FLOW_OK;
         }
-        if (const std::optional<Placing> placing = join_.load()->place(times)) {
+        const std::optional<Placing> placing = join_.load()->place(times);
+        lacks_keyframe_ = view.delta ? lacks_keyframe_ : !placing;
+        if (placing && !lacks_keyframe_) {
             *buffer = wrap(*placing);
             return GST_FLOW_OK;
         }
-        GST_LOG_OBJECT(src_, "packet %" G_GUINT64_FORMAT " is from before the recording begins: left out",
+        GST_LOG_OBJECT(src_, "packet %" G_GUINT64_FORMAT " or its keyframe is from before the recording: left out",
                        view.sequence);
         ++early_;
         packet_.reset();

@@ -84,6 +84,7 @@ private:
     bool discontinuity_pending_ = false;
     bool is_first_ = true;
     bool told_of_wait_ = false;
+    bool lacks_keyframe_ = false; ///< What comes cannot be decoded, as its keyframe has no place.
     uint64_t epoch_ = 0, caps_version_ = 0;
     GstCaps* caps_ = nullptr; ///< Guarded by the object lock: queries read it.
 };

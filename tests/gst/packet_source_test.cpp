@@ -328,6 +328,26 @@ void publish_frame(Publisher& publisher) {
     EXPECT_TRUE(slot && slot->publish(frame_info(static_cast<uint64_t>(monotonic_now()))));
 }
 
+// Of two cameras in one recording one comes late, and its keyframe is older than the recording.
+TEST_F(PacketSource, ThatNeedAKeyframeFromBeforeTheRecordingAreLeftOut) {
+    const int64_t begin = monotonic_now() - 4'000'000'000;
+    PacketCamera first("packets", plain_packets(50, 10));
+    first.publish_past(50, begin);
+    Pipeline recorder(reader_line("start=time") + " cuframessrc name=late key=late start=time join=record ! "
+                                                  "appsink name=late-out sync=false async=false");
+    recorder.play();
+    ASSERT_EQ(number_of(recorder.pull()), 0);
+    PacketCamera late("late", plain_packets(50, 20));
+    late.publish_past(50, begin - 5 * 40'000'000LL);
+    const Sample sample = recorder.pull("late-out");
+    EXPECT_EQ(number_of(sample), 20) << "the first keyframe in the recording";
+    EXPECT_TRUE(has_flag(sample, GST_BUFFER_FLAG_DISCONT));
+    for (int next = 21; next < 50; ++next) {
+        ASSERT_EQ(number_of(recorder.pull("late-out")), next);
+    }
+    EXPECT_EQ(recorder.stat("late", "early"), 20u);
+}
+
 // One reader, whatever the publisher brings: packets, then frames, then packets again.
 TEST_F(PacketSource, AndFramesAreTakenAsTheyCome) {
     Pipeline reader(reader_line("start=keyframe"));
